@@ -1,0 +1,62 @@
+# The menu: `just` alone shows it. Each recipe is a line or two of cargo, which does all of it without just too.
+
+# Quote what is passed on as the caller did.
+set positional-arguments
+
+[private]
+default:
+    @{{ just_executable() }} --list --unsorted --list-heading {{ quote("Unix Tricks from a Unicorn\n") }}
+
+# The whole course in a browser, served on this machine (--no-open, --port N)
+[group('the book')]
+book *args:
+    cargo lab "$@"
+
+# 1 · fork: one process goes in, two come out
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-1 program="fork_twice" *args:
+    @{{ just_executable() }} _program fork "$@"
+
+# Run every test there is: programs, libraries, exercises, solutions, the book
+[group('the workshop')]
+test *args:
+    cargo test "$@"
+
+# What must be clean before a commit: format, lints, tests, the book
+[group('the workshop')]
+check:
+    cargo fmt --check
+    cd exercises && cargo fmt --check
+    cargo clippy --workspace --all-targets -- --deny warnings
+    cargo test
+    cargo lab build
+
+# Format all code
+[group('the workshop')]
+fmt:
+    cargo fmt
+    cd exercises && cargo fmt
+
+# Runs a chapter's program, or says which there are. Cargo is silent except for a first build.
+[no-exit-message]
+[private]
+_program crate program *args:
+    #!/bin/sh
+    set -eu
+    crate=$1 program=$2
+    shift 2
+    if [ ! -f "crates/$crate/src/bin/$program.rs" ]; then
+        status=0
+        case $program in list | -h | --help | help) ;; *)
+            echo "error: the chapter on $crate has no program \`$program\`; it has:" >&2
+            status=2
+        esac
+        for name in $(sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' "crates/$crate/Cargo.toml"); do
+            [ ! -f "crates/$crate/src/bin/$name.rs" ] ||
+                printf '  %-20s %s\n' "$name" "$(sed -n '1s/^\/\/! //p' "crates/$crate/src/bin/$name.rs")"
+        done >&2
+        exit "$status"
+    fi
+    [ -x "target/debug/$program" ] || cargo build --package "$crate" --bin "$program"
+    exec cargo run --quiet --package "$crate" --bin "$program" -- "$@"
