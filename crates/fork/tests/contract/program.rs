@@ -3,7 +3,9 @@
 //! A program, not a test, because a test harness has threads, and a process with threads can't
 //! fork and go on. It prints what it saw; the test judges.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::{env, fs, io, thread};
 
 use anyhow::{Result, bail};
@@ -113,6 +115,13 @@ fn tells_signals_from_codes() -> Result<()> {
 }
 
 fn keeps_a_panic_in_the_child() -> Result<()> {
+    struct Mine;
+    impl Drop for Mine {
+        fn drop(&mut self) {
+            println!("the parent's value is dropped");
+        }
+    }
+    let _mine = Mine;
     // SAFETY: one thread.
     let child = unsafe { spawn(|| panic!("on purpose")) }?;
     println!("only the parent gets here: {}", wait_for(child)?);
@@ -120,11 +129,16 @@ fn keeps_a_panic_in_the_child() -> Result<()> {
 }
 
 fn says_text_once() -> Result<()> {
+    extern "C" fn farewell() {
+        println!("and left");
+    }
+    // SAFETY: the function lives as long as the program.
+    unsafe { libc::atexit(farewell) };
     print!("buffered, ");
     // SAFETY: one thread.
     let child = unsafe { spawn(|| 0) }?;
     wait_for(child)?;
-    println!("and written out");
+    println!("written out");
     Ok(())
 }
 
@@ -135,13 +149,16 @@ fn refuses_others_children() -> Result<()> {
 }
 
 fn waits_on_through_signals() -> Result<()> {
-    static HANDLED: AtomicU32 = AtomicU32::new(0);
-    extern "C" fn count(_: libc::c_int) {
-        HANDLED.fetch_add(1, Ordering::Relaxed);
+    static HANDLED: AtomicI32 = AtomicI32::new(-1);
+    extern "C" fn say_so(_: libc::c_int) {
+        // SAFETY: write(2) is async-signal-safe, and the byte outlives the call.
+        unsafe { libc::write(HANDLED.load(Ordering::Relaxed), b"!".as_ptr().cast(), 1) };
     }
+    let (mut handled, say) = io::pipe()?;
+    HANDLED.store(say.as_raw_fd(), Ordering::Relaxed);
     // No SA_RESTART: the wait is interrupted.
-    let action = SigAction::new(SigHandler::Handler(count), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing but add to an atomic.
+    let action = SigAction::new(SigHandler::Handler(say_so), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing but write a byte.
     unsafe { sigaction(Signal::SIGUSR1, &action) }?;
     let parent = getpid();
     // SAFETY: one thread.
@@ -151,10 +168,12 @@ fn waits_on_through_signals() -> Result<()> {
             while !asleep(fs::read_to_string(format!("/proc/{parent}/stat"))) {
                 thread::yield_now();
             }
-            u8::from(kill(parent, Signal::SIGUSR1).is_err())
+            let sent = kill(parent, Signal::SIGUSR1);
+            // Still alive when the handler runs, so that the wait has nobody to return.
+            u8::from(sent.is_err() || handled.read_exact(&mut [0]).is_err())
         })
     }?;
-    println!("{}, {} signal", wait_for(child)?, HANDLED.load(Ordering::Relaxed));
+    println!("{}", wait_for(child)?);
     Ok(())
 }
 
