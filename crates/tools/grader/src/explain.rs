@@ -1,0 +1,138 @@
+//! What processes were doing, in words.
+
+use crate::calls::Wait;
+use crate::{Call, Descriptor, Process, Snapshot, State};
+use std::path::Path;
+
+/// How many processes are described before the rest is only counted.
+const DESCRIBED: usize = 6;
+
+impl Snapshot {
+    /// What each process was doing, the program first, one sentence a process.
+    ///
+    /// A process that another one waits for is told in the sentence of the one that waits.
+    #[must_use]
+    pub fn explain(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut sentences = Vec::new();
+        for process in self.program().into_iter().chain(self.others()) {
+            if told.contains(&process.pid) {
+                continue;
+            }
+            let mut sentence = format!("{} {}", self.title(process), self.describe(process));
+            if let Some(child) = self.waited_for(process) {
+                sentence += &format!(", which {}", self.describe(child));
+                told.push(child.pid);
+            }
+            sentences.push(sentence);
+        }
+        if sentences.len() > DESCRIBED {
+            let rest = sentences.len() - DESCRIBED;
+            sentences.truncate(DESCRIBED);
+            sentences.push(format!("… and {rest} more"));
+        }
+        sentences
+    }
+
+    /// `the program (pid 4211)`, or `pid 4212` for another process.
+    #[must_use]
+    pub fn title(&self, process: &Process) -> String {
+        if process.pid == self.program {
+            format!("the program (pid {})", process.pid)
+        } else {
+            format!("pid {}", process.pid)
+        }
+    }
+
+    /// What a process was doing, as the end of a sentence that begins with its pid.
+    #[must_use]
+    pub fn describe(&self, process: &Process) -> String {
+        match process.state {
+            // Its parent is the supervisor, which reaps it later.
+            State::Zombie if process.pid == self.program => "has ended".into(),
+            State::Zombie => "has exited, and nobody has reaped it".into(),
+            State::Stopped => "is stopped by a signal, and nobody has continued it".into(),
+            State::Running => {
+                format!("is running, after {:.2} s of processor time", process.cpu.as_secs_f64())
+            }
+            State::Other(letter) => format!("is in state {letter}"),
+            State::Sleeping | State::Uninterruptible => self.blocked(process),
+        }
+    }
+
+    fn blocked(&self, process: &Process) -> String {
+        let Call::In { number, .. } = process.call else {
+            return "is asleep in the kernel (this machine does not show in which call)".into();
+        };
+        let call = process
+            .call_name()
+            .map_or_else(|| format!("system call {number}"), |name| format!("{name}(2)"));
+        let reason = match process.wait().unwrap_or(Wait::Other) {
+            Wait::Child(pid) => format!(", waiting for pid {pid}"),
+            Wait::AnyChild => ", waiting for any of its children".into(),
+            Wait::PidFd(fd) => format!(", waiting for the process behind its descriptor {fd}"),
+            Wait::Open(_) => process
+                .opening
+                .as_deref()
+                .map(|path| format!(" on {}", short(path)))
+                .unwrap_or_default(),
+            Wait::Read(fd) => self.on_descriptor(process, fd, true),
+            Wait::Write(fd) => self.on_descriptor(process, fd, false),
+            Wait::Ready => ", waiting for a descriptor to become ready".into(),
+            Wait::Signal => ", waiting for a signal".into(),
+            Wait::Lock => ", waiting for a lock or for another thread".into(),
+            Wait::Time => ", waiting for time to pass".into(),
+            Wait::Other => String::new(),
+        };
+        format!("is blocked in {call}{reason}")
+    }
+
+    fn on_descriptor(&self, process: &Process, number: i32, reads: bool) -> String {
+        let Some(descriptor) = process.descriptor(number) else {
+            return format!(" on its descriptor {number}");
+        };
+        let place = format!(" on {} (its descriptor {number})", short(&descriptor.target));
+        let holders = self.holders(descriptor, reads);
+        match (reads, holders.is_empty()) {
+            (true, false) => {
+                format!("{place}, whose write end is held by {}", holders.join(" and "))
+            }
+            _ => place,
+        }
+    }
+
+    /// Who of the run holds the write end of the pipe that this descriptor leads to.
+    fn holders(&self, descriptor: &Descriptor, reads: bool) -> Vec<String> {
+        if !reads || !descriptor.target.to_string_lossy().starts_with("pipe:") {
+            return Vec::new();
+        }
+        let mut holders = Vec::new();
+        for process in &self.processes {
+            for other in
+                process.descriptors.iter().filter(|d| d.writable && d.target == descriptor.target)
+            {
+                holders.push(format!(
+                    "{}, as its descriptor {}",
+                    self.title(process),
+                    other.number
+                ));
+            }
+        }
+        holders
+    }
+
+    fn waited_for(&self, process: &Process) -> Option<&Process> {
+        match (process.state, process.wait()) {
+            (State::Sleeping, Some(Wait::Child(pid))) => self.get(nix::unistd::Pid::from_raw(pid)),
+            _ => None,
+        }
+    }
+}
+
+/// A path as a person would call it: only the last part of a long one.
+fn short(path: &Path) -> String {
+    match path.file_name() {
+        Some(name) if path.is_absolute() => name.to_string_lossy().into_owned(),
+        _ => path.display().to_string(),
+    }
+}

@@ -1,0 +1,85 @@
+//! Gates: named pipes at which children wait until the test lets them go on.
+
+use crate::verdict::fault;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A row of named pipes, `gate-1`, `gate-2`, …, in a folder of their own that goes when this goes.
+///
+/// A process that opens a gate for reading and reads it to its end has three places to be in: blocked in
+/// `open(2)` until somebody opens the gate for writing, then blocked in `read(2)` as long as a writer is
+/// there, then through. So a test can know where every process stands, and never has to guess by the clock.
+#[derive(Debug)]
+pub struct Gates {
+    writers: Vec<Option<File>>,
+    paths: Vec<PathBuf>,
+    // Last: the folder goes after the files in it are closed.
+    _folder: TempDir,
+}
+
+impl Gates {
+    /// Makes `count` gates.
+    ///
+    /// # Panics
+    /// When the machine refuses a temporary folder or a FIFO in it.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        let folder = tempfile::Builder::new().prefix("gates-").tempdir();
+        let folder =
+            folder.unwrap_or_else(|e| fault(&format!("cannot make a temporary folder: {e}")));
+        let paths: Vec<PathBuf> =
+            (1..=count).map(|n| folder.path().join(format!("gate-{n}"))).collect();
+        for path in &paths {
+            let mode = nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR;
+            if let Err(error) = nix::unistd::mkfifo(path, mode) {
+                fault(&format!("cannot make the named pipe {}: {error}", path.display()));
+            }
+        }
+        Self { writers: paths.iter().map(|_| None).collect(), paths, _folder: folder }
+    }
+
+    /// The gates' paths, in order.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Takes the write end of every gate at which somebody has arrived, and tells how many that are by now.
+    ///
+    /// A reader that has arrived goes from `open(2)` to `read(2)`, and stays there until [`Gates::open`].
+    ///
+    /// # Panics
+    /// When a gate cannot be opened for another reason than that nobody is there.
+    pub fn arrived(&mut self) -> usize {
+        for (writer, path) in self.writers.iter_mut().zip(&self.paths) {
+            if writer.is_none() {
+                *writer = take_write_end(path);
+            }
+        }
+        self.writers.iter().flatten().count()
+    }
+
+    /// Lets whoever waits at this gate (counted from 1) go on: its `read(2)` meets the end of the file.
+    ///
+    /// # Panics
+    /// When there is no such gate.
+    pub fn open(&mut self, number: usize) {
+        match self.writers.get_mut(number.wrapping_sub(1)) {
+            Some(writer) => drop(writer.take()),
+            None => fault(&format!("there is no gate {number}")),
+        }
+    }
+}
+
+fn take_write_end(path: &Path) -> Option<File> {
+    // Without O_NONBLOCK this would wait for a reader, past any deadline. With it, "nobody there" is ENXIO.
+    match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
+        Ok(writer) => Some(writer),
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => None,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+        Err(error) => fault(&format!("cannot open {} for writing: {error}", path.display())),
+    }
+}

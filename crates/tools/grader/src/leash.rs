@@ -1,0 +1,80 @@
+//! The test's side of a supervisor.
+
+use crate::fds::wait_for;
+use crate::supervisor::{self, Report};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long the supervisor has for its own work, which takes milliseconds.
+const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(20);
+
+/// The supervisor, held by its lifeline.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    pub(crate) supervisor: Option<Pid>,
+    pub(crate) lifeline: Option<OwnedFd>,
+    pub(crate) report: OwnedFd,
+}
+
+/// Why there is no wait status of the program.
+pub(crate) enum Lost {
+    Supervisor,
+    Processes,
+}
+
+impl Leash {
+    pub(crate) fn report(&self) -> Option<Report> {
+        read_report(&self.report)
+    }
+
+    /// Ends the whole run, and returns the program's wait status.
+    pub(crate) fn let_go(&mut self) -> Result<i32, Lost> {
+        let Some(supervisor) = self.supervisor.take() else { return Err(Lost::Supervisor) };
+        drop(self.lifeline.take());
+        let result = match self.report() {
+            Some([supervisor::ENDED, 1, status]) => Ok(status),
+            Some([supervisor::ENDED, ..]) => Err(Lost::Processes),
+            _ => Err(Lost::Supervisor),
+        };
+        if result.is_err() {
+            // It may not have had the chance to leave by itself.
+            let _ = kill(supervisor, Signal::SIGKILL);
+        }
+        while let Err(Errno::EINTR) = nix::sys::wait::waitpid(supervisor, None) {}
+        result
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let _ = self.let_go();
+    }
+}
+
+/// The next report from this pipe; `None` at its end, and when none comes in time.
+pub(crate) fn read_report(pipe: &OwnedFd) -> Option<Report> {
+    let give_up = Instant::now() + SUPERVISOR_DEADLINE;
+    let mut bytes = [0; size_of::<Report>()];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let left = give_up.checked_duration_since(Instant::now())?;
+        if !wait_for(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], left) {
+            continue;
+        }
+        match nix::unistd::read(pipe, &mut bytes[filled..]) {
+            Ok(0) => return None,
+            Ok(count) => filled += count,
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+    let mut report = [0; 3];
+    for (number, bytes) in report.iter_mut().zip(bytes.chunks_exact(4)) {
+        *number = i32::from_ne_bytes(bytes.try_into().ok()?);
+    }
+    Some(report)
+}

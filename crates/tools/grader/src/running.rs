@@ -1,0 +1,204 @@
+//! Watching a program while it runs.
+
+use crate::fds::{Stream, readable, wait_for};
+use crate::leash::{Leash, Lost};
+use crate::verdict::fault;
+use crate::{Exit, Outcome, Snapshot};
+use nix::poll::{PollFd, PollFlags};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long to wait before a condition is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Why a wait of [`Running`] ended without what it waited for. [`Running::finish`] says the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupted {
+    /// The program has ended.
+    Ended,
+    /// The run's deadline has come.
+    Deadline,
+    /// The program has written more than it may.
+    TooMuchOutput,
+}
+
+/// A program that runs. Dropping it ends the program and everything that it started.
+#[derive(Debug)]
+pub struct Running {
+    pub(crate) supervisor: Pid,
+    pub(crate) program: Pid,
+    /// A pidfd: readable when the program has ended.
+    pub(crate) ended: OwnedFd,
+    pub(crate) has_ended: bool,
+    pub(crate) leash: Leash,
+    /// The write end of standard input, until [`Running::tell`].
+    pub(crate) to_stdin: Option<OwnedFd>,
+    pub(crate) stdout: Stream,
+    pub(crate) stderr: Stream,
+    /// How many bytes of standard output have been handed out as lines.
+    pub(crate) lines_read: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) deadline_at: Instant,
+    pub(crate) output_limit: usize,
+}
+
+impl Running {
+    /// The program's pid.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.program
+    }
+
+    /// Puts these bytes, at most a pipe's worth, into standard input, and ends it. For a program that was
+    /// started with [`Run::stdin_later`](crate::Run::stdin_later), and once.
+    ///
+    /// # Panics
+    /// When the input was ready from the start, or has been told already.
+    pub fn tell(&mut self, bytes: &[u8]) {
+        let Some(writer) = self.to_stdin.take() else { fault("standard input has ended already") };
+        match File::from(writer).write_all(bytes) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                fault(&format!("cannot write to the program's standard input: {error}"))
+            }
+            // Nobody is there to read it any more. What that means, the run's end will show.
+            _ => {}
+        }
+    }
+
+    /// Waits for the next line on standard output, and returns it without its end.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when there will be none.
+    pub fn line(&mut self) -> Result<String, Interrupted> {
+        loop {
+            // Asked before reading: what the program wrote before its end is in the pipe by then.
+            let stopped = self.stopped();
+            self.read_output();
+            let unread = self.stdout.bytes.get(self.lines_read..).unwrap_or_default();
+            if let Some(length) = unread.iter().position(|byte| *byte == b'\n') {
+                let line = String::from_utf8_lossy(&unread[..length]).into_owned();
+                self.lines_read += length + 1;
+                return Ok(line);
+            }
+            if let Some(interrupted) = stopped {
+                return Err(interrupted);
+            }
+            self.wait_for_news(self.time_left());
+        }
+    }
+
+    /// Looks at the processes of the run, again and again, until `condition` returns something.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when it did not until the program's end or deadline.
+    pub fn until<T>(
+        &mut self,
+        mut condition: impl FnMut(&Snapshot) -> Option<T>,
+    ) -> Result<T, Interrupted> {
+        loop {
+            let stopped = self.stopped();
+            if let Some(found) = condition(&self.snapshot()) {
+                return Ok(found);
+            }
+            if let Some(interrupted) = stopped {
+                return Err(interrupted);
+            }
+            self.wait_for_news(LOOK_AGAIN);
+        }
+    }
+
+    /// The processes of the run as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self.supervisor, self.program)
+    }
+
+    /// Waits for the program's end or deadline, looks at what is left, and then ends all of it.
+    ///
+    /// # Panics
+    /// When the supervisor cannot end a process.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        let interrupted = loop {
+            if let Some(interrupted) = self.stopped() {
+                break interrupted;
+            }
+            self.wait_for_news(self.time_left());
+        };
+        // Before anybody is reaped or killed: this is the evidence.
+        let snapshot = self.snapshot();
+        let status = self.leash.let_go();
+        // Every process that could write is gone, so this comes to an end.
+        self.read_output();
+        let exit = match (interrupted, status) {
+            (_, Err(Lost::Supervisor)) => Exit::SupervisorGone,
+            (_, Err(Lost::Processes)) => fault("a process of the run cannot be killed"),
+            (Interrupted::Deadline, _) => Exit::Deadline,
+            (Interrupted::TooMuchOutput, _) => Exit::TooMuchOutput,
+            (Interrupted::Ended, Ok(status)) if libc::WIFSIGNALED(status) => {
+                Exit::Signal(libc::WTERMSIG(status))
+            }
+            (Interrupted::Ended, Ok(status)) => Exit::Code(libc::WEXITSTATUS(status)),
+        };
+        let left_behind = if interrupted == Interrupted::Ended {
+            snapshot.others().cloned().collect()
+        } else {
+            Vec::new()
+        };
+        let program = snapshot.program();
+        Outcome {
+            exit,
+            stdout: std::mem::take(&mut self.stdout.bytes),
+            stderr: std::mem::take(&mut self.stderr.bytes),
+            left_behind,
+            reaped_a_child: program.is_some_and(|p| p.reaped_a_child),
+            cpu: program.map(|p| p.cpu).unwrap_or_default(),
+            deadline: self.deadline,
+            snapshot,
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline_at.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether there is a reason not to wait any longer.
+    fn stopped(&mut self) -> Option<Interrupted> {
+        self.has_ended = self.has_ended || readable(&self.ended);
+        // First: who wrote too much may have been ended by the limit on file sizes meanwhile.
+        if self.stdout.size() > self.output_limit || self.stderr.size() > self.output_limit {
+            Some(Interrupted::TooMuchOutput)
+        } else if self.has_ended {
+            Some(Interrupted::Ended)
+        } else if self.time_left().is_zero() {
+            Some(Interrupted::Deadline)
+        } else {
+            None
+        }
+    }
+
+    /// Sleeps until there is output, or the program has ended, or the time is up; then takes the output.
+    fn wait_for_news(&mut self, at_most: Duration) {
+        // A file has no news: its size is looked at now and then.
+        let at_most = if self.stdout.is_file { at_most.min(20 * LOOK_AGAIN) } else { at_most };
+        let open = [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter(|s| !s.is_file && !s.at_end)
+            .map(|s| &s.source);
+        let mut wanted: Vec<_> = open
+            .chain([&self.ended])
+            .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN))
+            .collect();
+        wait_for(&mut wanted, at_most);
+        self.read_output();
+    }
+
+    fn read_output(&mut self) {
+        // One byte more than the limit shows that it was passed.
+        self.stdout.read(self.output_limit + 1);
+        self.stderr.read(self.output_limit + 1);
+    }
+}

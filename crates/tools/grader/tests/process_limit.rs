@@ -1,0 +1,17 @@
+//! The limit on processes counts all of a user's, so this has a test process, and a time, of its own.
+
+use grader::Run;
+use std::time::Duration;
+
+#[test]
+fn a_user_has_room_for_a_limited_number_of_processes() {
+    if nix::unistd::geteuid().is_root() {
+        grader::skip("the limit on the number of processes", "the kernel does not hold root to it");
+        return;
+    }
+    let outcome = Run::new(env!("CARGO_BIN_EXE_grader-subject"))
+        .args(["many", "600"])
+        .deadline(Duration::from_secs(20))
+        .finish();
+    assert!(String::from_utf8_lossy(&outcome.stderr).contains("EAGAIN"), "{outcome:?}");
+}

@@ -1,0 +1,156 @@
+//! The programs that the grader's own tests look at: the first argument says which one to be.
+
+use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, pipe, read, setsid};
+use std::io::{Read as _, Write as _};
+use std::process::exit;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let arg = |number: usize| args.get(number).map(String::as_str).unwrap_or_default();
+    match arg(0) {
+        "exit" => exit(arg(1).parse().expect("an exit code")),
+        "cat" => cat(),
+        "panic" => panic!("as ordered"),
+        "abort" => std::process::abort(),
+        "reap" => {
+            let child = child(|| exit(7));
+            waitpid(child, None).expect("wait");
+        }
+        "leave-a-zombie" => {
+            let child = child(|| exit(7));
+            let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            waitid(Id::Pid(child), ended).expect("wait");
+        }
+        "leave-an-orphan" => drop(child(for_ever)),
+        "daemon" => daemon(),
+        "close-output" => {
+            nix::unistd::close(1).expect("close");
+            nix::unistd::close(2).expect("close");
+            for_ever()
+        }
+        "write-for-ever" => loop {
+            if std::io::stdout().write_all(&[b'x'; 4096]).is_err() {
+                for_ever()
+            }
+        },
+        "deaf" => {
+            for number in Signal::iterator() {
+                // SAFETY: ignoring installs no handler. KILL and STOP are refused.
+                let _ = unsafe { signal(number, SigHandler::SigIgn) };
+            }
+            for_ever()
+        }
+        "stop" => raise(Signal::SIGSTOP).expect("raise"),
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        "ask-again" => {
+            child(for_ever);
+            println!("ready");
+            while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok() {}
+        }
+        "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
+        "open" => drop(std::fs::File::open(arg(1))),
+        "wait-for-a-reader" => wait_for_a_reader(),
+        "many" => {
+            for _ in 0..arg(1).parse().expect("a number") {
+                child(for_ever);
+            }
+            println!("ready");
+            for_ever()
+        }
+        "show" => show(),
+        "kill-the-supervisor" => {
+            kill(getppid(), Signal::SIGKILL).expect("kill");
+            for_ever()
+        }
+        "host" => host(),
+        other => {
+            eprintln!("grader-subject: no program {other:?}");
+            exit(2)
+        }
+    }
+}
+
+fn child(work: fn() -> !) -> Pid {
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }.expect("fork") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => work(),
+    }
+}
+
+fn for_ever() -> ! {
+    loop {
+        pause();
+    }
+}
+
+fn cat() {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).expect("read");
+    print!("{text}");
+}
+
+/// Forks twice and leaves the session: nothing but being its descendant ties the daemon to its beginnings.
+fn daemon() {
+    let middle = child(|| {
+        setsid().expect("setsid");
+        println!("{}", child(for_ever));
+        exit(0)
+    });
+    waitpid(middle, None).expect("wait");
+}
+
+/// Waits for a child that reads a pipe of which this process itself holds the write end.
+fn wait_for_a_reader() {
+    let (reader, writer) = pipe().expect("pipe");
+    // SAFETY: this program has one thread.
+    let reading = match unsafe { fork() }.expect("fork") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            drop(writer);
+            read(&reader, &mut [0]).expect("read");
+            exit(0)
+        }
+    };
+    let ended = child(|| exit(0));
+    waitid(Id::Pid(ended), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("wait");
+    waitpid(reading, None).expect("wait");
+    drop(writer);
+}
+
+/// Prints what this program was given: descriptors, session, signal state and limits.
+fn show() {
+    let folder = std::fs::read_dir("/proc/self/fd").expect("proc");
+    let mut open: Vec<i32> =
+        folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    open.sort_unstable();
+    // The last one is the folder that is being read.
+    open.pop();
+    println!("open {open:?}");
+    println!("leader {}", nix::unistd::getsid(None) == Ok(getpid()));
+    let status = std::fs::read_to_string("/proc/self/status").expect("proc");
+    for line in status.lines() {
+        if ["SigBlk:", "SigIgn:", "NoNewPrivs:"].iter().any(|name| line.starts_with(name)) {
+            println!("{}", line.replace('\t', " "));
+        }
+    }
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("proc");
+    for line in limits.lines() {
+        if ["Max file size", "Max core", "Max address"].iter().any(|name| line.starts_with(name)) {
+            println!("{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+}
+
+/// A test process in miniature: starts a daemon under the grader, tells everybody's pid, and waits to be killed.
+fn host() {
+    let me = std::env::current_exe().expect("exe");
+    let mut running = grader::Run::new(me).arg("daemon").start();
+    let daemon = running.line().expect("the daemon's pid");
+    println!("{daemon}");
+    for_ever()
+}
