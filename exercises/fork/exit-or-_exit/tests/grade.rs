@@ -1,0 +1,80 @@
+//! What must have come out of `exit-or-_exit`, and what the kernel must have seen of it.
+
+use grader::{Exit, Outcome, Run, Seed, Verdict};
+
+const CHILD_SAYS: &str = " | the child was here";
+const PARENT_SAYS: &str = " | the parent saw it end";
+
+fn random_text(name: &str) -> (String, Seed) {
+    let mut seed = Seed::of(name);
+    let text = format!("plum-{:06}", seed.random().u32(0..1_000_000));
+    (text, seed)
+}
+
+fn run(text: &str) -> Run {
+    Run::new(grader::program!("exit-or-_exit")).arg(text)
+}
+
+/// Fails unless each text came out once, and nothing else did.
+fn must_say_each_text_once(outcome: &Outcome, text: &str, seed: &Seed) {
+    outcome.must_end();
+    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let times = |said: &str| output.matches(said).count();
+    let verdict = match (times(text), times(CHILD_SAYS), times(PARENT_SAYS)) {
+        (1, 1, 1) if output.len() == text.len() + CHILD_SAYS.len() + PARENT_SAYS.len() => return,
+        (1, 1, 1) => Verdict::new("Each text came out once, and something else did, too.")
+            .ask("What came out that nobody was asked to say? The line that prints TEXT stays as it is given."),
+        (0, _, 0) => Verdict::new("Neither TEXT nor the parent's words came out.")
+            .ask("Which way of ending empties a process's buffers, and does the parent end that way?"),
+        (0, _, _) => Verdict::new("TEXT never came out.").ask("Who had it last, and what became of it?"),
+        (2.., _, _) => Verdict::new(format!("TEXT came out {} times, as when a fork copies a buffer with it inside.", times(text)))
+            .ask("How many copies of the bytes were there after the fork, and what emptied each of them?"),
+        (_, 0, _) => Verdict::new("The child's words never came out of standard output.")
+            .ask("Were they still in its buffer when it ended? What does _exit(2) leave out that exit(3) does?"),
+        (_, 2.., _) => Verdict::new("The child's words came out more than once.")
+            .ask("Which processes run the line that says them?"),
+        (_, _, 0) => Verdict::new("The parent's words never came out.").ask("How does the parent end?"),
+        (_, _, _) => Verdict::new("The parent's words came out more than once.")
+            .ask("Which processes run the line that says them?"),
+    };
+    verdict
+        .saw(format!("TEXT was    {text:?}"))
+        .saw(format!("came out    {output:?}"))
+        .saw_all(outcome.complaint())
+        .replay(seed)
+        .fail();
+}
+
+#[test]
+fn every_text_comes_out_once_into_a_pipe() {
+    let (text, seed) = random_text("exit-or-_exit, pipe");
+    must_say_each_text_once(&run(&text).finish(), &text, &seed);
+}
+
+#[test]
+fn every_text_comes_out_once_into_a_file() {
+    let (text, seed) = random_text("exit-or-_exit, file");
+    must_say_each_text_once(&run(&text).stdout_to_a_file().finish(), &text, &seed);
+}
+
+#[test]
+fn the_child_is_a_real_one_and_the_parent_reaps_it() {
+    let (text, _) = random_text("exit-or-_exit, child");
+    let outcome = run(&text).finish();
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if !outcome.reaped_a_child {
+        Verdict::new("The program has reaped no child: nothing shows that there ever was one.")
+            .saw(outcome.ending())
+            .saw("the kernel adds a child's page faults to the parent that waits for it; it added none")
+            .ask("Which of the three texts is the child's to say?")
+            .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which process ended like that, and where?")
+            .fail();
+    }
+}

@@ -1,0 +1,77 @@
+//! What the kernel must have seen of `two-branches`.
+
+use grader::{Exit, Outcome, Run, Seed, Verdict};
+
+/// Runs the program, and tells it the code when somebody waits to read it: that must be the child.
+fn run(code: u8) -> Outcome {
+    let mut running = Run::new(grader::program!("two-branches")).stdin_later().start();
+    let parent = running.pid();
+    let reader = running.until(|now| {
+        let reads = |pid| now.get(pid).is_some_and(|p| p.waits_to_read(0).unwrap_or(false));
+        if reads(parent) {
+            return Some(parent);
+        }
+        // Where the machine does not show who is in which call, whoever sleeps beside the parent reads.
+        now.others().find(|p| p.waits_to_read(0).unwrap_or(p.blocked())).map(|p| p.pid)
+    });
+    if reader == Ok(parent) {
+        Verdict::new("The parent reads the number itself: it would know it without any child.")
+            .saw_all(running.snapshot().explain())
+            .ask("How can the parent come to know a number that only the child has read?")
+            .fail();
+    }
+    if reader.is_ok() {
+        running.tell(format!("{code}\n").as_bytes());
+    }
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome
+}
+
+#[test]
+fn the_parent_exits_with_the_childs_code() {
+    let mut seed = Seed::of("two-branches");
+    // Without the codes that the starter's own errors (2) and a panic (101) would have.
+    let random = seed.random().u8(103..=254);
+    for code in [42, 1, 255, random, 0] {
+        let outcome = run(code);
+        if outcome.exit == Exit::Code(code.into()) {
+            continue;
+        }
+        let verdict = match outcome.exit {
+            Exit::Code(0) if outcome.reaped_a_child => Verdict::new(format!(
+                "Asked to relay {code}, the parent exited with 0: as it would if it took the wait status for the code."
+            ))
+            .saw(format!(
+                "a child's exit with {code} gives the status {code} * 256 = {}; exit(3) keeps the low 8 bits",
+                u32::from(code) << 8
+            ))
+            .ask("How else can a process end than by exiting, and how would a status tell?"),
+            _ if outcome.complaint().is_some_and(|text| text.contains("ECHILD")) => {
+                Verdict::new("ECHILD: a process without children waited for one.")
+                    .ask("Which of the two processes has a child after the fork, and how does each one know?")
+            }
+            _ => Verdict::new(format!("Asked to relay {code}, the program ended otherwise."))
+                .ask("Which of the two processes ran which lines after the fork?"),
+        };
+        verdict
+            .saw(outcome.ending())
+            .saw_all(outcome.who_was_left())
+            .saw_all(outcome.complaint())
+            .replay(&seed)
+            .fail();
+    }
+}
+
+#[test]
+fn the_child_is_a_real_one_and_the_parent_reaps_it() {
+    let outcome = run(42);
+    outcome.must_leave_nobody();
+    if !outcome.reaped_a_child {
+        Verdict::new("The program has reaped no child: nothing shows that there ever was one.")
+            .saw(outcome.ending())
+            .saw("the kernel adds a child's page faults to the parent that waits for it; it added none")
+            .ask("Where would the code come from if only the child knew it?")
+            .fail();
+    }
+}
