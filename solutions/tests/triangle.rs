@@ -1,0 +1,381 @@
+//! Starter, solution and known-wrong answers, held against each other for every exercise on disk.
+//!
+//! The starter compiles without a warning and fails every graded test; the solution passes every one; each
+//! known-wrong answer fails, and is told what its header says that it is told. One set of graded tests does all
+//! three: each exercise's test binary is built once and run with `GRADER_PROGRAM` naming a candidate.
+
+use cargo_metadata::diagnostic::DiagnosticLevel;
+use cargo_metadata::{Artifact, Message, MetadataCommand, Package, TargetKind};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long one exercise's tests may take with one candidate. Each run in them has a deadline of its own.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is a folder of the root")
+}
+
+/// An exercise as it lies on disk: `exercises/CHAPTER/NAME`.
+struct Exercise {
+    chapter: String,
+    name: String,
+    folder: PathBuf,
+}
+
+fn exercises() -> Vec<Exercise> {
+    let mut found = Vec::new();
+    for chapter in entries(&root().join("exercises")) {
+        for folder in entries(&chapter).into_iter().filter(|f| f.join("Cargo.toml").is_file()) {
+            found.push(Exercise { chapter: file_name(&chapter), name: file_name(&folder), folder });
+        }
+    }
+    assert!(!found.is_empty(), "no exercise found in {}", root().join("exercises").display());
+    found
+}
+
+impl Exercise {
+    fn wrong_answers(&self) -> Vec<PathBuf> {
+        let files = entries(&self.folder.join("wrong"));
+        files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "rs")).collect()
+    }
+
+    fn solution(&self) -> PathBuf {
+        root().join("solutions").join(&self.chapter).join(format!("{}.rs", self.name))
+    }
+}
+
+#[test]
+fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
+    let (built, mut complaints) = build();
+    let checks: Vec<_> = thread::scope(|scope| {
+        let grading: Vec<_> = exercises()
+            .into_iter()
+            .map(|exercise| {
+                let built = built.get(&exercise.name).cloned().unwrap_or_default();
+                scope.spawn(move || grade(&exercise, &built))
+            })
+            .collect();
+        grading.into_iter().map(|thread| thread.join().expect("grading does not panic")).collect()
+    });
+    complaints.extend(checks.into_iter().flatten());
+    report(&complaints);
+}
+
+#[test]
+fn every_answer_is_a_program_of_this_package_and_every_program_an_answer() {
+    let metadata = metadata(&root().join("Cargo.toml"));
+    let package = metadata.iter().find(|p| p.name.as_str() == "solutions").expect("this package");
+    let mut listed: BTreeMap<PathBuf, String> = package
+        .targets
+        .iter()
+        .filter(|target| target.kind.contains(&TargetKind::Bin))
+        .map(|target| (canonical(target.src_path.as_std_path()), target.name.clone()))
+        .collect();
+    let mut complaints = Vec::new();
+    let mut expect = |file: &Path, name: String| match listed.remove(&canonical(file)) {
+        Some(found) if found == name => {}
+        Some(found) => {
+            complaints.push(format!("{}: listed as {found:?}, not {name:?}", file.display()))
+        }
+        None => {
+            complaints.push(format!("{}: not in solutions/Cargo.toml, as {name:?}", file.display()))
+        }
+    };
+    for exercise in exercises() {
+        expect(&exercise.solution(), exercise.name.clone());
+        for wrong in exercise.wrong_answers() {
+            expect(&wrong, wrong_name(&exercise, &wrong));
+        }
+    }
+    complaints.extend(
+        listed.into_keys().map(|file| format!("{}: belongs to no exercise", file.display())),
+    );
+    report(&complaints);
+}
+
+#[test]
+fn every_exercise_is_in_the_workspace_in_the_book_and_has_three_hints() {
+    let members: Vec<PathBuf> = metadata(&root().join("exercises/Cargo.toml"))
+        .iter()
+        .map(|package| canonical(package.manifest_path.as_std_path()))
+        .collect();
+    let mut complaints = Vec::new();
+    for Exercise { chapter, name, folder } in exercises() {
+        let mut expect = |holds: bool, what: &str| {
+            if !holds {
+                complaints.push(format!("{chapter}/{name}: {what}"));
+            }
+        };
+        let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        expect(
+            members.contains(&canonical(&folder.join("Cargo.toml"))),
+            "not a member of exercises/Cargo.toml",
+        );
+        let page = format!("book/src/{chapter}.md");
+        let directive = format!("{{{{#exercise {name}}}}}");
+        expect(
+            text(root().join(&page)).contains(&directive),
+            &format!("{page} has no {directive}"),
+        );
+        let link = format!("](../../../{page})");
+        expect(
+            text(folder.join("README.md")).contains(&link),
+            &format!("README.md has no link {link}"),
+        );
+        let hints = text(folder.join("hints.md"));
+        let headings: Vec<&str> = hints.lines().filter(|line| line.starts_with("## ")).collect();
+        let three = ["## Hint 1", "## Hint 2", "## Hint 3"];
+        expect(
+            headings == three,
+            &format!("hints.md has the headings {headings:?}, not {three:?}"),
+        );
+    }
+    report(&complaints);
+}
+
+/// Grades the starter, the solution and the wrong answers of one exercise; returns what is not as it should be.
+fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
+    let (Some(starter), Some(tests)) = (&built.starter, &built.tests) else {
+        return vec![format!("{}: no program, or no test, was built", exercise.name)];
+    };
+    let mut complaints = Vec::new();
+    let mut check =
+        |candidate: &str, program: &Path, judge: &dyn Fn(&Grades) -> Result<(), String>| {
+            let grades = run(exercise, tests, program);
+            let result = grades.as_ref().map_err(Clone::clone).and_then(judge);
+            if let Err(complaint) = result {
+                let output = grades.map(|grades| grades.output).unwrap_or_default();
+                complaints.push(format!("{}, {candidate}: {complaint}\n{output}", exercise.name));
+            }
+        };
+
+    check("the starter", starter, &|grades| match grades.passed() {
+        passed if !passed.is_empty() => {
+            Err(format!("passes {passed:?}, but nothing is written yet"))
+        }
+        _ if !grades.mentions("This is not written yet") => {
+            Err("is not told that it is not written yet".into())
+        }
+        _ => Ok(()),
+    });
+    check("the solution", &candidate(&exercise.name), &|grades| match grades.failed() {
+        failed if failed.is_empty() => Ok(()),
+        failed => Err(format!("fails {failed:?}")),
+    });
+    let wrong_answers = exercise.wrong_answers();
+    let mut fragments = BTreeMap::new();
+    for wrong in &wrong_answers {
+        let name = wrong_name(exercise, wrong);
+        let Some(told) = told(wrong) else {
+            check(&name, &candidate(&name), &|_| {
+                Err("its header declares no `//! Told: \"…\"`".into())
+            });
+            continue;
+        };
+        check(&name, &candidate(&name), &|grades| match grades.failed() {
+            failed if failed.is_empty() => Err("passes every test".into()),
+            _ if !grades.mentions(&told) => Err(format!("is not told {told:?}")),
+            _ => Ok(()),
+        });
+        if let Some(other) = fragments.insert(told, name.clone()) {
+            check(&name, &candidate(&name), &|_| {
+                Err(format!("declares the same words as {other}"))
+            });
+        }
+    }
+    if wrong_answers.len() < 3 {
+        complaints.push(format!(
+            "{}: has {} wrong answers, fewer than three",
+            exercise.name,
+            wrong_answers.len()
+        ));
+    }
+    complaints
+}
+
+/// What the tests of an exercise said of one candidate.
+struct Grades {
+    /// `(test, passed)`.
+    tests: Vec<(String, bool)>,
+    output: String,
+}
+
+impl Grades {
+    fn passed(&self) -> Vec<&str> {
+        self.tests.iter().filter(|(_, passed)| *passed).map(|(test, _)| test.as_str()).collect()
+    }
+
+    fn failed(&self) -> Vec<&str> {
+        self.tests.iter().filter(|(_, passed)| !*passed).map(|(test, _)| test.as_str()).collect()
+    }
+
+    fn mentions(&self, fragment: &str) -> bool {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        words(&self.output).contains(&words(fragment))
+    }
+}
+
+/// Runs an exercise's test binary on one candidate, as `cargo test` would.
+fn run(exercise: &Exercise, tests: &Path, program: &Path) -> Result<Grades, String> {
+    if !program.is_file() {
+        return Err(format!("{} was not built", program.display()));
+    }
+    let (mut output, sink) = std::io::pipe().map_err(|e| format!("pipe: {e}"))?;
+    let mut child = Command::new(tests)
+        .current_dir(&exercise.folder)
+        .env("GRADER_PROGRAM", program)
+        .stdin(Stdio::null())
+        .stdout(sink.try_clone().map_err(|e| format!("dup: {e}"))?)
+        .stderr(sink)
+        .spawn()
+        .map_err(|e| format!("cannot run {}: {e}", tests.display()))?;
+    // The end of the output is the end of the tests: nobody below them holds it (see the grader).
+    let (finished, finish) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = output.read_to_end(&mut text);
+        let _ = finished.send(());
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let in_time = finish.recv_timeout(DEADLINE).is_ok();
+    if !in_time {
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(|e| format!("wait: {e}"))?;
+    let output = reader.join().unwrap_or_default();
+    if !in_time {
+        return Err(format!("its tests did not end within {DEADLINE:?}:\n{output}"));
+    }
+    let tests: Vec<(String, bool)> = output.lines().filter_map(test_result).collect();
+    let all_passed = tests.iter().all(|(_, passed)| *passed);
+    if tests.is_empty() || all_passed != status.success() {
+        return Err(format!("its tests ended with {status}:\n{output}"));
+    }
+    Ok(Grades { tests, output })
+}
+
+/// `test NAME ... ok`, as the test harness prints it.
+fn test_result(line: &str) -> Option<(String, bool)> {
+    let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    match result {
+        "ok" => Some((name.into(), true)),
+        "FAILED" => Some((name.into(), false)),
+        _ => None,
+    }
+}
+
+/// What was built of one exercise.
+#[derive(Clone, Default)]
+struct Built {
+    starter: Option<PathBuf>,
+    tests: Option<PathBuf>,
+}
+
+/// Builds all exercises, and returns them by name, with the complaints of the compiler.
+fn build() -> (BTreeMap<String, Built>, Vec<String>) {
+    // A target folder of its own: this may run while an editor, or the learner, builds in exercises/target.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("exercises");
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["test", "--no-run", "--workspace", "--locked", "--quiet", "--message-format=json"])
+        .arg("--manifest-path")
+        .arg(root().join("exercises/Cargo.toml"))
+        .env("CARGO_TARGET_DIR", target)
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo can be run");
+    let mut built = BTreeMap::<String, Built>::new();
+    let mut complaints = Vec::new();
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        match message.expect("cargo's messages can be read") {
+            Message::CompilerArtifact(artifact) => {
+                if let Some(executable) = artifact.executable.clone() {
+                    let built = built.entry(package_name(&artifact)).or_default();
+                    let place =
+                        if artifact.profile.test { &mut built.tests } else { &mut built.starter };
+                    *place = Some(executable.into_std_path_buf());
+                }
+            }
+            Message::CompilerMessage(message) if is_complaint(message.message.level) => {
+                complaints.push(message.message.rendered.unwrap_or(message.message.message));
+            }
+            _ => {}
+        }
+    }
+    if !output.status.success() {
+        complaints.push(format!(
+            "the exercises do not build:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    (built, complaints)
+}
+
+fn is_complaint(level: DiagnosticLevel) -> bool {
+    matches!(level, DiagnosticLevel::Ice | DiagnosticLevel::Error | DiagnosticLevel::Warning)
+}
+
+/// The name of the folder of an artifact's package: an exercise and its folder have one name.
+fn package_name(artifact: &Artifact) -> String {
+    artifact.manifest_path.parent().and_then(|folder| folder.file_name()).unwrap_or_default().into()
+}
+
+/// The program of that name of this package.
+fn candidate(name: &str) -> PathBuf {
+    match std::env::var_os(format!("CARGO_BIN_EXE_{name}")) {
+        Some(path) => path.into(),
+        // Before Rust 1.94 the variable is there at compile time only, when the names are not known.
+        None => {
+            let tests = std::env::current_exe().expect("this program has a path");
+            tests.ancestors().nth(2).expect("it lies in target/PROFILE/deps").join(name)
+        }
+    }
+}
+
+fn wrong_name(exercise: &Exercise, wrong: &Path) -> String {
+    format!("{}--{}", exercise.name, file_name(&wrong.with_extension("")))
+}
+
+/// The fragment of a diagnosis that a wrong answer's header declares: `//! Told: "…"`.
+fn told(wrong: &Path) -> Option<String> {
+    let text = fs::read_to_string(wrong).ok()?;
+    let fragment =
+        text.lines().find_map(|line| line.strip_prefix("//! Told: \""))?.strip_suffix('"')?;
+    Some(fragment.to_owned()).filter(|fragment| !fragment.is_empty())
+}
+
+fn metadata(manifest: &Path) -> Vec<Package> {
+    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec();
+    metadata.expect("cargo metadata can be run").packages
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(folder).into_iter().flatten();
+    let mut entries: Vec<PathBuf> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort();
+    entries
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn report(complaints: &[String]) {
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n\n{}\n",
+        complaints.len(),
+        complaints.join("\n\n")
+    );
+}
