@@ -114,10 +114,7 @@ impl<'a> Page<'a> {
     ) -> Result<Option<String>, String> {
         let slug = chapters::slug(&self.path).unwrap_or_default();
         let section = match directive.name {
-            "program" => {
-                let up = up(self.workspace.root(), &self.path);
-                program::section(self.workspace, self.chapters, &slug, directive.argument, &up)
-            }
+            "program" => program::section(self.workspace, self.chapters, &slug, directive.argument),
             "exercise" => exercise::section(self.workspace, &slug, directive.argument),
             "include" | "rustdoc_include" | "playground" | "title" => return Ok(None),
             "" => return Err("`{{#` begins no directive; write `\\{{#` to show it".to_owned()),
@@ -205,10 +202,4 @@ fn shown(workspace: &Workspace, path: &Path) -> String {
         }
     }
     clean.strip_prefix(workspace.root()).unwrap_or(&clean).display().to_string()
-}
-
-/// The way from a page's folder up to the root: `../../` from `book/src/fork.md`.
-fn up(root: &Path, page: &Path) -> String {
-    let depth = page.strip_prefix(root).map_or(0, |path| path.components().count());
-    "../".repeat(depth.saturating_sub(1))
 }

@@ -12,8 +12,7 @@ const WRONG: &str = "WRONG ON PURPOSE";
 
 /// The listing of a program as Markdown and HTML.
 ///
-/// `argument` is `[CRATE/]NAME[:ANCHOR]`, `slug` the crate of the page itself, `up` the way from
-/// the page's folder to the root (`../../`).
+/// `argument` is `[CRATE/]NAME[:ANCHOR]`, `slug` the crate of the page itself.
 ///
 /// # Errors
 /// The reader's sentence: no such chapter, program or anchor.
@@ -22,7 +21,6 @@ pub fn section(
     chapters: &Chapters,
     slug: &str,
     argument: &str,
-    up: &str,
 ) -> Result<String, String> {
     let (path, anchor) = argument.split_once(':').unwrap_or((argument, ""));
     let (krate, name) = path.split_once('/').unwrap_or((slug, path));
@@ -37,8 +35,7 @@ pub fn section(
     let listing = if anchor.is_empty() {
         include::without_anchors(&text)
     } else {
-        include::select(&text, anchor, &source)?;
-        format!("{{{{#include {up}{source}:{anchor}}}}}")
+        dedented(&include::select(&text, anchor, &source)?)
     };
     let wrong = text.lines().take_while(|line| line.starts_with("//!")).any(|l| l.contains(WRONG));
     let (class, data, label) = match wrong {
@@ -53,4 +50,23 @@ pub fn section(
          <p class=\"caption\"><code class=\"command\">just chapter-{chapter} {name}</code> \
          <span class=\"source\">{source}</span></p>\n</section>\n"
     ))
+}
+
+/// Lines moved to the left by what they all are indented by: a page is narrower than an editor.
+fn dedented(text: &str) -> String {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let common = text.lines().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or(0);
+    let lines: Vec<_> = text.lines().map(|line| line.get(common..).unwrap_or("")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dedented;
+
+    #[test]
+    fn a_listing_loses_the_indent_that_all_its_lines_have() {
+        assert_eq!(dedented("    if x {\n\n        y\n    }"), "if x {\n\n    y\n}");
+        assert_eq!(dedented("a\n    b"), "a\n    b");
+    }
 }
