@@ -10,13 +10,16 @@ use lab::markdown::{self, Code};
 use lab::session::{self, Step};
 use lab::{command, workspace::Workspace};
 use mdbook_driver::MDBook;
+use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
+use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -117,7 +120,7 @@ impl Book {
             Asked::Run { krate, program, arguments } => {
                 let path = self.programs.get(&(krate, program.clone()));
                 let path = path.ok_or(format!("`{program}` was not built"))?;
-                let (output, ended) = run(path, &arguments, self.workspace.root())
+                let (output, ended) = run(path, &arguments, self.workspace.root(), DEADLINE)
                     .map_err(|error| format!("`{}`: {error}", step.command))?;
                 status = Some(ended);
                 Ok(output)
@@ -202,7 +205,13 @@ fn run(
     program: &Path,
     arguments: &[String],
     root: &Path,
+    deadline: Duration,
 ) -> Result<(String, ExitStatus), Box<dyn Error>> {
+    // An orphan goes to the nearest subreaper, here as on some desktops, or to init. This test is both:
+    // it adopts whom the program abandons, and is called pid 1 in what they say.
+    prctl::set_child_subreaper(true)?;
+    let init = Regex::new(&format!(r"\bpid {}\b", getpid()))?;
+
     let (mut reader, writer) = std::io::pipe()?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root).stdin(Stdio::null()).process_group(0);
@@ -220,13 +229,14 @@ fn run(
         let waited = waitid(Id::Pid(leader), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
         _ = sender.send((read, waited, output));
     });
-    match ended.recv_timeout(DEADLINE) {
+    match ended.recv_timeout(deadline) {
         Ok((read, waited, output)) => {
             read?;
             waited?;
-            Ok((String::from_utf8_lossy(&output).into_owned(), group.end()?))
+            let output = String::from_utf8_lossy(&output);
+            Ok((init.replace_all(&output, "pid 1").into_owned(), group.end()?))
         }
-        Err(_) => Err(format!("still running after {} s", DEADLINE.as_secs()).into()),
+        Err(_) => Err(format!("still running after {deadline:?}").into()),
     }
 }
 
@@ -302,7 +312,7 @@ mod checks {
     }
 
     fn sh(script: &str) -> Result<(String, ExitStatus), Box<dyn Error>> {
-        run(Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()], Path::new("/"))
+        run(Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()], Path::new("/"), DEADLINE)
     }
 
     fn course() -> Result<(Course, Book), Box<dyn Error>> {
@@ -345,6 +355,27 @@ mod checks {
     fn what_an_orphan_prints_later_is_seen() -> Done {
         let (output, _) = sh("(read -r line < /dev/null; echo late) & exit 3")?;
         assert_eq!(output, "late\n");
+        Ok(())
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended() -> Done {
+        let (reader, writer) = std::io::pipe()?;
+        let file = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
+        // Both hold the pipe's write end, so its end shows that both are gone.
+        let script = format!("exec 3> {file}; sleep 1000 & sleep 1000");
+        let ended = run(
+            Path::new("/bin/sh"),
+            &["-c".to_owned(), script],
+            Path::new("/"),
+            Duration::from_millis(300),
+        );
+        let error = ended.err().ok_or("it ended by itself")?.to_string();
+        assert_eq!(error, "still running after 300ms");
+        drop(writer);
+        let (sender, closed) = mpsc::channel();
+        thread::spawn(move || sender.send(std::io::read_to_string(reader)));
+        assert_eq!(closed.recv_timeout(DEADLINE)??, "");
         Ok(())
     }
 
