@@ -23,16 +23,13 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Runs a program to its end, with no input, and returns its standard output.
 ///
 /// # Panics
-/// When it fails, writes to standard error, or is not done by the deadline.
+/// When it fails or writes to standard error, or as [`Started::finish`] does.
 #[track_caller]
 pub fn told_by(program: &str, args: &[&str]) -> String {
-    let done = assert_cmd::Command::new(program)
-        .args(args)
-        .timeout(DEADLINE)
-        .assert()
-        .success()
-        .stderr("");
-    String::from_utf8(done.get_output().stdout.clone()).expect("the story is text")
+    let (status, stdout, stderr) = Started::new(program, args).finish();
+    assert!(status.success(), "{program} {args:?}: {status}\n{stdout}{stderr}");
+    assert_eq!(stderr, "", "{program} {args:?} complained after:\n{stdout}");
+    stdout
 }
 
 /// The lines of a story that a text stands in.
