@@ -12,11 +12,53 @@ default:
 book *args:
     cargo lab "$@"
 
+# 0 · syscalls: a program asks, the kernel answers
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-0 program="raw_write" *args:
+    @{{ just_executable() }} _program syscalls "$@"
+
 # 1 · fork: one process goes in, two come out
 [group('the chapters, each with its programs: `just chapter-1 list`')]
 [no-exit-message]
 chapter-1 program="fork_twice" *args:
     @{{ just_executable() }} _program fork "$@"
+
+# 2 · pipe: bytes from one process to another
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-2 program="pipe_hello" *args:
+    @{{ just_executable() }} _program pipe "$@"
+
+# 3 · select: waiting for more than one thing
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-3 program="two_sockets" *args:
+    @{{ just_executable() }} _program select "$@"
+
+# 4 · signals: being interrupted, and choosing when
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-4 program="quit_cleanup" *args:
+    @{{ just_executable() }} _program signals "$@"
+
+# 5 · self-pipe: a signal that you can select on
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-5 program="selfpipe_min" *args:
+    @{{ just_executable() }} _program self-pipe "$@"
+
+# 6 · execve: the same process, another program
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-6 program="launch_editor" *args:
+    @{{ just_executable() }} _program execve "$@"
+
+# 8 · after: epoll, pidfds, and what else Unix grew since
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-8 program="pidfd_supervisor" *args:
+    @{{ just_executable() }} _program after "$@"
 
 # Run every test there is: programs, libraries, exercises, solutions, the book
 [group('the workshop')]

@@ -13,8 +13,8 @@ use std::error::Error;
 use std::fs;
 use toml::Value;
 
-/// Which chapter may use which: the table of contents, as arrows. `mini-unicorn` may use all.
-const ARROWS: [(&str, &[&str]); 8] = [
+/// Which chapter may use which: the table of contents, as arrows.
+const ARROWS: [(&str, &[&str]); 9] = [
     ("syscalls", &[]),
     ("fork", &[]),
     ("pipe", &["syscalls"]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("self-pipe", &["pipe", "signals"]),
     ("execve", &["fork"]),
     ("mini-unicorn", &["syscalls", "fork", "pipe", "select", "signals", "self-pipe", "execve"]),
+    ("after", &["syscalls", "fork", "pipe", "select", "signals", "self-pipe", "execve"]),
 ];
 
 /// The one tool that the tests of the chapters may use.
@@ -35,6 +36,9 @@ const HEAVY: [&str; 4] = ["axum", "tokio", "mdbook-driver", "mdbook-preprocessor
 const WITHOUT_UNSAFE: [&str; 3] = ["lab", "trace", "course"];
 
 const LONGEST_PROGRAM: usize = 80;
+
+/// A shell takes a little more; still less than one sitting.
+const LONGER: [(&str, usize); 1] = [("tiny_shell", 300)];
 
 fn metadata() -> Result<Metadata, Box<dyn Error>> {
     Ok(MetadataCommand::new().current_dir(project()).exec()?)
@@ -209,7 +213,9 @@ fn each_program_is_listed_introduced_short_and_on_its_page() -> Done {
             assert!(listed.contains(&name.as_str()), "{path} is no [[bin]] of its manifest");
             assert!(source.starts_with("//!"), "{path} does not begin with what it shows (`//!`)");
             let lines = source.lines().count();
-            assert!(lines <= LONGEST_PROGRAM, "{path} has {lines} lines, over {LONGEST_PROGRAM}");
+            let longer = LONGER.iter().find(|(longer, _)| *longer == name);
+            let most = longer.map_or(LONGEST_PROGRAM, |(_, most)| *most);
+            assert!(lines <= most, "{path} has {lines} lines, over {most}");
             assert!(words.contains(name.as_str()), "book/src/{slug}.md never names {name}");
         }
     }

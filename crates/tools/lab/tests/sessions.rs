@@ -130,19 +130,21 @@ impl Book {
     }
 
     fn understand(&self, step: &Step) -> Result<Asked, String> {
-        let words: Vec<_> = step.command.split_whitespace().collect();
-        if words == ["echo", "$?"] {
+        if step.command == "echo $?" {
             return Ok(Asked::Status);
         }
-        let plain =
-            !step.command.contains(['\'', '"', '|', '>', '<', ';', '&', '$', '*', '`', '\\']);
+        // What stands in quotes is for the program; the rest must mean nothing to a shell.
+        let mut unquoted = step.command.split('\'').step_by(2);
+        let plain = unquoted
+            .all(|part| !part.contains(['"', '|', '>', '<', ';', '&', '$', '*', '`', '\\']));
+        let words = shlex::split(&step.command).unwrap_or_default();
         let chapter = words.get(1).and_then(|word| word.strip_prefix("chapter-"));
-        match (words.first(), chapter) {
-            (Some(&"just"), Some(chapter)) if plain => {
-                let name = words.get(2).copied();
+        match (words.first().map(String::as_str), chapter) {
+            (Some("just"), Some(chapter)) if plain => {
+                let name = words.get(2).map(String::as_str);
                 let (krate, program) =
                     command::resolve(&self.workspace, &self.chapters, chapter, name)?;
-                let arguments = words.iter().skip(3).map(|&word| word.to_owned()).collect();
+                let arguments = words.iter().skip(3).cloned().collect();
                 Ok(Asked::Run { krate: krate.to_owned(), program, arguments })
             }
             _ => Err(format!("`{}`: a console block must be checked: use ```text", step.command)),
