@@ -42,7 +42,7 @@ chapter-3 program="two_sockets" *args:
 chapter-4 program="quit_cleanup" *args:
     @{{ just_executable() }} _program signals "$@"
 
-# 5 · self-pipe: a signal that you can select on
+# 5 · self-pipe: a signal you can select on
 [group('the chapters, each with its programs: `just chapter-1 list`')]
 [no-exit-message]
 chapter-5 program="selfpipe_min" *args:
@@ -54,7 +54,7 @@ chapter-5 program="selfpipe_min" *args:
 chapter-6 program="launch_editor" *args:
     @{{ just_executable() }} _program execve "$@"
 
-# 8 · after: epoll, pidfds, and what else Unix grew since
+# 8 · after: what Unix grew since
 [group('the chapters, each with its programs: `just chapter-1 list`')]
 [no-exit-message]
 chapter-8 program="pidfd_supervisor" *args:
