@@ -100,5 +100,6 @@ _program crate program *args:
         done >&2
         exit "$status"
     fi
+    case ${1-} in -h | --help) exec sed -n 's/^\/\/! \{0,1\}//p' "crates/$crate/src/bin/$program.rs" ;; esac
     [ -x "target/debug/$program" ] || cargo build --package "$crate" --bin "$program"
     exec cargo run --quiet --package "$crate" --bin "$program" -- "$@"

@@ -37,6 +37,10 @@ fn seed() -> Result<u64> {
 }
 
 fn main() -> Result<()> {
+    if env::args().nth(1).is_some_and(|arg| arg == "--help") {
+        println!("usage: fork_prng [SEED]");
+        return Ok(());
+    }
     // ANCHOR: draw
     let mut generator = Generator(seed()?);
     for worker in 0..3 {

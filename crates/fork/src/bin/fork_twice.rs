@@ -12,6 +12,10 @@ use nix::unistd::{ForkResult, fork, getpid, getppid};
 
 fn main() -> Result<()> {
     let stay = match env::args().nth(1) {
+        Some(arg) if arg == "--help" => {
+            println!("usage: fork_twice [SECONDS]");
+            return Ok(());
+        }
         Some(arg) => {
             arg.parse().with_context(|| format!("SECONDS must be a whole number, not `{arg}`"))?
         }
