@@ -1,6 +1,6 @@
 //! Builds the book: beside the old one first, so that a broken page never takes it away.
 
-use crate::links;
+use crate::links::{self, Files};
 use crate::log::Log;
 use crate::preprocess::Lab;
 use crate::problem::Problem;
@@ -8,12 +8,8 @@ use crate::problem::Problems;
 use crate::workspace::Workspace;
 use anyhow::{Context, Error, Result, bail};
 use mdbook_driver::MDBook;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-
-/// The built book's files by their path in it, `fork.html`.
-pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// A book that was built.
 #[derive(Debug)]

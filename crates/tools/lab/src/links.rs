@@ -1,6 +1,5 @@
 //! Every link inside the built book leads somewhere.
 
-use crate::book::Files;
 use crate::problem::{Problem, it_has};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -11,6 +10,9 @@ use percent_encoding::percent_decode_str;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+
+/// A built book's files by their path in it, `fork.html`.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// All pages on one.
 const PRINT: &str = "print.html";

@@ -3,7 +3,7 @@
 //! The files on disk stay those of a plain `mdbook build`: only what goes over the wire gets a
 //! script tag. A request is looked up among the book's files, so no path leads anywhere else.
 
-use crate::book::Files;
+use crate::links::Files;
 use anyhow::{Context, Result, bail};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
