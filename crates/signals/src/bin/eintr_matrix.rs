@@ -54,10 +54,10 @@ fn try_call(call: &str, flags: SaFlags) -> Result<&'static str> {
     let (pipe, mut writer) = io::pipe().context("cannot make a pipe")?;
     let child = spawn(|| make(call, &pipe)).context("cannot fork")?;
     // S alone may lie: a process that has just been woken may show it and be `running`.
-    let rests = |s: &str| s.contains(") Z ") || s.contains(") S ") && !s.starts_with(['r', '-']);
-    let read = |name| fs::read_to_string(format!("/proc/{child}/{name}"));
+    let read = |name| fs::read_to_string(format!("/proc/{child}/{name}")).unwrap_or_default();
+    let asleep = || read("stat").contains(") S ") && read("syscall").contains(" 0x");
     for signal in [Signal::SIGUSR1, Signal::SIGKILL] {
-        while !rests(&(read("syscall")? + &read("stat")?)) {
+        while !(read("stat").contains(") Z ") || asleep()) {
             thread::yield_now();
         }
         kill(child, signal).context("cannot signal the child")?;
