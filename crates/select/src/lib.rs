@@ -1,18 +1,16 @@
 //! Waiting for more than one thing, and taking only what is there.
 //!
-//! Read in this order: [`Address`], [`Listener`], [`Accepted`], [`wait_readable`],
+//! Read in this order: [`Address`] (`address.rs`), [`Listener`], [`Accepted`], [`wait_readable`],
 //! [`poll_readable`]. Used again by `mini-unicorn`, whose workers wait on their listeners and on
 //! the pipe from their master, and whose successor inherits the listeners.
 //!
 //! Left out on purpose: waiting until one can *write*, UDP, Unix sockets without a file, `epoll`.
 
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream};
+mod address;
+
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
-use std::{fmt, io};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -20,72 +18,11 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr, accept4,
-    bind, getsockname, getsockopt, listen, setsockopt, socket, sockopt,
+    bind, getsockopt, listen, setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeSpec, TimeVal, TimeValLike};
 
-/// Where a listener listens: an IP address and a port, or a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// IPv4 or IPv6, and a TCP port. Port 0 stands for "a free one", until the kernel has chosen.
-    /// `[::]` takes connections of both families, unless `/proc/sys/net/ipv6/bindv6only` is 1.
-    Tcp(SocketAddr),
-    /// The path of a Unix socket.
-    Unix(PathBuf),
-}
-
-impl Address {
-    /// Connects, as a client does; waits for room in the listener's queue. The connection is a
-    /// blocking one, close-on-exec.
-    ///
-    /// # Errors
-    /// `ECONNREFUSED`: nobody listens there; for a Unix socket, its file was left behind.
-    /// `ENOENT`: there is no such file. And what
-    /// [connect(2)](https://man7.org/linux/man-pages/man2/connect.2.html) says.
-    pub fn connect(&self) -> io::Result<OwnedFd> {
-        match self {
-            Address::Tcp(address) => Ok(TcpStream::connect(address)?.into()),
-            Address::Unix(path) => Ok(UnixStream::connect(path)?.into()),
-        }
-    }
-
-    /// The address that a socket is bound to.
-    fn of(socket: BorrowedFd<'_>) -> io::Result<Address> {
-        let name: SockaddrStorage = getsockname(socket.as_raw_fd())?;
-        if let Some(&name) = name.as_sockaddr_in() {
-            Ok(Address::Tcp(SocketAddrV4::from(name).into()))
-        } else if let Some(&name) = name.as_sockaddr_in6() {
-            Ok(Address::Tcp(SocketAddrV6::from(name).into()))
-        } else if let Some(path) = name.as_unix_addr().and_then(UnixAddr::path) {
-            Ok(Address::Unix(path.into()))
-        } else {
-            Err(io::Error::new(io::ErrorKind::Unsupported, "its address is no IP address or path"))
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Address::Tcp(address) => address.fmt(f),
-            Address::Unix(path) => path.display().fmt(f),
-        }
-    }
-}
-
-impl FromStr for Address {
-    type Err = io::Error;
-
-    /// `127.0.0.1:8080`, `[::1]:0`, or a path, which has a `/` in it.
-    fn from_str(text: &str) -> io::Result<Address> {
-        if text.contains('/') {
-            return Ok(Address::Unix(text.into()));
-        }
-        text.parse().map(Address::Tcp).map_err(|_| {
-            io::Error::other(format!("`{text}` is neither IP:PORT nor a path with a `/`"))
-        })
-    }
-}
+pub use address::Address;
 
 /// How a listener is set up: `Options::default()`, or change what you care about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

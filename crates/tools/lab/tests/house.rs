@@ -40,6 +40,15 @@ const LONGEST_PROGRAM: usize = 80;
 /// A shell takes a little more; still less than one sitting.
 const LONGER: [(&str, usize); 1] = [("tiny_shell", 300)];
 
+/// A file of a chapter's library, documentation included: what is read at one sitting.
+const LONGEST_FILE: usize = 250;
+
+/// A chapter's library, without comments and blank lines.
+const LARGEST_LIBRARY: usize = 250;
+
+/// These have two halves: running a program, and the hot restart.
+const LARGER: [(&str, usize); 1] = [("execve", 290)];
+
 fn metadata() -> Result<Metadata, Box<dyn Error>> {
     Ok(MetadataCommand::new().current_dir(project()).exec()?)
 }
@@ -218,6 +227,27 @@ fn each_program_is_listed_introduced_short_and_on_its_page() -> Done {
             assert!(lines <= most, "{path} has {lines} lines, over {most}");
             assert!(words.contains(name.as_str()), "book/src/{slug}.md never names {name}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_chapters_library_is_small() -> Done {
+    for (_, slug) in chapters()?.iter() {
+        let mut code = 0;
+        for file in fs::read_dir(project().join(format!("crates/{slug}/src")))? {
+            let path = file?.path();
+            if path.extension().is_some_and(|end| end == "rs") {
+                let source = fs::read_to_string(&path)?;
+                let lines = source.lines().count();
+                assert!(lines <= LONGEST_FILE, "{}: {lines} lines", path.display());
+                let counts = |line: &&str| !line.is_empty() && !line.starts_with("//");
+                code += source.lines().map(str::trim).filter(counts).count();
+            }
+        }
+        let larger = LARGER.iter().find(|(larger, _)| *larger == slug);
+        let most = larger.map_or(LARGEST_LIBRARY, |(_, most)| *most);
+        assert!((1..=most).contains(&code), "{slug}: {code} lines of code, over {most}");
     }
     Ok(())
 }
