@@ -182,6 +182,21 @@ fn at_a_terminal_tiny_shell_outlives_what_ends_its_jobs() {
     );
 }
 
+#[test]
+fn the_books_session_with_tiny_shell_is_what_a_terminal_shows() {
+    let page = include_str!("../../../book/src/execve.md");
+    let session = page.split("```text\n$ just chapter-6 tiny_shell\n").nth(1);
+    let session = session.and_then(|rest| rest.split("```").next()).expect("it is on the page");
+    Command::new(env!("CARGO_BIN_EXE_execve-contract"))
+        .args(["transcript", env!("CARGO_BIN_EXE_tiny_shell")])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .write_stdin(session)
+        .timeout(Duration::from_secs(30))
+        .assert()
+        .success()
+        .stdout(session.trim_end().trim_end_matches("^D").to_string());
+}
+
 /// What [`promised`] makes of these variables, for process 4211.
 fn numbers(variables: &[(&str, &str)]) -> Result<Vec<i32>, String> {
     let look_up = |name: &str| {

@@ -416,6 +416,10 @@ fn main() -> Result<()> {
         "takes_what_systemd_left" => takes_what_systemd_left(),
         "then_take_it" => then_take_it(),
         "takes_no_strangers" => takes_no_strangers(),
+        "transcript" => {
+            let shell = env::args().nth(2).context("which shell?")?;
+            terminal::play(&shell, &std::io::read_to_string(std::io::stdin())?)
+        }
         "terminal" => terminal::session(&env::args().nth(2).context("which shell?")?),
         _ => bail!("no promise is called `{promise}`: see tests/contract.rs"),
     }

@@ -36,6 +36,11 @@ impl Terminal {
         Ok(self.unread.drain(..end).collect())
     }
 
+    /// What [`expect`](Self::expect) returns, as one sees it.
+    fn screen(&mut self, text: &str) -> Result<String> {
+        Ok(self.expect(text)?.replace('\r', ""))
+    }
+
     fn type_in(&mut self, text: &str) -> Result<()> {
         Ok(self.screen.write_all(text.as_bytes())?)
     }
@@ -68,7 +73,8 @@ fn members(group: Pid) -> Vec<String> {
     names
 }
 
-pub(crate) fn session(shell: &str) -> Result<()> {
+/// The shell at a terminal of its own, of which we hold the other side.
+fn at_terminal(shell: &str) -> Result<(Pid, Terminal)> {
     let program = Program::new(shell);
     // SAFETY: this program has one thread.
     let (child, master) = match unsafe { forkpty(None, None) }? {
@@ -82,7 +88,42 @@ pub(crate) fn session(shell: &str) -> Result<()> {
         }
         ForkptyResult::Parent { child, master } => (child, master),
     };
-    let mut terminal = Terminal { screen: File::from(master), unread: String::new() };
+    Ok((child, Terminal { screen: File::from(master), unread: String::new() }))
+}
+
+/// Types what stands behind the prompts of a transcript, and prints what the screen shows of it.
+/// `^C` is typed when the job of the line above runs; `^D` shows nothing.
+pub(crate) fn play(shell: &str, transcript: &str) -> Result<()> {
+    let (child, mut terminal) = at_terminal(shell)?;
+    let mut job = "";
+    for line in transcript.lines() {
+        let typed = line.strip_prefix("tiny_shell").and_then(|rest| rest.split_once("$ "));
+        match typed {
+            _ if line == "^C" => {
+                terminal.foreground(job);
+                terminal.type_in("\x03")?;
+            }
+            Some((status, typed)) => {
+                print!("{}", terminal.screen(&format!("tiny_shell{status}$ "))?);
+                if typed == "^D" {
+                    terminal.type_in("\x04")?;
+                    continue;
+                }
+                job = typed.split(' ').next().unwrap_or_default();
+                terminal.type_in(&format!("{typed}\n"))?;
+                // Read at once, as a terminal does: a later ^C throws away what nobody has read.
+                print!("{}", terminal.screen(&format!("{typed}\r\n"))?);
+            }
+            None => {} // printed by whom we run
+        }
+    }
+    ensure!(transcript.trim_end().ends_with("$ ^D"), "the transcript does not leave the shell");
+    wait_for(child)?;
+    Ok(())
+}
+
+pub(crate) fn session(shell: &str) -> Result<()> {
+    let (child, mut terminal) = at_terminal(shell)?;
 
     terminal.expect("tiny_shell$ ")?;
     ensure!(tcgetpgrp(&terminal.screen)? == child, "the shell does not own its terminal");

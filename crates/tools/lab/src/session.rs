@@ -24,6 +24,15 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bpid (\d+)\b").un
 #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and every test runs it")]
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b\d+\b").unwrap());
 
+// What a clock says, how many times as much it is, and what a traced call returned, but for 0.
+#[expect(clippy::unwrap_used, reason = "the pattern is a constant, and every test runs it")]
+static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?m)× \d+(?:\.\d+)?|\b\d+(?:\.\d+)? (?:ns|µs|ms|s)\b|\) += [1-9]\d*$").unwrap()
+});
+
+#[expect(clippy::unwrap_used, reason = "the pattern is a constant, and every test runs it")]
+static NUMERAL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+(?:\.\d+)?").unwrap());
+
 /// A command of a session and what it printed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Step {
@@ -76,7 +85,51 @@ pub fn normalise(output: &str, unordered: bool) -> String {
     renumber(output, unordered, FIRST_PID).0
 }
 
-/// The same from another first number; also says which number comes next.
+/// The output with `#` for each number that was measured: times, ratios, counts that calls returned.
+pub fn measured(output: &str) -> String {
+    let masked = |found: &Captures<'_>| NUMERAL.replace_all(&found[0], "#").into_owned();
+    MEASURE.replace_all(output, masked).into_owned()
+}
+
+/// Finds the lines of an excerpt in an output, in their order, with others between. `…` stands for
+/// anything, and a process id of the book for the same number wherever it stands.
+///
+/// # Errors
+/// The first line that is not in the rest of the output.
+pub fn find_excerpt<'a>(excerpt: &'a str, output: &str) -> Result<(), &'a str> {
+    let mut rest = output.lines();
+    let mut known = HashMap::new();
+    for line in excerpt.lines() {
+        let (pattern, pids) = pattern(line).ok_or(line)?;
+        let found = rest.find_map(|seen| {
+            let seen = pattern.captures(seen)?;
+            let mut all = known.clone();
+            let numbers = seen.iter().skip(1).flatten().map(|number| number.as_str().to_owned());
+            let agree = pids.iter().zip(numbers).all(|(pid, number)| {
+                *all.entry(pid.clone()).or_insert_with(|| number.clone()) == number
+            });
+            agree.then_some(all)
+        });
+        known = found.ok_or(line)?;
+    }
+    Ok(())
+}
+
+/// A line of an excerpt as a pattern with a group for each process id, and these ids.
+fn pattern(line: &str) -> Option<(Regex, Vec<String>)> {
+    let text = regex::escape(line).replace('…', ".*");
+    let mut pids = Vec::new();
+    let text = NUMBER.replace_all(&text, |found: &Captures<'_>| {
+        let pid = found[0].parse().is_ok_and(|id| (FIRST_PID..FIRST_PID + 100).contains(&id));
+        if pid {
+            pids.push(found[0].to_owned());
+        }
+        if pid { r"(\d+)".to_owned() } else { found[0].to_owned() }
+    });
+    Some((Regex::new(&format!("^{text}$")).ok()?, pids))
+}
+
+/// What [`normalise`] gives, from another first number; also says which number comes next.
 pub fn renumber(output: &str, unordered: bool, first: usize) -> (String, usize) {
     let mut numbers = Numbers { pids: pids(output), given: HashMap::new(), next: first };
     if !unordered {
@@ -92,8 +145,12 @@ pub fn renumber(output: &str, unordered: bool, first: usize) -> (String, usize) 
     (text, numbers.next)
 }
 
-/// The numbers that the output calls process ids. 0 and 1 keep their meaning, so they stay.
+/// The numbers that the output calls process ids. 0 and 1 keep their meaning, so they stay. So do all
+/// where pid 1 itself speaks: it is in a pid namespace of its own, and they are what they say.
 fn pids(output: &str) -> HashSet<String> {
+    if SPEAKER.captures_iter(output).any(|found| &found[1] == "1") {
+        return HashSet::new();
+    }
     let named = SPEAKER.captures_iter(output).chain(NAMED.captures_iter(output));
     named.map(|found| found[1].to_owned()).filter(|pid| pid != "0" && pid != "1").collect()
 }
@@ -172,6 +229,32 @@ mod tests {
     #[test]
     fn pid_one_is_a_name_and_stays() {
         assert_eq!(normalise("[a 10] pid 1, 1 of 1\n", false), "[a 4211] pid 1, 1 of 1\n");
+    }
+
+    #[test]
+    fn where_pid_one_speaks_pids_are_what_they_say() {
+        let told = "[init 1] I made pid 2\n";
+        assert_eq!(normalise(told, false), told);
+    }
+
+    #[test]
+    fn what_was_measured_may_differ_and_nothing_else() {
+        let told = measured("8 idle: 1038 ns, by 256 MiB 28761.5 µs: × 93.2\n");
+        assert_eq!(told, "8 idle: # ns, by 256 MiB # µs: × #\n");
+        assert_eq!(measured("write(1, \"a\", 39) = 39"), "write(1, \"a\", 39) = #");
+        assert_eq!(measured("f(1) = 0\ng(1) = -1 E"), "f(1) = 0\ng(1) = -1 E");
+    }
+
+    #[test]
+    fn an_excerpt_is_found_in_its_order_with_others_between() {
+        let seen = "a [70]\nother\nb(1, x, 2) = 71\nc 70 71\n";
+        assert_eq!(find_excerpt("a [4211]\nb(1, …) = 4212\nc 4211 4212\n", seen), Ok(()));
+        let order = "b(1, …) = 4212\na [4211]\n";
+        assert_eq!(find_excerpt(order, seen), Err("a [4211]"));
+        assert_eq!(find_excerpt("b(2, …) = 4212\n", seen), Err("b(2, …) = 4212"));
+        assert_eq!(find_excerpt("b(1, …\nd\n", seen), Err("d"));
+        assert_eq!(find_excerpt("a [4211]\nc 4212 4211\n", seen), Err("c 4212 4211"));
+        assert_eq!(find_excerpt("othe\n", seen), Err("othe"), "lines are whole");
     }
 
     #[test]

@@ -41,10 +41,18 @@ fn every_session_in_the_book_is_what_happens() -> Done {
         // From the last to the first, so that a rewritten block moves none that is still to come.
         for block in markdown::code(&text).into_iter().rev().filter(|code| code.is("console")) {
             let line = markdown::line(&text, block.range.start);
+            if let Some(why) = cannot_run(&block)? {
+                eprintln!("{name}:{line}: not checked: {why}");
+                continue;
+            }
             let seen = book.run(&block).map_err(|what| format!("{name}:{line}: {what}"))?;
+            if let Some(why) = was_refused(&seen)? {
+                eprintln!("{name}:{line}: not checked: {why}");
+                continue;
+            }
             if let Some(diff) = compare(&block, &seen) {
                 differences.insert(0, format!("{name}:{line}:\n{diff}"));
-                if overwrite {
+                if overwrite && !block.has("excerpt") {
                     rewrite(&mut text, &block, &seen)?;
                 }
             }
@@ -53,8 +61,12 @@ fn every_session_in_the_book_is_what_happens() -> Done {
             fs::write(&page, text)?;
         }
     }
+    // Which lines of a run an excerpt should have is for a person to say.
+    if overwrite {
+        differences.retain(|difference| difference.contains(NOT_FOUND));
+    }
     assert!(
-        overwrite || differences.is_empty(),
+        differences.is_empty(),
         "the book prints what no run did (- the book, + the run):\n\n{}\n\
          If the run is right: SESSIONS=overwrite cargo test -p lab --test sessions",
         differences.join("\n")
@@ -62,9 +74,56 @@ fn every_session_in_the_book_is_what_happens() -> Done {
     Ok(())
 }
 
+/// What a difference in an excerpt says.
+const NOT_FOUND: &str = "in this order, the run has no line";
+
+/// How the command of a traced program begins and may end.
+const STRACE: &str = "strace ";
+const QUIET: &str = " > /dev/null";
+
+/// Where a traced program looks for others: the directories that the book names.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+
+/// Why a block can't be run on this machine, if so.
+fn cannot_run(block: &Code) -> Result<Option<String>, Box<dyn Error>> {
+    if !session::steps(&block.text).iter().any(|step| step.command.starts_with(STRACE)) {
+        return Ok(None);
+    }
+    let probe = ["-f", "-e", "trace=none", "true"].map(str::to_owned);
+    Ok(match run(Path::new("strace"), &probe, Path::new("/"), false, DEADLINE) {
+        Ok((_, status)) if status.success() => None,
+        Ok((output, _)) => Some(format!("strace may not trace: {}", output.trim_end())),
+        Err(error) => Some(format!("strace: {error}")),
+    })
+}
+
+/// Why a program that asked for a pid namespace got none, if no program gets one on this machine.
+fn was_refused(seen: &[String]) -> Result<Option<&'static str>, Box<dyn Error>> {
+    if !seen.iter().any(|output| output.contains("cannot make a pid namespace here")) {
+        return Ok(None);
+    }
+    for namespaces in ["--user", "--fork"] {
+        let arguments = [namespaces, "--pid", "--fork", "true"].map(str::to_owned);
+        let (_, status) = run(Path::new("unshare"), &arguments, Path::new("/"), false, DEADLINE)?;
+        if status.success() {
+            return Ok(None);
+        }
+    }
+    Ok(Some("this machine refuses pid namespaces"))
+}
+
 /// What may stand after a prompt.
 enum Asked {
-    Run { krate: String, program: String, arguments: Vec<String> },
+    Run {
+        krate: String,
+        program: String,
+        arguments: Vec<String>,
+    },
+    /// Words of strace's command line, the traced program's path among them.
+    Trace {
+        arguments: Vec<String>,
+        quiet: bool,
+    },
     Status,
 }
 
@@ -120,7 +179,14 @@ impl Book {
             Asked::Run { krate, program, arguments } => {
                 let path = self.programs.get(&(krate, program.clone()));
                 let path = path.ok_or(format!("`{program}` was not built"))?;
-                let (output, ended) = run(path, &arguments, self.workspace.root(), DEADLINE)
+                let (output, ended) = run(path, &arguments, self.workspace.root(), false, DEADLINE)
+                    .map_err(|error| format!("`{}`: {error}", step.command))?;
+                status = Some(ended);
+                Ok(output)
+            }
+            Asked::Trace { arguments, quiet } => {
+                let root = self.workspace.root();
+                let (output, ended) = run(Path::new("strace"), &arguments, root, quiet, DEADLINE)
                     .map_err(|error| format!("`{}`: {error}", step.command))?;
                 status = Some(ended);
                 Ok(output)
@@ -132,6 +198,9 @@ impl Book {
     fn understand(&self, step: &Step) -> Result<Asked, String> {
         if step.command == "echo $?" {
             return Ok(Asked::Status);
+        }
+        if let Some(command) = step.command.strip_prefix(STRACE) {
+            return self.understand_trace(command);
         }
         // What stands in quotes is for the program; the rest must mean nothing to a shell.
         let mut unquoted = step.command.split('\'').step_by(2);
@@ -149,6 +218,46 @@ impl Book {
             }
             _ => Err(format!("`{}`: a console block must be checked: use ```text", step.command)),
         }
+    }
+
+    /// `[-f] [-q] [-s NUMBER] [-e trace=CALLS] target/debug/PROGRAM [> /dev/null]`
+    fn understand_trace(&self, command: &str) -> Result<Asked, String> {
+        let traced = command.strip_suffix(QUIET);
+        let quiet = traced.is_some();
+        let mut arguments = vec!["-E".to_owned(), format!("PATH={SEARCH_PATH}")];
+        let mut words = traced.unwrap_or(command).split(' ');
+        while let Some(word) = words.next() {
+            let plain = |value: &&str| value.chars().all(|c| c.is_alphanumeric() || c == ',');
+            let value = match word {
+                "-f" | "-q" => None,
+                "-s" => words.next().filter(plain),
+                "-e" => words
+                    .next()
+                    .filter(|what| what.strip_prefix("trace=").as_ref().is_some_and(plain)),
+                _ => {
+                    let name = word.strip_prefix("target/debug/").unwrap_or_default();
+                    let mut programs = self.programs.iter();
+                    let Some((_, path)) = programs.find(|((_, program), _)| program == name) else {
+                        return Err(format!(
+                            "`{STRACE}{command}`: `{word}` is no target/debug/PROGRAM"
+                        ));
+                    };
+                    if let Some(more) = words.next() {
+                        return Err(format!("`{STRACE}{command}`: what is `{more}`?"));
+                    }
+                    arguments.push(path.display().to_string());
+                    return Ok(Asked::Trace { arguments, quiet });
+                }
+            };
+            if word.starts_with("-s") || word.starts_with("-e") {
+                let what =
+                    value.ok_or(format!("`{STRACE}{command}`: what does `{word}` mean here?"))?;
+                arguments.extend([word, what].map(str::to_owned));
+            } else {
+                arguments.push(word.to_owned());
+            }
+        }
+        Err(format!("`{STRACE}{command}`: names no target/debug/PROGRAM"))
     }
 }
 
@@ -202,11 +311,12 @@ impl Drop for Group {
 }
 
 /// Runs a program as a terminal would, with both outputs in one stream, until the last process that
-/// could still print is gone.
+/// could still print is gone. `quiet` puts standard output away, as ` > /dev/null` does.
 fn run(
     program: &Path,
     arguments: &[String],
     root: &Path,
+    quiet: bool,
     deadline: Duration,
 ) -> Result<(String, ExitStatus), Box<dyn Error>> {
     // An orphan goes to the nearest subreaper, here as on some desktops, or to init. This test is both:
@@ -217,7 +327,8 @@ fn run(
     let (mut reader, writer) = std::io::pipe()?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root).stdin(Stdio::null()).process_group(0);
-    command.stdout(writer.try_clone()?).stderr(writer);
+    let stdout = if quiet { Stdio::null() } else { writer.try_clone()?.into() };
+    command.stdout(stdout).stderr(writer);
     let mut group = Group { leader: command.spawn()?, ended: false };
     // The command holds the write end too; with it open the stream would never end.
     drop(command);
@@ -251,8 +362,17 @@ fn compare(block: &Code, seen: &[String]) -> Option<String> {
     let unordered = block.has("unordered");
     let mut diff = String::new();
     for (step, seen) in session::steps(&block.text).iter().zip(seen) {
-        let (told, seen) =
-            (session::normalise(&step.output, unordered), session::normalise(seen, unordered));
+        let [told, seen] = [&step.output, seen].map(|output| {
+            if block.has("measured") { session::measured(output) } else { output.clone() }
+        });
+        if block.has("excerpt") {
+            if let Err(line) = session::find_excerpt(&told, &seen) {
+                let all = lines("", &seen);
+                diff += &format!("  $ {}\n{NOT_FOUND}:\n- {line}\n{all}", step.command);
+            }
+            continue;
+        }
+        let [told, seen] = [told, seen].map(|output| session::normalise(&output, unordered));
         if told != seen {
             diff += &format!("  $ {}\n{}", step.command, lines(&told, &seen));
         }
@@ -314,7 +434,13 @@ mod checks {
     }
 
     fn sh(script: &str) -> Result<(String, ExitStatus), Box<dyn Error>> {
-        run(Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()], Path::new("/"), DEADLINE)
+        run(
+            Path::new("/bin/sh"),
+            &["-c".to_owned(), script.to_owned()],
+            Path::new("/"),
+            false,
+            DEADLINE,
+        )
     }
 
     fn course() -> Result<(Course, Book), Box<dyn Error>> {
@@ -334,6 +460,49 @@ mod checks {
         assert!(book.run(&block("```console\nno prompt\n```")).is_err());
         assert!(book.run(&block("```console\n$ echo $?\n0\n```")).is_err());
         Ok(())
+    }
+
+    #[test]
+    fn a_trace_is_of_a_program_of_the_book_and_writes_nothing() -> Done {
+        let (_course, book) = course()?;
+        let good = ["-f -e trace=a,b target/debug/twice", "-s 80 target/debug/twice > /dev/null"];
+        for options in good {
+            assert!(matches!(
+                book.understand(&step(&format!("strace {options}"))),
+                Ok(Asked::Trace { quiet, .. }) if quiet == options.ends_with("null")
+            ));
+        }
+        for options in [
+            "ls",
+            "/bin/ls",
+            "target/debug/no",
+            "-o out target/debug/twice",
+            "-e inject=a target/debug/twice",
+            "-s",
+            "-f",
+            "target/debug/twice > out",
+            "target/debug/twice a",
+        ] {
+            assert!(book.understand(&step(&format!("strace {options}"))).is_err(), "{options}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_measured_block_holds_all_but_what_was_measured() {
+        let book = block("```console,measured\n$ just chapter-1\n[a 1234] 8 took 5 ns\n```");
+        assert_eq!(compare(&book, &["[a 77] 8 took 61 ns\n".to_owned()]), None);
+        assert!(compare(&book, &["[a 77] 9 took 61 ns\n".to_owned()]).is_some());
+        let strict = block("```console\n$ just chapter-1\n[a 1234] 8 took 5 ns\n```");
+        assert!(compare(&strict, &["[a 77] 8 took 61 ns\n".to_owned()]).is_some());
+    }
+
+    #[test]
+    fn an_excerpt_names_the_line_that_no_run_has() {
+        let book = block("```console,excerpt\n$ just chapter-1\nb … d\n```");
+        assert_eq!(compare(&book, &["a\nb c d\n".to_owned()]), None);
+        let diff = compare(&book, &["a\nb c\n".to_owned()]).unwrap_or_default();
+        assert!(diff.contains(NOT_FOUND) && diff.contains("- b … d\n"), "{diff}");
     }
 
     #[test]
@@ -370,6 +539,7 @@ mod checks {
             Path::new("/bin/sh"),
             &["-c".to_owned(), script],
             Path::new("/"),
+            false,
             Duration::from_millis(300),
         );
         let error = ended.err().ok_or("it ended by itself")?.to_string();
