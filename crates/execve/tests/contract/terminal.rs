@@ -36,6 +36,18 @@ impl Terminal {
         Ok(self.unread.drain(..end).collect())
     }
 
+    /// Waits until each stage of a pipeline, not just the first, runs in the foreground: a ^C before
+    /// that would leave the others to end by themselves, with another status.
+    fn all_in_foreground(&self, pipeline: &str) {
+        let name = |stage: &str| stage.split_whitespace().next().unwrap_or_default().to_owned();
+        let mut stages: Vec<_> = pipeline.split('|').map(name).collect();
+        let group = self.foreground(&stages[0]);
+        stages.sort();
+        while members(group) != stages {
+            thread::yield_now(); // our alarm is the bound
+        }
+    }
+
     /// What [`expect`](Self::expect) returns, as one sees it.
     fn screen(&mut self, text: &str) -> Result<String> {
         Ok(self.expect(text)?.replace('\r', ""))
@@ -100,7 +112,7 @@ pub(crate) fn play(shell: &str, transcript: &str) -> Result<()> {
         let typed = line.strip_prefix("tiny_shell").and_then(|rest| rest.split_once("$ "));
         match typed {
             _ if line == "^C" => {
-                terminal.foreground(job);
+                terminal.all_in_foreground(job);
                 terminal.type_in("\x03")?;
             }
             Some((status, typed)) => {
@@ -109,7 +121,7 @@ pub(crate) fn play(shell: &str, transcript: &str) -> Result<()> {
                     terminal.type_in("\x04")?;
                     continue;
                 }
-                job = typed.split(' ').next().unwrap_or_default();
+                job = typed;
                 terminal.type_in(&format!("{typed}\n"))?;
                 // Read at once, as a terminal does: a later ^C throws away what nobody has read.
                 print!("{}", terminal.screen(&format!("{typed}\r\n"))?);
