@@ -1,161 +1,26 @@
 //! Waiting for more than one thing, and taking only what is there.
 //!
-//! Read in this order: [`Address`] (`address.rs`), [`Listener`], [`Accepted`], [`wait_readable`],
-//! [`poll_readable`]. Used again by `mini-unicorn`, whose workers wait on their listeners and on
-//! the pipe from their master, and whose successor inherits the listeners.
+//! Read in this order: [`Address`] (`address.rs`); [`Listener`], [`Options`], [`Accepted`]
+//! (`listener.rs`); [`wait_readable`], [`poll_readable`]. Used again by `mini-unicorn`, whose
+//! workers wait on their listeners and on the pipe from their master, and whose successor inherits
+//! the listeners.
 //!
 //! Left out on purpose: waiting until one can *write*, UDP, Unix sockets without a file, `epoll`.
 
 mod address;
+mod listener;
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr, accept4,
-    bind, getsockopt, listen, setsockopt, socket, sockopt,
-};
 use nix::sys::time::{TimeSpec, TimeVal, TimeValLike};
 
 pub use address::Address;
-
-/// How a listener is set up: `Options::default()`, or change what you care about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// How many connections may wait for [`Listener::accept`]. The kernel takes no more than
-    /// `/proc/sys/net/core/somaxconn` says, and Linux lets one more wait than this.
-    pub backlog: u16,
-}
-
-impl Default for Options {
-    /// Unicorn's: 1024 may wait.
-    fn default() -> Self {
-        Options { backlog: 1024 }
-    }
-}
-
-/// A listening socket: non-blocking, close-on-exec, and known by its address.
-///
-/// After a fork both processes have it, and it stays *one* socket with one queue: each connection
-/// goes to whoever accepts it first. It is closed when the last of them drops it. The file of a
-/// Unix socket stays even then: somebody who knows that nobody serves there may remove it.
-#[derive(Debug)]
-pub struct Listener {
-    socket: OwnedFd,
-    address: Address,
-}
-
-impl Listener {
-    // ANCHOR: bind
-    /// Makes a socket, gives it an address, and has the kernel take connections for it.
-    ///
-    /// A TCP address is taken with SO_REUSEADDR, so that a server can be started again while
-    /// connections of the one before are still in TIME_WAIT. The address that `self` reports is
-    /// the one that the kernel gave: with port 0, look there for the port.
-    ///
-    /// See [socket(2)](https://man7.org/linux/man-pages/man2/socket.2.html),
-    /// [bind(2)](https://man7.org/linux/man-pages/man2/bind.2.html) and
-    /// [listen(2)](https://man7.org/linux/man-pages/man2/listen.2.html).
-    ///
-    /// # Errors
-    /// `EADDRINUSE`: somebody listens there, or the Unix socket's file exists, be it in use or
-    /// left over. `EACCES`: ports below 1024 are for root, or the directory is not writable.
-    /// `EADDRNOTAVAIL`: this machine has no such address. `EAFNOSUPPORT`: it has no IPv6.
-    /// `ENOENT`: no such directory. `ENAMETOOLONG`: a Unix socket's path has at most 107 bytes.
-    /// `EMFILE`, `ENFILE`: this process, or all of them together, have too many files open.
-    pub fn bind(address: &Address, options: Options) -> io::Result<Listener> {
-        let (family, name): (_, Box<dyn SockaddrLike>) = match address {
-            Address::Unix(path) => (AddressFamily::Unix, Box::new(UnixAddr::new(path)?)),
-            Address::Tcp(at) => {
-                let family = if at.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-                (family, Box::new(SockaddrStorage::from(*at)))
-            }
-        };
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(family, SockType::Stream, flags, None)?;
-        if family != AddressFamily::Unix {
-            setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-        }
-        bind(socket.as_raw_fd(), &*name)?;
-        // nix refuses more than SOMAXCONN, where the kernel would quietly take less.
-        let backlog = i32::from(options.backlog).min(libc::SOMAXCONN);
-        listen(&socket, Backlog::new(backlog)?)?;
-        Ok(Listener { address: Address::of(socket.as_fd())?, socket })
-    }
-    // ANCHOR_END: bind
-
-    /// Takes over a listening socket that somebody else made: the program that this one replaces,
-    /// or systemd. Its address comes from
-    /// [getsockname(2)](https://man7.org/linux/man-pages/man2/getsockname.2.html).
-    ///
-    /// It becomes non-blocking for *everybody* who has it, since that flag belongs to the socket
-    /// (the open file description); close-on-exec only here, since that one belongs to the
-    /// descriptor.
-    ///
-    /// # Errors
-    /// `ENOTSOCK`: it is a descriptor of something else. `EINVAL`: it is a socket that does not
-    /// listen. [`Unsupported`](io::ErrorKind::Unsupported): its address is no [`Address`].
-    pub fn from_fd(socket: OwnedFd) -> io::Result<Listener> {
-        if !getsockopt(&socket, sockopt::AcceptConn)? {
-            return Err(Errno::EINVAL.into());
-        }
-        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        let flags = OFlag::from_bits_retain(fcntl(&socket, FcntlArg::F_GETFL)?);
-        fcntl(&socket, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        Ok(Listener { address: Address::of(socket.as_fd())?, socket })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-
-    // ANCHOR: accept
-    /// Takes the connection that has waited longest, if any does. Never waits.
-    ///
-    /// See [accept(2)](https://man7.org/linux/man-pages/man2/accept.2.html).
-    ///
-    /// # Errors
-    /// `EMFILE`, `ENFILE`: no descriptor is free, in this process or in all. The connection stays
-    /// in the queue and the listener readable, so waiting again at once would spin. `ENOBUFS`,
-    /// `ENOMEM`: the kernel is out of memory. `EPERM`: a firewall forbids it.
-    pub fn accept(&self) -> io::Result<Accepted> {
-        match accept4(self.socket.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
-            // SAFETY: it is new, so nobody else has it.
-            Ok(fd) => Ok(Accepted::Connection(unsafe { OwnedFd::from_raw_fd(fd) })),
-            Err(Errno::EAGAIN) => Ok(Accepted::Nobody), // somebody was faster
-            // The client has gone. What its network had to say, Linux says here too (accept(2)).
-            Err(Errno::ECONNABORTED | Errno::EPROTO | Errno::ENETDOWN | Errno::ENETUNREACH)
-            | Err(Errno::EHOSTDOWN | Errno::EHOSTUNREACH | Errno::ENONET | Errno::ENOPROTOOPT)
-            | Err(Errno::EOPNOTSUPP) => Ok(Accepted::Nobody),
-            Err(error) => Err(error.into()),
-        }
-    }
-    // ANCHOR_END: accept
-}
-
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-// ANCHOR: accepted
-/// What [`Listener::accept`] found.
-#[derive(Debug)]
-pub enum Accepted {
-    /// A client. Reads and writes on it wait, unlike the listener; it is close-on-exec.
-    Connection(OwnedFd),
-    /// Nobody waits any more: another process was faster, or the client has gone. That is no
-    /// error: go back to waiting.
-    Nobody,
-}
-// ANCHOR_END: accepted
+pub use listener::{Accepted, Listener, Options};
 
 // ANCHOR: wait
 /// Waits until at least one of `fds` can be read from (or accepted from) without waiting: data, a

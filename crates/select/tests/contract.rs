@@ -93,6 +93,46 @@ fn a_backlog_above_the_systems_limit_is_no_error() {
 }
 
 #[test]
+fn tcp_connections_have_keepalive_and_send_small_writes_at_once_unless_told_otherwise() {
+    promise("sets_what_tcp_connections_inherit", predicate::eq("true, true\ntrue, false\n"));
+}
+
+#[test]
+fn a_buffers_size_is_doubled_none_leaves_it_and_more_than_may_be_is_no_error() {
+    let once =
+        "(18000, 16000)\nleft as they are: (18000, 16000)\nno error\nas much as may be: true\n";
+    promise("sets_buffers", predicate::eq(once.repeat(2)));
+}
+
+#[test]
+fn ipv6only_is_for_ipv6_and_no_error_elsewhere() {
+    promise(
+        "keeps_to_ipv6_if_it_is_told",
+        predicate::eq("true\nno error\nfalse\nno error\n")
+            .or(predicate::str::contains("no IPv6 here")),
+    );
+}
+
+#[test]
+fn a_port_with_reuseport_is_shared_only_with_those_that_say_the_same() {
+    promise("shares_a_port_only_with_its_like", predicate::eq("no error\nEADDRINUSE\n"));
+}
+
+#[test]
+fn a_sockets_file_has_its_own_umask_and_the_process_keeps_its() {
+    let around = |mode| format!("{mode}\nput back: true\nEADDRINUSE\nput back: true\n");
+    promise("gives_a_sockets_file_its_mode", predicate::eq(around("777") + &around("750")));
+}
+
+#[test]
+fn a_listener_that_listens_already_takes_other_options() {
+    promise(
+        "sets_options_of_one_that_listens",
+        predicate::eq("false, false\ntrue, true\nOk(())\nOk(())\nOk(())\nErr(EAGAIN)\n"),
+    );
+}
+
+#[test]
 fn readable_are_data_an_end_and_a_connection_each_time_anew() {
     promise(
         "says_which_are_readable",

@@ -18,7 +18,8 @@ fn main() -> Result<()> {
     alarm::set(30);
     let me = getpid();
     // ANCHOR: queue
-    let listener = Listener::bind(&"127.0.0.1:0".parse()?, Options { backlog: 2 })?;
+    let listener =
+        Listener::bind(&"127.0.0.1:0".parse()?, Options { backlog: 2, ..Options::default() })?;
     let &Address::Tcp(address) = listener.address() else { bail!("not TCP") };
     println!("[process {me}] I listen, with a backlog of 2, and do not accept");
 

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,8 +20,10 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen,
+    socket, sockopt,
 };
+use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, alarm, fork, getpid};
 use select::{Accepted, Address, Listener, Options, poll_readable, wait_readable};
@@ -177,22 +179,119 @@ fn tells_of_no_descriptor_left() -> Result<()> {
     Ok(())
 }
 
-fn lets_as_many_wait_as_it_is_told() -> Result<()> {
-    let path = Path::new();
-    let _listener = Listener::bind(&Address::Unix(path.0.clone()), Options { backlog: 1 })?;
+/// So many clients, and what each is told who won't wait for room in the queue.
+fn fill(path: &Path, count: usize) -> Result<Vec<OwnedFd>> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let mut clients = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..count {
         let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
         println!("{:?}", connect(client.as_raw_fd(), &UnixAddr::new(&path.0)?));
         clients.push(client);
     }
+    Ok(clients)
+}
+
+fn lets_as_many_wait_as_it_is_told() -> Result<()> {
+    let path = Path::new();
+    let _listener = Listener::bind(
+        &Address::Unix(path.0.clone()),
+        Options { backlog: 1, ..Options::default() },
+    )?;
+    let _clients = fill(&path, 3)?;
     Ok(())
 }
 
 fn takes_any_backlog() -> Result<()> {
     let any = "127.0.0.1:0".parse()?;
-    println!("{}", errno(Listener::bind(&any, Options { backlog: u16::MAX })));
+    println!(
+        "{}",
+        errno(Listener::bind(&any, Options { backlog: u16::MAX, ..Options::default() }))
+    );
+    Ok(())
+}
+
+fn sets_what_tcp_connections_inherit() -> Result<()> {
+    for tcp_nodelay in [true, false] {
+        let options = Options { tcp_nodelay, ..Options::default() };
+        let listener = Listener::bind(&"127.0.0.1:0".parse()?, options)?;
+        let _client = listener.address().connect()?;
+        let connection = taken(listener.accept()?)?;
+        let keepalive = getsockopt(&connection, sockopt::KeepAlive)?;
+        println!("{keepalive}, {}", getsockopt(&connection, sockopt::TcpNoDelay)?);
+    }
+    Ok(())
+}
+
+fn sets_buffers() -> Result<()> {
+    let path = Path::new();
+    for address in ["127.0.0.1:0", &path.0.to_string_lossy()] {
+        let options = Options { rcvbuf: Some(9000), sndbuf: Some(8000), ..Options::default() };
+        let listener = Listener::bind(&address.parse()?, options)?;
+        let sizes = |socket: BorrowedFd<'_>| -> Result<(usize, usize)> {
+            Ok((getsockopt(&socket, sockopt::RcvBuf)?, getsockopt(&socket, sockopt::SndBuf)?))
+        };
+        println!("{:?}", sizes(listener.as_fd())?);
+        listener.set_options(Options::default())?;
+        println!("left as they are: {:?}", sizes(listener.as_fd())?);
+        let huge = Options { rcvbuf: Some(usize::MAX), ..Options::default() };
+        println!("{}", errno(listener.set_options(huge)));
+        println!("as much as may be: {}", sizes(listener.as_fd())?.0 > 18_000);
+    }
+    Ok(())
+}
+
+fn keeps_to_ipv6_if_it_is_told() -> Result<()> {
+    for ipv6only in [Some(true), Some(false)] {
+        let options = Options { ipv6only, ..Options::default() };
+        match Listener::bind(&"[::]:0".parse()?, options) {
+            Ok(listener) => println!("{}", getsockopt(&listener, sockopt::Ipv6V6Only)?),
+            Err(error) => println!("no IPv6 here: {error}"),
+        }
+        println!("{}", errno(Listener::bind(&"127.0.0.1:0".parse()?, options)));
+    }
+    Ok(())
+}
+
+fn shares_a_port_only_with_its_like() -> Result<()> {
+    let shared = Options { reuseport: true, ..Options::default() };
+    let first = Listener::bind(&"127.0.0.1:0".parse()?, shared)?;
+    println!("{}", errno(Listener::bind(first.address(), shared)));
+    println!("{}", errno(Listener::bind(first.address(), Options::default())));
+    Ok(())
+}
+
+fn gives_a_sockets_file_its_mode() -> Result<()> {
+    let ours = Mode::from_bits_truncate(0o077);
+    umask(ours);
+    for mask in [0, 0o027] {
+        let path = Path::new();
+        let address = Address::Unix(path.0.clone());
+        let options = Options { umask: mask, ..Options::default() };
+        let _listener = Listener::bind(&address, options)?;
+        println!("{:03o}", fs::metadata(&path.0)?.permissions().mode() & 0o777);
+        println!("put back: {}", umask(ours) == ours);
+        println!("{}", errno(Listener::bind(&address, options)));
+        println!("put back: {}", umask(ours) == ours);
+    }
+    Ok(())
+}
+
+fn sets_options_of_one_that_listens() -> Result<()> {
+    let made = TcpListener::bind("127.0.0.1:0")?;
+    let inherited = Listener::from_fd(made.into())?;
+    let show = || -> Result<()> {
+        let keepalive = getsockopt(&inherited, sockopt::KeepAlive)?;
+        println!("{keepalive}, {}", getsockopt(&inherited, sockopt::TcpNoDelay)?);
+        Ok(())
+    };
+    show()?;
+    inherited.set_options(Options::default())?;
+    show()?;
+    let path = Path::new();
+    let small = Options { backlog: 1, ..Options::default() };
+    let kept = Listener::bind(&Address::Unix(path.0.clone()), small)?;
+    kept.set_options(Options { backlog: 2, ..small })?;
+    let _clients = fill(&path, 4)?;
     Ok(())
 }
 
@@ -300,6 +399,12 @@ fn main() -> Result<()> {
         "tells_of_no_descriptor_left" => tells_of_no_descriptor_left(),
         "lets_as_many_wait_as_it_is_told" => lets_as_many_wait_as_it_is_told(),
         "takes_any_backlog" => takes_any_backlog(),
+        "sets_what_tcp_connections_inherit" => sets_what_tcp_connections_inherit(),
+        "sets_buffers" => sets_buffers(),
+        "keeps_to_ipv6_if_it_is_told" => keeps_to_ipv6_if_it_is_told(),
+        "shares_a_port_only_with_its_like" => shares_a_port_only_with_its_like(),
+        "gives_a_sockets_file_its_mode" => gives_a_sockets_file_its_mode(),
+        "sets_options_of_one_that_listens" => sets_options_of_one_that_listens(),
         "says_which_are_readable" => says_which_are_readable(),
         "keeps_the_time" => keeps_the_time(),
         "tells_of_signals" => tells_of_signals(),
