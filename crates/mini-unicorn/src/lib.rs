@@ -15,5 +15,5 @@ pub mod http;
 
 mod app;
 
-pub use app::{App, Error, Reply};
 pub use crate::http::{Body, Connection};
+pub use app::{App, Error, Reply};
