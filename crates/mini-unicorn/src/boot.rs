@@ -1,0 +1,105 @@
+//! From `main` to the master's loop, or to a message that says why not.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use clap::Parser;
+use execve::Origin;
+use pipe::ControlPipes;
+
+use crate::config::Command;
+use crate::daemon::{Ready, detach};
+use crate::heartbeat::Heartbeats;
+use crate::listeners::Listeners;
+use crate::logs::{leave_terminal, say};
+use crate::master::{Master, catch_master_signals};
+use crate::pid_file::PidFile;
+use crate::roster::Roster;
+use crate::site::{Loaded, Site};
+use crate::{App, Error, title};
+
+/// Serves the app that `load` makes, as the command line says, and returns what `main` should.
+///
+/// `load` is called at the start and for each SIGHUP, in the master, with what `--app` or the
+/// configuration file names. What it opens is shared by all workers; see [`App::after_fork`].
+///
+/// The process that calls this must have one thread, for it will fork; so don't start any in
+/// `load` either. Call it first thing: descriptors that whoever started the program has left open
+/// for it must not have been taken for something else.
+pub fn serve<A: App + 'static>(load: impl Fn(&str) -> Result<A, Error> + 'static) -> ExitCode {
+    let origin = Origin::now();
+    let is_successor = env::var_os("UNICORN_FD").is_some();
+    let command = Command::parse();
+    let load = Box::new(move |name: &str| Ok(Box::new(load(name)?) as Box<dyn App>));
+    let site = Site { command, load };
+    let started = || {
+        let origin = origin.map_err(|error| format!("cannot tell how it was started: {error}"))?;
+        // SAFETY: one thread, and nothing was opened, as our caller was told.
+        let listeners = unsafe { Listeners::inherit() }.map_err(|error| error.to_string())?;
+        // SAFETY: as above.
+        unsafe { title::claim_space() };
+        let loaded = site.load()?;
+        if site.command.check() {
+            println!("the configuration is good");
+            return Ok(0);
+        }
+        let in_background = site.command.daemonize() && !is_successor; // that one is ours to watch
+        let start = |ready| match start(origin, site, loaded, listeners, ready) {
+            Ok(()) => 0,
+            Err(why) => complain(&why),
+        };
+        if in_background {
+            // SAFETY: as above.
+            unsafe { detach(start) }.map_err(|error| format!("cannot daemonize: {error}"))
+        } else {
+            Ok(start(Ready::nobody_waits()))
+        }
+    };
+    started().unwrap_or_else(|why: String| complain(&why)).into()
+}
+
+fn complain(why: &str) -> u8 {
+    eprintln!("mini-unicorn: {why}");
+    1
+}
+
+// ANCHOR: start
+fn start(
+    origin: Origin,
+    site: Site,
+    loaded: Loaded,
+    mut listeners: Listeners,
+    ready: Ready,
+) -> Result<(), String> {
+    let settings = &loaded.settings;
+    let pid_file = settings.pid.as_deref().map(PidFile::claim).transpose()?;
+    let bound = listeners.reconcile(&settings.listen, false).and_then(|()| loaded.logs.reopen());
+    if let Err(why) = bound {
+        pid_file.map(PidFile::release); // nobody serves here, so nobody should be found here
+        return Err(why);
+    }
+    let failed = |error: io::Error| format!("cannot start: {error}");
+    let (workers, timeout) = (settings.worker_processes, settings.timeout);
+    let at_terminal = io::stdin().is_terminal() && !ready.is_daemon();
+    let mut master = Master {
+        origin,
+        site,
+        loaded,
+        listeners,
+        pid_file,
+        signals: Some(catch_master_signals().map_err(failed)?),
+        beats: Heartbeats::new().map_err(failed)?,
+        pipes: ControlPipes::new(),
+        roster: Roster::new(workers, timeout, at_terminal),
+    };
+    title::set("master");
+    master.spawn_the_missing();
+    if ready.is_daemon() {
+        leave_terminal(&master.loaded.logs).map_err(failed)?;
+    }
+    say(format_args!("ready, with {workers} workers"));
+    ready.tell();
+    master.run().map_err(failed)
+}
+// ANCHOR_END: start

@@ -1,0 +1,186 @@
+//! A worker: waits, accepts, answers, until it is asked to leave.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal::{self, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH};
+use pipe::{Command, ControlPipe};
+use select::{Accepted, Listener};
+use self_pipe::{SignalQueue, Woken};
+
+use crate::App;
+use crate::heartbeat::Heartbeats;
+use crate::http::{Scratch, answer};
+use crate::listeners::Listeners;
+use crate::logs::{Logs, say};
+
+/// How long it works before it looks whether the master has sent a command. A look is a system
+/// call, and a request may take less than two of them.
+const LOOK: Duration = Duration::from_millis(1);
+/// How long it leaves the listeners alone when it has no descriptor left to accept with.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+
+/// What has been asked of it.
+enum Order {
+    /// Go on.
+    None,
+    /// Somebody else serves whoever waits: leave.
+    Leave,
+    /// The master has gone, or lets go of us, and nobody comes after us: serve those who wait
+    /// already, then leave.
+    ServeOutAndLeave,
+}
+
+/// What a worker works with.
+pub(crate) struct Worker<'a> {
+    pub(crate) slot: usize,
+    pub(crate) app: &'a mut dyn App,
+    pub(crate) listeners: &'a Listeners,
+    pub(crate) control: ControlPipe,
+    pub(crate) signals: SignalQueue,
+    pub(crate) beats: Heartbeats,
+    pub(crate) timeout: Duration,
+    pub(crate) logs: &'a Logs,
+    pub(crate) scratch: Scratch,
+}
+
+/// The signals of a worker. SIGTERM and SIGINT keep their default, which is to end it at once. Those
+/// that mean something to the master only are caught, and do no more than interrupt a sleep.
+///
+/// # Errors
+/// Those of [`SignalQueue::new`].
+pub(crate) fn catch_signals() -> io::Result<SignalQueue> {
+    SignalQueue::new(&[SIGQUIT, SIGUSR1], &[SIGHUP, SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU])
+}
+
+impl Worker<'_> {
+    // ANCHOR: run
+    /// Works until it is asked to leave.
+    ///
+    /// # Errors
+    /// Those of its control pipe, its sleep and accept(2), which leave it nothing to do.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.beats.ready(self.slot);
+        let mut look = true;
+        loop {
+            match self.orders(look)? {
+                Order::None => {}
+                Order::Leave => return Ok(()),
+                Order::ServeOutAndLeave => return self.serve_out(),
+            }
+            look = self.serve_for_a_while()? || self.sleep()?;
+        }
+    }
+    // ANCHOR_END: run
+
+    /// What signals and, if we `look` there, the control pipe ask for.
+    fn orders(&mut self, look: bool) -> io::Result<Order> {
+        while let Some(signal) = self.signals.next_signal() {
+            if self.obey(signal) {
+                return Ok(Order::Leave);
+            }
+        }
+        while look {
+            match self.control.receive()? {
+                None => break,
+                Some(Command::MasterDied) => return Ok(Order::ServeOutAndLeave),
+                Some(Command::Signal(signal)) if self.obey(signal) => return Ok(Order::Leave),
+                Some(Command::Signal(_)) => {}
+            }
+        }
+        Ok(Order::None)
+    }
+
+    /// Whether to leave.
+    fn obey(&self, signal: Signal) -> bool {
+        if signal == SIGUSR1 {
+            if let Err(error) = self.logs.reopen() {
+                say(error);
+            }
+        }
+        signal == SIGQUIT
+    }
+
+    // ANCHOR: serve
+    /// Serves for as long as somebody waits, but not so long that an order waits too. Returns
+    /// whether somebody may wait still.
+    fn serve_for_a_while(&mut self) -> io::Result<bool> {
+        let listeners = self.listeners;
+        let start = Instant::now();
+        loop {
+            let mut served = false;
+            for (listener, _) in listeners.iter() {
+                served |= self.serve_one(listener)?;
+            }
+            if !served {
+                return Ok(false);
+            }
+            if start.elapsed() >= LOOK {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Serves whoever has waited longest, if anybody does.
+    fn serve_one(&mut self, listener: &Listener) -> io::Result<bool> {
+        match listener.accept() {
+            Ok(Accepted::Connection(client)) => {
+                self.serve(client);
+                Ok(true)
+            }
+            Ok(Accepted::Nobody) => Ok(false), // another worker was faster, and that is well
+            Err(error) => self.cannot_accept(error).map(|()| false),
+        }
+    }
+
+    fn serve(&mut self, client: OwnedFd) {
+        let Worker { slot, beats, .. } = *self;
+        beats.beat(slot);
+        let deadline = Instant::now() + self.timeout;
+        let mut on_request = |request: &str| beats.works_on(slot, request);
+        answer(client, deadline, self.app, &mut self.scratch, &mut on_request);
+        beats.works_on(slot, "");
+    }
+    // ANCHOR_END: serve
+
+    /// The connection stays in the queue and the listener readable: without a pause we would spin.
+    fn cannot_accept(&mut self, error: io::Error) -> io::Result<()> {
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                say(format_args!("cannot accept: {error}; again in {NO_DESCRIPTOR:?}"));
+                self.signals.sleep(&[self.control.as_fd()], Some(NO_DESCRIPTOR)).map(drop)
+            }
+            _ => Err(error),
+        }
+    }
+
+    // ANCHOR: sleep
+    /// Waits for a client, a command or a signal; now and then it gives a sign of life. Returns
+    /// whether to look into the control pipe.
+    fn sleep(&mut self) -> io::Result<bool> {
+        self.beats.beat(self.slot);
+        let mut fds = vec![self.control.as_fd()];
+        fds.extend(self.listeners.fds());
+        match self.signals.sleep(&fds, Some(self.timeout / 2))? {
+            Woken::Ready(ready) => Ok(ready.first() == Some(&0)),
+            Woken::Wake | Woken::Timeout => Ok(false),
+        }
+    }
+    // ANCHOR_END: sleep
+
+    // ANCHOR: serve_out
+    /// Serves those who wait. New ones may come for ever, so at most as many as fit into the queue:
+    /// it is first in, first out, so everybody is among them who waited before.
+    fn serve_out(&mut self) -> io::Result<()> {
+        for (listener, backlog) in self.listeners.iter() {
+            for _ in 0..=backlog {
+                if !self.serve_one(listener)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: serve_out
+}
