@@ -267,7 +267,7 @@ fn leads_a_group() -> Result<()> {
     print!("told to: {own}not told to: {ours}");
 
     let (mut reader, writer) = io::pipe()?;
-    let family = Program::new("sh").args(["-c", "sleep 60 & echo; sleep 60; echo outlived"]);
+    let family = Program::new("sh").args(["-c", "sleep 20 & echo; sleep 20; echo outlived"]);
     let family = family.new_group().place(writer.as_fd(), 1);
     // SAFETY: one thread.
     let leader = unsafe { launch(&family) }?;
