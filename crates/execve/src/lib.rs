@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use fork::{spawn, wait_for};
 use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid, getppid};
 
 use prepared::{Prepared, Strings, c_string, copy_above};
 pub use restart::{Origin, inherited, promised, reexec};
@@ -39,6 +39,8 @@ pub struct Program<'fd> {
     environment: BTreeMap<OsString, OsString>,
     directory: Option<PathBuf>,
     descriptors: Vec<(BorrowedFd<'fd>, RawFd)>,
+    new_group: bool,
+    die_with_parent: bool,
 }
 // ANCHOR_END: program
 
@@ -53,6 +55,8 @@ impl<'fd> Program<'fd> {
             environment: env::vars_os().collect(),
             directory: None,
             descriptors: Vec::new(),
+            new_group: false,
+            die_with_parent: false,
         }
     }
 
@@ -104,6 +108,24 @@ impl<'fd> Program<'fd> {
         self
     }
 
+    /// It leads a process group of its own, and what it runs in its turn stays in there unless it
+    /// makes a group itself: so `killpg(2)` reaches all of them. A ^C at the terminal does not.
+    pub fn new_group(mut self) -> Self {
+        self.new_group = true;
+        self
+    }
+
+    /// The kernel kills it (SIGKILL) when its parent ends, whatever ends that; what it runs in its
+    /// turn is not killed. Linux only, and not for a set-user-id program.
+    ///
+    /// What counts as the parent is the *thread* that forks.
+    ///
+    /// See [PR_SET_PDEATHSIG(2const)](https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html).
+    pub fn die_with_parent(mut self) -> Self {
+        self.die_with_parent = true;
+        self
+    }
+
     /// Becomes the program: returns only if that fails, with the reason.
     ///
     /// The new program's signals are at their defaults and none is blocked, except that it goes on
@@ -118,17 +140,19 @@ impl<'fd> Program<'fd> {
     /// `ENOENT`: there is no such program, or no such interpreter as its `#!` line names, or no such
     /// directory. `EACCES`: it may not be executed. `ENOEXEC`: it is in no format that the kernel
     /// runs. `E2BIG`: arguments and environment are too long. `EMFILE`, `EINVAL`, `EBADF`: no number
-    /// is left to copy a descriptor to, or the one to place it at can't be. `InvalidInput`: a NUL
-    /// byte in a string.
+    /// is left to copy a descriptor to, or the one to place it at can't be. `EPERM`: who leads a
+    /// session can't make a group. `ESRCH`: the parent to die with has died. `InvalidInput`: a NUL byte
+    /// in a string.
     pub fn exec(&self) -> io::Error {
-        match self.prepare() {
+        match self.prepare(getppid()) {
             Ok(prepared) => prepared.exec().into(),
             Err(error) => error,
         }
     }
 
-    /// Everything that allocates, or may be refused without harm.
-    fn prepare(&self) -> io::Result<Prepared> {
+    /// Everything that allocates, or may be refused without harm. Whoever is to become the program
+    /// is a child of `parent`.
+    fn prepare(&self, parent: Pid) -> io::Result<Prepared> {
         let above = self.above();
         let descriptors = self.descriptors.iter();
         let copied = descriptors.map(|&(fd, number)| Ok((copy_above(fd, above)?, number)));
@@ -141,6 +165,8 @@ impl<'fd> Program<'fd> {
             environment: Strings::new(self.environment.iter().map(pair).collect::<Result<_, _>>()?),
             directory: self.directory.as_ref().map(c_string).transpose()?,
             descriptors: copied.collect::<nix::Result<_>>()?,
+            new_group: self.new_group,
+            die_with: self.die_with_parent.then_some(parent),
         })
     }
 
@@ -172,7 +198,7 @@ impl<'fd> Program<'fd> {
 /// # Safety
 /// As for [`fork::spawn`]: call this while the process has one thread.
 pub unsafe fn launch(program: &Program<'_>) -> io::Result<Pid> {
-    let prepared = program.prepare()?;
+    let prepared = program.prepare(getpid())?;
     let (mut result, writer) = io::pipe()?;
     let report = copy_above(&writer, program.above())?; // where no placing can close it
     drop(writer);

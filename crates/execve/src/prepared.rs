@@ -10,8 +10,12 @@ use std::{io, mem, ptr};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::signal::SigSet;
-use nix::unistd::chdir;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Pid, chdir, getppid, setpgid};
+
+/// What setpgid(2) takes for whoever calls it.
+const THIS_PROCESS: Pid = Pid::from_raw(0);
 
 pub(crate) fn c_string(text: impl AsRef<OsStr>) -> io::Result<CString> {
     Ok(CString::new(text.as_ref().as_bytes())?)
@@ -44,6 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) environment: Strings,
     pub(crate) directory: Option<CString>,
     pub(crate) descriptors: Vec<(OwnedFd, RawFd)>,
+    pub(crate) new_group: bool,
+    pub(crate) die_with: Option<Pid>,
 }
 
 impl Prepared {
@@ -55,10 +61,10 @@ impl Prepared {
     // ANCHOR: exec
     /// The order matters; what each step would lose elsewhere stands beside it.
     fn try_exec(&self) -> nix::Result<Infallible> {
-        // 1. Handlers first: exec would reset them, but a signal let in by step 4 would find them.
+        // 1. Handlers first: exec would reset them, but a signal let in by step 6 would find them.
         reset_signals();
 
-        // 2. Before 5, where a relative path counts from here.
+        // 2. Before 7, where a relative path counts from here.
         if let Some(directory) = &self.directory {
             chdir(directory.as_c_str())?;
         }
@@ -70,10 +76,24 @@ impl Prepared {
             Errno::result(unsafe { libc::dup2(copy.as_raw_fd(), *number) })?;
         }
 
-        // 4. As late as can be, but not left out: exec keeps the mask.
+        // 4. Here rather than in the parent: once the program runs, its group is sure to be there.
+        if self.new_group {
+            setpgid(THIS_PROCESS, THIS_PROCESS)?;
+        }
+
+        // 5. First the wish, then the look: a parent that has died in between sends no more signals,
+        //    and whoever has adopted us is not the one that was meant.
+        if let Some(parent) = self.die_with {
+            set_pdeathsig(Signal::SIGKILL)?;
+            if getppid() != parent {
+                return Err(Errno::ESRCH);
+            }
+        }
+
+        // 6. As late as can be, but not left out: exec keeps the mask.
         SigSet::empty().thread_set_mask()?;
 
-        // 5. The first that works never returns.
+        // 7. The first that works never returns.
         let (argv, environment) = (self.argv.pointers.as_ptr(), self.environment.pointers.as_ptr());
         let mut reason = Errno::ENOENT;
         for path in &self.paths {

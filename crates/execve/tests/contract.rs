@@ -109,6 +109,25 @@ fn launch_returns_while_the_program_runs() {
 }
 
 #[test]
+fn a_signal_to_a_programs_group_reaches_those_whom_it_runs() {
+    promise(
+        &["leads_a_group"],
+        "told to: my own\n\
+         not told to: somebody's\n\
+         left of the group: \"\"; the leader: killed by SIGKILL\n",
+    );
+}
+
+#[test]
+fn a_program_that_dies_with_its_parent_does_so_even_where_that_one_is_dead_before() {
+    promise(
+        &["dies_with_its_parent"],
+        "\"\"; the parent: killed by SIGKILL\n\
+         \"\"; the parent: killed by SIGKILL\n",
+    );
+}
+
+#[test]
 fn a_successor_gets_the_listeners_and_nobody_else_does() {
     promise(
         &["hands_listeners_to_the_successor_alone"],

@@ -19,9 +19,9 @@ use anyhow::{Context, Result, bail};
 use execve::{Origin, Program, inherited, launch, reexec};
 use fork::{Exit, wait_for};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, raise, signal};
 use nix::sys::wait::wait;
-use nix::unistd::{alarm, getpid};
+use nix::unistd::{alarm, getpgrp, getpid, getppid};
 
 /// This program again, keeping another promise.
 fn myself(promise: &str) -> Result<Program<'static>> {
@@ -261,6 +261,78 @@ fn returns_before_the_program_ends() -> Result<()> {
     Ok(())
 }
 
+fn leads_a_group() -> Result<()> {
+    let own = told_by(myself("then_say_whose_group_i_am_in")?.new_group())?.0;
+    let ours = told_by(myself("then_say_whose_group_i_am_in")?)?.0;
+    print!("told to: {own}not told to: {ours}");
+
+    let (mut reader, writer) = io::pipe()?;
+    let family = Program::new("sh").args(["-c", "sleep 20 & echo; sleep 20; echo outlived"]);
+    let family = family.new_group().place(writer.as_fd(), 1);
+    // SAFETY: one thread.
+    let leader = unsafe { launch(&family) }?;
+    drop(family);
+    drop(writer);
+    reader.read_exact(&mut [0])?;
+    killpg(leader, Signal::SIGKILL)?;
+    let mut text = String::new();
+    reader.read_to_string(&mut text)?; // to its end: nobody is left who could write
+    println!("left of the group: {text:?}; the leader: {}", wait_for(leader)?);
+    Ok(())
+}
+
+fn then_say_whose_group_i_am_in() -> Result<()> {
+    let whose = if getpgrp() == getpid() { "my own" } else { "somebody's" };
+    println!("{whose}");
+    Ok(())
+}
+
+/// What a child still writes once its parent, which runs `promise`, is killed: by us, as soon as
+/// the child has written a byte, or by the child.
+fn after_the_parents_death(promise: &str) -> Result<String> {
+    let ((mut reader, writer), (input, _open)) = (io::pipe()?, io::pipe()?);
+    let elder = myself(promise)?.place(writer.as_fd(), 1).place(input.as_fd(), 0);
+    // SAFETY: one thread.
+    let pid = unsafe { launch(&elder) }?;
+    drop(elder);
+    drop(writer);
+    let mut first = [0];
+    if reader.read(&mut first)? == 1 {
+        kill(pid, Signal::SIGKILL)?;
+    }
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest)?;
+    Ok(format!("{rest:?}; the parent: {}", wait_for(pid)?))
+}
+
+fn dies_with_its_parent() -> Result<()> {
+    println!("{}", after_the_parents_death("then_have_a_child")?);
+    println!("{}", after_the_parents_death("then_be_killed_too_early")?);
+    Ok(())
+}
+
+fn then_have_a_child() -> Result<()> {
+    let child = Program::new("sh").args(["-c", "echo; exec cat"]).die_with_parent();
+    // SAFETY: one thread.
+    wait_for(unsafe { launch(&child) }?)?;
+    Ok(())
+}
+
+fn then_be_killed_too_early() -> Result<()> {
+    extern "C" fn kill_the_parent() {
+        let parent = getppid();
+        let _ = kill(parent, Signal::SIGKILL);
+        while getppid() == parent {}
+    }
+    // The C library's fork calls it in the child, first thing.
+    // SAFETY: it makes async-signal-safe calls alone.
+    unsafe { libc::pthread_atfork(None, None, Some(kill_the_parent)) };
+    let child = Program::new("echo").args(["ran for nobody"]).die_with_parent();
+    // SAFETY: one thread.
+    unsafe { launch(&child) }?;
+    Ok(())
+}
+
 /// The descriptors of a program that this one runs, and what it can read of the hand-over.
 fn probe() -> Result<String> {
     Ok(told_by(myself("then_list_descriptors")?)?.0.trim_end().to_string())
@@ -410,6 +482,11 @@ fn main() -> Result<()> {
         "puts_signals_right" => puts_signals_right(),
         "keeps_handlers_out_of_the_child" => keeps_handlers_out_of_the_child(),
         "returns_before_the_program_ends" => returns_before_the_program_ends(),
+        "leads_a_group" => leads_a_group(),
+        "then_say_whose_group_i_am_in" => then_say_whose_group_i_am_in(),
+        "dies_with_its_parent" => dies_with_its_parent(),
+        "then_have_a_child" => then_have_a_child(),
+        "then_be_killed_too_early" => then_be_killed_too_early(),
         "hands_listeners_to_the_successor_alone" => hands_listeners_to_the_successor_alone(),
         "outlives_a_successor_that_does_not_run" => outlives_a_successor_that_does_not_run(),
         "follows_the_path_that_was_typed" => follows_the_path_that_was_typed(),
