@@ -76,7 +76,9 @@ fn start(
     let pid_file = settings.pid.as_deref().map(PidFile::claim).transpose()?;
     let bound = listeners.reconcile(&settings.listen, false).and_then(|()| loaded.logs.reopen());
     if let Err(why) = bound {
-        pid_file.map(PidFile::release); // nobody serves here, so nobody should be found here
+        if let Some(pid_file) = pid_file {
+            pid_file.release(); // nobody serves here, so nobody should be found here
+        }
         return Err(why);
     }
     let failed = |error: io::Error| format!("cannot start: {error}");

@@ -23,6 +23,7 @@ mod listeners;
 mod logs;
 mod master;
 mod pid_file;
+mod renewal;
 mod roster;
 mod site;
 mod title;

@@ -40,7 +40,8 @@ impl Listeners {
     /// # Safety
     /// As for [`execve::inherited`].
     pub(crate) unsafe fn inherit() -> io::Result<Listeners> {
-        let by_systemd = |name: &str| name.starts_with("LISTEN_").then(|| std::env::var_os(name))?;
+        let by_systemd =
+            |name: &str| name.starts_with("LISTEN_").then(|| std::env::var_os(name))?;
         let given = promised(by_systemd, getpid())?;
         // SAFETY: as our caller promises.
         let fds = unsafe { inherited() }?;

@@ -64,6 +64,14 @@ impl Logs {
     }
     // ANCHOR_END: reopen
 
+    /// [`reopen`](Self::reopen), for whoever goes on in any case.
+    pub(crate) fn reopen_or_say(&self) {
+        match self.reopen() {
+            Ok(()) => say("logs reopened"),
+            Err(error) => say(error),
+        }
+    }
+
     /// Whether each file can be opened, without doing so to any stream.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use execve::{Origin, reexec};
+use execve::Origin;
 use fork::{reap_all, spawn_missing};
 use nix::sys::signal::{SigSet, Signal, kill};
 use pipe::ControlPipes;
@@ -72,7 +72,9 @@ impl Master {
             self.spawn_the_missing();
             self.sleep()?;
         }
-        self.pid_file.map(PidFile::release);
+        if let Some(pid_file) = self.pid_file {
+            pid_file.release();
+        }
         say("all workers have left, and so does the master");
         Ok(())
     }
@@ -99,7 +101,7 @@ impl Master {
         }
     }
 
-    fn decide(&mut self, event: Event<'_>) {
+    pub(crate) fn decide(&mut self, event: Event<'_>) {
         for action in self.roster.decide(event, now()) {
             self.act(action);
         }
@@ -112,11 +114,8 @@ impl Master {
     }
 
     fn last_beats(&self) -> Vec<Beat> {
-        let beat = |(slot, _)| Beat {
-            slot,
-            at: self.beats.at(slot),
-            ready: self.beats.is_ready(slot),
-        };
+        let beat =
+            |(slot, _)| Beat { slot, at: self.beats.at(slot), ready: self.beats.is_ready(slot) };
         self.roster.children.iter().map(beat).collect()
     }
 
@@ -187,90 +186,26 @@ impl Master {
             }
             Action::Murder(slot, pid, silent) => {
                 let (silent, why) = (silent.as_secs_f64(), diagnosis::of(pid));
-                let request = self.beats.request(slot);
-                say(format_args!("worker {slot}, pid {pid}: silent for {silent:.2} s, {why}"));
-                if !request.is_empty() {
-                    say(format_args!("worker {slot}, pid {pid}: it hangs in {request}"));
-                }
+                let request = match self.beats.request(slot) {
+                    none if none.is_empty() => none,
+                    request => format!(" in {request}"),
+                };
+                say(format_args!(
+                    "killing worker {slot}, pid {pid}: silent for {silent:.2} s{request}, {why}"
+                ));
                 self.act(Action::Kill(slot, pid, Signal::SIGKILL));
             }
             Action::HangUp => {
                 self.listeners.close();
                 self.pipes = ControlPipes::new();
             }
-            Action::ReopenLogs => {
-                if let Err(error) = self.loaded.logs.reopen() {
-                    say(error);
-                }
-            }
+            Action::ReopenLogs => self.loaded.logs.reopen_or_say(),
             Action::Reload => self.reload(),
             Action::StartSuccessor => self.start_successor(),
             Action::TakeBackPidFile => self.take_back_pid_file(),
         }
     }
     // ANCHOR_END: act
-
-    // ANCHOR: reload
-    /// All or nothing: whatever can be refused comes before the first change.
-    fn reload(&mut self) {
-        let reloaded = self.site.load().and_then(|loaded| {
-            loaded.logs.check()?;
-            let pid_file = self.other_pid_file(&loaded)?;
-            self.listeners.reconcile(&loaded.settings.listen, true)?;
-            Ok((loaded, pid_file))
-        });
-        match reloaded {
-            Err(why) => say(format_args!("not reloaded, and nothing has changed: {why}")),
-            Ok((loaded, pid_file)) => {
-                if let Some(pid_file) = pid_file {
-                    std::mem::replace(&mut self.pid_file, pid_file).map(PidFile::release);
-                }
-                self.loaded = loaded;
-                self.act(Action::ReopenLogs);
-                say("reloaded; each worker makes room for a new one");
-                let settings = &self.loaded.settings;
-                let (workers, timeout) = (settings.worker_processes, settings.timeout);
-                self.decide(Event::Reloaded { workers, timeout });
-            }
-        }
-    }
-
-    /// The pid file that replaces ours, if it is to be another one, or none.
-    fn other_pid_file(&self, loaded: &Loaded) -> Result<Option<Option<PidFile>>, String> {
-        let wanted = loaded.settings.pid.as_deref();
-        if wanted == self.pid_file.as_ref().map(PidFile::path) {
-            return Ok(None);
-        }
-        wanted.map(PidFile::claim).transpose().map(Some)
-    }
-    // ANCHOR_END: reload
-
-    // ANCHOR: successor
-    /// Runs the program again, whatever its file holds by now, with the listeners in its hands.
-    fn start_successor(&mut self) {
-        if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::step_aside) {
-            return say(format_args!("no new master: {error}"));
-        }
-        // SAFETY: this process has one thread, as `serve` says.
-        match unsafe { reexec(&self.origin, &self.listeners.fds()) } {
-            Ok(pid) => {
-                title::set("master (old)");
-                self.decide(Event::SuccessorRuns(pid));
-            }
-            Err(error) => {
-                say(format_args!("cannot start a new master, so this one serves on: {error}"));
-                self.take_back_pid_file();
-            }
-        }
-    }
-
-    fn take_back_pid_file(&mut self) {
-        title::set("master");
-        if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::take_back) {
-            say(error);
-        }
-    }
-    // ANCHOR_END: successor
 }
 
 /// What a child has from its master, and makes a worker of.

@@ -29,10 +29,8 @@ impl Site {
     /// A message: what is wrong with the settings, or why there is no app.
     pub(crate) fn load(&self) -> Result<Loaded, String> {
         let settings = self.command.settings()?;
-        let logs = Logs {
-            stderr: settings.stderr_path.clone(),
-            stdout: settings.stdout_path.clone(),
-        };
+        let logs =
+            Logs { stderr: settings.stderr_path.clone(), stdout: settings.stdout_path.clone() };
         // The master lives on, whatever an app does.
         let app = catch_unwind(AssertUnwindSafe(|| (self.load)(&settings.app)))
             .map_err(|_| format!("app {}: it panicked", settings.app))?

@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal::{self, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH};
+use nix::sys::signal::Signal::{
+    self, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 use pipe::{Command, ControlPipe};
 use select::{Accepted, Listener};
 use self_pipe::{SignalQueue, Woken};
@@ -62,6 +64,7 @@ impl Worker<'_> {
     /// Those of its control pipe, its sleep and accept(2), which leave it nothing to do.
     pub(crate) fn run(mut self) -> io::Result<()> {
         self.beats.ready(self.slot);
+        say("ready");
         let mut look = true;
         loop {
             match self.orders(look)? {
@@ -81,12 +84,11 @@ impl Worker<'_> {
                 return Ok(Order::Leave);
             }
         }
-        while look {
-            match self.control.receive()? {
-                None => break,
-                Some(Command::MasterDied) => return Ok(Order::ServeOutAndLeave),
-                Some(Command::Signal(signal)) if self.obey(signal) => return Ok(Order::Leave),
-                Some(Command::Signal(_)) => {}
+        while let Some(command) = if look { self.control.receive()? } else { None } {
+            match command {
+                Command::MasterDied => return Ok(Order::ServeOutAndLeave),
+                Command::Signal(signal) if self.obey(signal) => return Ok(Order::Leave),
+                Command::Signal(_) => {}
             }
         }
         Ok(Order::None)
@@ -95,9 +97,7 @@ impl Worker<'_> {
     /// Whether to leave.
     fn obey(&self, signal: Signal) -> bool {
         if signal == SIGUSR1 {
-            if let Err(error) = self.logs.reopen() {
-                say(error);
-            }
+            self.logs.reopen_or_say();
         }
         signal == SIGQUIT
     }

@@ -159,7 +159,11 @@ fn a_silent_worker_is_killed_on_time_and_once() {
     let actions = roster.decide(Event::Beats(&beats), seconds(11.0));
     assert_eq!(actions, [Action::Murder(0, pid(100), seconds(10.0))]);
     assert_eq!(roster.decide(Event::Beats(&beats), seconds(11.0)), []);
-    assert_eq!(roster.sleep(&beats, seconds(11.0)), Some(seconds(6.0)), "now it is worker 1's turn");
+    assert_eq!(
+        roster.sleep(&beats, seconds(11.0)),
+        Some(seconds(6.0)),
+        "now it is worker 1's turn"
+    );
 }
 
 #[test]
