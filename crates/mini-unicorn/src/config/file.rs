@@ -186,10 +186,15 @@ mod tests {
         assert_mistake("worker_processes = -1", &format!("1: {workers} -1"));
         assert_mistake("worker_processes = [\n1]", &format!("1: {workers} an array"));
         assert_mistake("pid.path = 1", "1: pid: expected a path, found a table");
-        let long = "x".repeat(100);
+        for long in [format!("'{}'", "x".repeat(100)), "\"\"\"5\n\"\"\"".into()] {
+            assert_mistake(
+                &format!("timeout = {long}"),
+                "1: timeout: expected a number of seconds above 0, up to 2592000, found a long text",
+            );
+        }
         assert_mistake(
-            &format!("timeout = '{long}'"),
-            "1: timeout: expected a number of seconds above 0, up to 2592000, found a long text",
+            "listen = 0x50",
+            "1: listen: expected IP:PORT, [IPV6]:PORT, PORT, *:PORT, or a path with a `/`, found 0x50",
         );
         assert_mistake(
             "listen = [80,\n{addr = 81,\numask = 77}]",
