@@ -162,7 +162,8 @@ impl AsFd for Process {
 /// of both addresses. Nobody competes for a connection, and nobody else can take it: what is in
 /// the queue of the last process to hold this socket when that closes it is *reset*.
 ///
-/// It is as [`Listener::bind`]'s otherwise: non-blocking, close-on-exec, 1024 may wait.
+/// It is non-blocking and close-on-exec, and 1024 may wait, as with [`Listener::bind`], which does
+/// the same when `reuseport` is among its options.
 ///
 /// See [socket(7)](https://man7.org/linux/man-pages/man7/socket.7.html).
 ///

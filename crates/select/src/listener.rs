@@ -110,7 +110,7 @@ impl Listener {
     /// the end. The umask, `ipv6only` and `reuseport` mean something only to [`bind`](Self::bind).
     ///
     /// # Errors
-    /// `EADDRINUSE`: another socket was bound to the same TCP address, and listened first.
+    /// None that the kernel has for a socket that listens.
     pub fn set_options(&self, options: Options) -> io::Result<()> {
         let bytes = |size: usize| size.min(libc::c_int::MAX as usize); // what fits in the call
         if let Some(size) = options.rcvbuf {

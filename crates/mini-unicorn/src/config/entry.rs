@@ -1,4 +1,4 @@
-//! The file as TOML has it, but each key and value knows its line, and what to say if it is wrong.
+//! The file as TOML has it; and each key and value knows its line, and what to say if it is wrong.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -54,7 +54,7 @@ pub(super) struct Entry<'t> {
     source: &'t Source<'t>,
     /// Within a table, `listen.addr`.
     key: String,
-    /// Where the key stands.
+    /// Where the key stands, or the item.
     at: Range<usize>,
     value: &'t Spanned<DeValue<'t>>,
 }
@@ -90,10 +90,8 @@ impl<'t> Entry<'t> {
         }
     }
 
-    pub(super) fn text<T>(
-        &self,
-        read: impl FnOnce(Option<&str>) -> Result<T, String>,
-    ) -> Result<T, String> {
+    /// A string, in which `read` looks for more.
+    pub(super) fn text<T>(&self, read: fn(Option<&str>) -> Result<T, String>) -> Result<T, String> {
         read(self.value().as_str()).map_err(|expected| self.wrong(&expected))
     }
 
@@ -101,16 +99,17 @@ impl<'t> Entry<'t> {
     pub(super) fn address(&self) -> Result<Address, String> {
         let port = self.value().as_integer().filter(|number| number.radix() == 10);
         let port = port.map(|number| number.as_str());
-        self.text(|text| value::address(text.or(port)))
+        value::address(self.value().as_str().or(port)).map_err(|expected| self.wrong(&expected))
     }
 
+    /// A number, with a decimal point or without.
     pub(super) fn number<T>(
         &self,
-        read: impl FnOnce(Option<f64>) -> Result<T, String>,
+        read: fn(Option<f64>) -> Result<T, String>,
     ) -> Result<T, String> {
         let decimal = self.value().as_float().and_then(|number| number.as_str().parse().ok());
-        read(decimal.or(self.unsigned().map(|whole| whole as f64)))
-            .map_err(|expected| self.wrong(&expected))
+        let number = decimal.or(self.unsigned().map(|whole| whole as f64));
+        read(number).map_err(|expected| self.wrong(&expected))
     }
 
     pub(super) fn whole<T>(&self, range: RangeInclusive<T>) -> Result<T, String>
@@ -123,10 +122,9 @@ impl<'t> Entry<'t> {
     pub(super) fn switch(&self) -> Result<bool, String> {
         self.value().as_bool().ok_or_else(|| self.wrong("true or false"))
     }
-    pub(super) fn octal<T>(
-        &self,
-        read: impl FnOnce(Option<u64>) -> Result<T, String>,
-    ) -> Result<T, String> {
+
+    /// A number that is written in octal, or 0.
+    pub(super) fn octal<T>(&self, read: fn(Option<u64>) -> Result<T, String>) -> Result<T, String> {
         let radix = self.value().as_integer().map(|number| number.radix());
         let number = self.unsigned().filter(|number| radix == Some(8) || *number == 0);
         read(number).map_err(|expected| self.wrong(&expected))
@@ -134,7 +132,7 @@ impl<'t> Entry<'t> {
 
     /// That there is no such key, but these.
     pub(super) fn unknown(&self, keys: &str) -> String {
-        let what = format!("{}: no such key; there are: {keys}", self.key);
+        let what = format!("{}: no such key; there are: {keys}", self.key.escape_debug());
         self.source.located(&self.at, &what)
     }
 

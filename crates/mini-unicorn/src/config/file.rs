@@ -98,3 +98,144 @@ fn set_listen(listen: &mut Listen, entry: &Entry<'_>) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use select::{Address, Options};
+
+    use super::*;
+
+    #[track_caller]
+    fn settings(text: &str) -> Settings {
+        parse("site.toml", text).expect("it is right")
+    }
+
+    #[track_caller]
+    fn assert_mistake(text: &str, message: &str) {
+        assert_eq!(parse("site.toml", text), Err(format!("site.toml:{message}")));
+    }
+
+    #[test]
+    fn an_empty_file_changes_nothing() {
+        assert_eq!(settings("# nothing\n"), Settings::default());
+    }
+
+    #[test]
+    fn every_key_sets_what_it_is_called() {
+        let all = "worker_processes = 4\nlisten = 80\ntimeout = 0.25\npid = '/run/u.pid'\n\
+                   stderr_path = 'log/err'\nstdout_path = 'log/out'\napp = 'files:public'\n";
+        let expected = Settings {
+            worker_processes: 4,
+            listen: vec![Listen::from("0.0.0.0:80".parse::<Address>().expect("an address"))],
+            timeout: Duration::from_millis(250),
+            pid: Some("/run/u.pid".into()),
+            stderr_path: Some("log/err".into()),
+            stdout_path: Some("log/out".into()),
+            app: "files:public".into(),
+        };
+        assert_eq!(settings(all), expected);
+        let listed = all.lines().filter_map(|line| line.split(" =").next());
+        assert_eq!(listed.collect::<Vec<_>>().join(", "), KEYS);
+    }
+
+    #[test]
+    fn every_key_of_a_listener_sets_what_it_is_called() {
+        let all = "[[listen]]\naddr = '/run/u.sock'\nbacklog = 64\ntries = 0\ndelay = 0.1\n\
+                   rcvbuf = 1\nsndbuf = 2\ntcp_nodelay = false\nipv6only = true\n\
+                   reuseport = true\numask = 0o027\n";
+        let options = Options {
+            backlog: 64,
+            rcvbuf: Some(1),
+            sndbuf: Some(2),
+            tcp_nodelay: false,
+            ipv6only: Some(true),
+            reuseport: true,
+            umask: 0o027,
+        };
+        let address = Address::Unix("/run/u.sock".into());
+        let delay = Duration::from_millis(100);
+        assert_eq!(settings(all).listen, [Listen { address, options, tries: 0, delay }]);
+        let listed = all.lines().skip(1).filter_map(|line| line.split(" =").next());
+        assert_eq!(listed.collect::<Vec<_>>().join(", "), LISTEN_KEYS);
+    }
+
+    #[test]
+    fn a_listener_is_a_string_a_port_or_a_table_alone_or_among_others() {
+        for (text, expected) in [
+            ("listen = '127.0.0.1:80'", "127.0.0.1:80"),
+            ("listen = {addr = 8080}", "0.0.0.0:8080"),
+            ("[listen]\naddr = './sock'", "./sock"),
+            (
+                "listen = [8080, '[::1]:0', '[::1]:0', {addr = '/s'}]",
+                "0.0.0.0:8080 [::1]:0 [::1]:0 /s",
+            ),
+            ("listen = []", ""),
+        ] {
+            let addresses: Vec<_> =
+                settings(text).listen.iter().map(|listen| listen.address.to_string()).collect();
+            assert_eq!(addresses.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_line_key_what_was_expected_and_what_was_found() {
+        let workers = "worker_processes: expected a whole number from 0 to 1024, found";
+        assert_mistake("\n\nworker_processes = \"four\"", &format!("3: {workers} \"four\""));
+        assert_mistake("worker_processes = -1", &format!("1: {workers} -1"));
+        assert_mistake("worker_processes = [\n1]", &format!("1: {workers} an array"));
+        assert_mistake("pid.path = 1", "1: pid: expected a path, found a table");
+        for long in [format!("'{}'", "x".repeat(100)), "\"\"\"5\n\"\"\"".into()] {
+            assert_mistake(
+                &format!("timeout = {long}"),
+                "1: timeout: expected a number of seconds above 0, up to 2592000, found a long text",
+            );
+        }
+        assert_mistake(
+            "listen = 0x50",
+            "1: listen: expected IP:PORT, [IPV6]:PORT, PORT, *:PORT, or a path with a `/`, found 0x50",
+        );
+        assert_mistake(
+            "listen = [80,\n{addr = 81,\numask = 77}]",
+            "3: listen.umask: expected a umask in octal, from 0o000 to 0o777, found 77",
+        );
+        assert_mistake(
+            "[listen]\naddr = 80\nipv6only = 1",
+            "3: listen.ipv6only: expected true or false, found 1",
+        );
+        assert_mistake("listen = [80,\n{}]", "2: listen: expected an addr among its keys");
+        assert_mistake("listen = [80,\n'*:80']", "2: listen: 0.0.0.0:80 is there twice");
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_told_with_those_that_there_are() {
+        assert_mistake(
+            "worker_proceses = 1",
+            &format!("1: worker_proceses: no such key; there are: {KEYS}"),
+        );
+        assert_mistake(
+            "[[listen]]\naddr = 80\nback_log = 1",
+            &format!("3: listen.back_log: no such key; there are: {LISTEN_KEYS}"),
+        );
+        assert_mistake("\"a\\nb\" = 1", &format!("1: a\\nb: no such key; there are: {KEYS}"));
+    }
+
+    #[test]
+    fn of_several_mistakes_the_files_first_is_told() {
+        assert_mistake("timeout = 0.5\npid = 1\napp = 1", "2: pid: expected a path, found 1");
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_in_one_line() {
+        assert_mistake("pid = '/x'\n\npid = '/y'", "3: duplicate key");
+        assert_mistake("app = 'hello", "1: invalid literal string, expected `'`");
+    }
+
+    #[test]
+    fn a_file_that_cant_be_read_is_named_with_the_reason() {
+        let missing = read(Path::new("no/such.toml"));
+        assert_eq!(missing, Err("cannot read no/such.toml: No such file or directory".into()));
+        assert_eq!(read(Path::new("/")), Err("cannot read /: Is a directory".into()));
+    }
+}

@@ -17,7 +17,7 @@ pub(super) const WORKERS: RangeInclusive<usize> = 0..=1024;
 /// What the kernel's calls take for the size of a buffer.
 pub(super) const BUFFER: RangeInclusive<usize> = 1..=i32::MAX as usize;
 
-/// The longest that anything can take: 30 days, so that it can be added to any time of day.
+/// The longest that anything can take, 30 days: no sum of times overflows.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 pub(super) fn whole<T>(number: Option<u64>, range: RangeInclusive<T>) -> Result<T, String>
@@ -70,11 +70,83 @@ pub(super) fn path(text: Option<&str>) -> Result<PathBuf, String> {
 
 pub(super) fn app(text: Option<&str>) -> Result<String, String> {
     let name = text.filter(|text| !text.is_empty());
-    name.map(String::from).ok_or_else(|| "an app: hello, files:DIR or cgi:DIR".into())
+    name.map(String::from).ok_or_else(|| "the name of an app".into())
 }
 
 /// In octal, or it is not what was meant: 77 is 0o115.
 pub(super) fn umask(octal: Option<u64>) -> Result<u32, String> {
     let expected = || "a umask in octal, from 0o000 to 0o777".into();
     octal.filter(|mask| *mask <= 0o777).map(|mask| mask as u32).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_short() {
+        for (text, meant) in [
+            ("8080", "0.0.0.0:8080"),
+            ("*:8080", "0.0.0.0:8080"),
+            ("0", "0.0.0.0:0"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("[::]:80", "[::]:80"),
+            ("./sock", "./sock"),
+        ] {
+            assert_eq!(address(Some(text)).map(|address| address.to_string()), Ok(meant.into()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let long = format!("/{}", "x".repeat(107));
+        for text in
+            ["", "*", "*:", "*:http", "+80", "65536", "localhost:80", "sock", "/a\0b", &long]
+        {
+            assert!(address(Some(text)).is_err(), "{text}");
+        }
+        assert!(address(None).is_err());
+    }
+
+    #[test]
+    fn seconds_may_be_parts_of_one_and_only_a_delay_may_be_none() {
+        let month = LONGEST.as_secs_f64();
+        for (seconds, as_delay, as_timeout) in [
+            (0.0, true, false),
+            (-0.0, true, false),
+            (1e-10, true, false), // rounds to nothing
+            (1e-9, true, true),
+            (month, true, true),
+            (month + 0.5, false, false),
+            (-0.5, false, false),
+            (f64::NAN, false, false),
+            (f64::INFINITY, false, false),
+        ] {
+            assert_eq!(delay(Some(seconds)).is_ok(), as_delay, "a delay of {seconds}");
+            assert_eq!(timeout(Some(seconds)).is_ok(), as_timeout, "a timeout of {seconds}");
+        }
+        assert_eq!(timeout(Some(0.1)), Ok(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_whole_number_is_within_its_range_and_its_type() {
+        assert_eq!(whole(Some(1024), WORKERS), Ok(1024));
+        assert!(whole(Some(1025), WORKERS).is_err());
+        assert!(whole(Some(0), BUFFER).is_err());
+        let expected = "a whole number from 0 to 65535".to_string();
+        assert_eq!(whole(Some(65_536), 0..=u16::MAX), Err(expected.clone()));
+        assert_eq!(whole(None, 0..=u16::MAX), Err(expected));
+    }
+
+    #[test]
+    fn a_umask_has_nine_bits() {
+        assert_eq!(umask(Some(0o777)), Ok(0o777));
+        assert!(umask(Some(0o1000)).is_err());
+    }
+
+    #[test]
+    fn a_name_is_not_empty() {
+        assert!(path(Some("")).is_err() && app(Some("")).is_err());
+        assert!(path(Some("a\0b")).is_err());
+    }
 }
