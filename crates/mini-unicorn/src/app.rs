@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use ::http::{Request, Response};
+use tempfile::{SpooledData, SpooledTempFile};
 
 use crate::Body;
 
@@ -74,6 +75,20 @@ impl Reply {
     pub fn file(file: File) -> io::Result<Reply> {
         let length = file.metadata()?.len();
         Ok(Reply::File(file, length))
+    }
+
+    /// What [`Body::spool`] gave, or another such file, from its start.
+    ///
+    /// # Errors
+    /// Those of fstat(2) and lseek(2).
+    pub fn spooled(file: SpooledTempFile) -> io::Result<Reply> {
+        match file.into_inner() {
+            SpooledData::InMemory(bytes) => Ok(bytes.into_inner().into()),
+            SpooledData::OnDisk(mut file) => {
+                file.rewind()?;
+                Reply::file(file)
+            }
+        }
     }
 }
 

@@ -1,95 +1,194 @@
 //! One request, from its bytes to its answer.
+//!
+//! Read in this order: [`answer`]; `head.rs` and `framing.rs`, which decide what a request is without
+//! a socket; `input.rs` and `body.rs`, which read; `reply.rs`, which writes; [`Connection`].
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+mod body;
+mod close;
+mod connection;
+mod framing;
+mod head;
+mod input;
+mod reply;
+
+use std::any::Any;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::App;
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderValue, Method, Request, Response, StatusCode};
+
+pub use body::Body;
+pub use connection::Connection;
+
+use crate::{App, Reply};
+use body::Decoder;
+use close::Ending;
+use framing::Framing;
+use input::{Input, Socket};
+use reply::{Clock, Sent};
+
+/// A buffer that has become larger than this is not kept.
+const KEPT: usize = 256 * 1024;
 
 /// What a worker keeps from one request to the next, so that a request costs little.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    input: Vec<u8>,
+    output: Vec<u8>,
+    request_line: String,
+    clock: Clock,
+}
 
+/// Why there is no request in what the client sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// It is not HTTP/1.0 or 1.1, or says two things at once. Status 400.
+    Malformed,
+    /// What it asks for has too long a name. Status 414.
+    UriTooLong,
+    /// Its headers are too long, or too many. Status 413, as Unicorn says.
+    HeadTooLarge,
+    /// The client has left before the end, and gets no answer.
+    Left,
+}
+
+impl Rejection {
+    /// What the client is told, if it is there.
+    pub fn status(self) -> Option<StatusCode> {
+        match self {
+            Rejection::Malformed => Some(StatusCode::BAD_REQUEST),
+            Rejection::UriTooLong => Some(StatusCode::URI_TOO_LONG),
+            Rejection::HeadTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
+            Rejection::Left => None,
+        }
+    }
+}
+
+// ANCHOR: answer
 /// Answers one request on a connection, and closes it.
 ///
 /// `deadline` is when the master loses patience with this worker. `on_request` is told the request
-/// line as soon as it is known. A client that leaves or sends nonsense is no error.
+/// line, without its version, as soon as it is known. A client that leaves or sends nonsense is no
+/// error; an app that panics or fails is logged, and the client told 500.
 pub fn answer(
-    _client: OwnedFd,
-    _deadline: Instant,
-    _app: &mut dyn App,
-    _scratch: &mut Scratch,
-    _on_request: &mut dyn FnMut(&str),
-) {
-}
-
-/// A request's body, read from the connection when the app reads it.
-pub struct Body<'a> {
-    _reader: &'a mut dyn Read,
-}
-
-impl Body<'_> {
-    /// How long it will be, as its Content-Length says; 0 if it has none; `None` if it comes in chunks.
-    pub fn length(&self) -> Option<u64> {
-        None
-    }
-
-    /// All of it as a file, at its start: one without a name, gone when it is closed.
-    ///
-    /// # Errors
-    /// Those of reading, and of writing the file.
-    pub fn into_file(self) -> io::Result<File> {
-        tempfile::tempfile()
-    }
-}
-
-impl Read for Body<'_> {
-    fn read(&mut self, _into: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-}
-
-/// Who asks: found among a request's extensions.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    socket: Arc<OwnedFd>,
+    client: OwnedFd,
     deadline: Instant,
+    app: &mut dyn App,
+    scratch: &mut Scratch,
+    on_request: &mut dyn FnMut(&str),
+) {
+    let client = Arc::new(client);
+    let ending = Exchange { client: &client, deadline, scratch }.run(app, on_request);
+    if let Ending::Reset(why) = &ending {
+        say(&format!("{}: {why}", scratch.request_line));
+    }
+    close::close(client, ending, deadline, &mut scratch.input);
+    scratch.output.clear();
+    scratch.output.shrink_to(KEPT);
+}
+// ANCHOR_END: answer
+
+/// One connection's request and answer.
+struct Exchange<'a> {
+    client: &'a Arc<OwnedFd>,
+    deadline: Instant,
+    scratch: &'a mut Scratch,
 }
 
-impl Connection {
-    /// The client's address; `None` over a Unix socket.
-    ///
-    /// # Errors
-    /// `ENOTCONN`: it has gone.
-    pub fn peer(&self) -> io::Result<Option<SocketAddr>> {
-        Ok(None)
-    }
+impl Exchange<'_> {
+    // ANCHOR: exchange
+    fn run(self, app: &mut dyn App, on_request: &mut dyn FnMut(&str)) -> Ending {
+        let Scratch { input, output, request_line, clock } = self.scratch;
+        let client = self.client.as_fd();
+        let mut send = |response, head_only| {
+            // A stream is the app's code, which may panic.
+            let send = || reply::send(client, response, head_only, clock.date(), output);
+            catch_unwind(AssertUnwindSafe(send))
+                .unwrap_or_else(|panic| Sent::Broken(message(&*panic)))
+        };
 
-    /// The address that it came to; `None` over a Unix socket.
-    ///
-    /// # Errors
-    /// None that getsockname(2) has for a connection.
-    pub fn local(&self) -> io::Result<Option<SocketAddr>> {
-        Ok(None)
-    }
+        request_line.clear();
+        let mut input = Input::new(Socket::new(client), input);
+        let head = match input.read_head(&mut |line| {
+            request_line.push_str(line);
+            on_request(line);
+        }) {
+            Ok(head) => head,
+            Err(rejection) => return Ending::of(rejection, |status| send(plain(status), false)),
+        };
 
-    /// When the master will lose patience with this worker, and kill it.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
+        let (framing, head_only) = (head.framing, head.method == Method::HEAD);
+        let nothing_came = input.buffered().is_empty();
+        input.reader.must_continue =
+            head.expects_continue && nothing_came && framing != Framing::Length(0);
+        let mut decoder = Decoder::new(&mut input, framing);
+        let mut request = head.into_request(Body::new(&mut decoder, framing));
+        request.extensions_mut().insert(Connection::new(self.client.clone(), self.deadline));
+        let outcome = call(app, request);
 
-    /// Whether the client has gone, or at least has said that it sends nothing more, which we take
-    /// for the same.
-    pub fn has_gone(&self) -> bool {
-        false
+        if let Some(rejection) = decoder.failure() {
+            return Ending::of(rejection, |status| send(plain(status), head_only));
+        }
+        let response = outcome.unwrap_or_else(|why| {
+            say(&format!("{request_line}: {why}"));
+            plain(StatusCode::INTERNAL_SERVER_ERROR)
+        });
+        match send(response, head_only) {
+            Sent::Whole if decoder.is_all_there() => Ending::Close,
+            Sent::Whole => Ending::Linger,
+            Sent::Gone => Ending::Gone,
+            Sent::Broken(why) => Ending::Reset(why),
+        }
+    }
+    // ANCHOR_END: exchange
+}
+
+/// Reads a request and all of its body, by the same rules by which [`answer`] does, from anywhere.
+///
+/// # Errors
+/// Whatever [`answer`] would have refused. If `reader` fails, the client counts as gone.
+pub fn read_request(reader: impl Read) -> Result<Request<Vec<u8>>, Rejection> {
+    let mut buffer = Vec::new();
+    let mut input = Input::new(reader, &mut buffer);
+    let head = input.read_head(&mut |_| {})?;
+    let mut decoder = Decoder::new(&mut input, head.framing);
+    let mut body = Vec::new();
+    match decoder.read_to_end(&mut body) {
+        Ok(_) => Ok(head.into_request(body)),
+        Err(_) => Err(decoder.failure().unwrap_or(Rejection::Left)),
     }
 }
 
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+/// Lets the app answer, and survives it.
+fn call(app: &mut dyn App, request: Request<Body<'_>>) -> Result<Response<Reply>, String> {
+    // What a panic left half done is in the app. It is the app's to be ready for that.
+    match catch_unwind(AssertUnwindSafe(|| app.call(request))) {
+        Ok(outcome) => outcome.map_err(|error| format!("the app failed: {error}")),
+        Err(panic) => Err(message(&*panic)),
     }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the app panicked: {}", text.unwrap_or("it did not say why"))
+}
+
+/// A status, and its name as the body.
+fn plain(status: StatusCode) -> Response<Reply> {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut response = Response::new(format!("{reason}\n").into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+/// One line to the log, by one write(2), so that those of several workers don't mix.
+fn say(message: &str) {
+    // There is nobody to be told that the log can't be written.
+    let _ = io::stderr().write_all(format!("{message}\n").as_bytes());
 }
