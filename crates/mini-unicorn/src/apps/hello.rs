@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::http::header::CONTENT_TYPE;
 use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 use nix::unistd::{getpid, getppid};
+use tempfile::SpooledData;
 
 use super::response::{bare, not_allowed, plain, with};
 use crate::{App, Body, Error, Reply};
@@ -58,7 +59,10 @@ fn ok(text: impl Into<Reply>) -> Response<Reply> {
 fn echo(request: Request<Body<'_>>) -> Result<Response<Reply>, Error> {
     let kind = HeaderValue::from_static("application/octet-stream");
     let kind = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(kind);
-    let body = Reply::file(request.into_body().into_file()?)?;
+    let body = match request.into_body().spool()?.into_inner() {
+        SpooledData::InMemory(bytes) => bytes.into_inner().into(),
+        SpooledData::OnDisk(file) => Reply::file(file)?,
+    };
     Ok(with(Response::new(body), CONTENT_TYPE, kind))
 }
 

@@ -2,22 +2,20 @@
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
-use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use ::http::{StatusCode, header};
 
 /// As much as a client may send us.
 const LONGEST: u64 = 112 * 1024;
 
-/// Headers that are ours to say: they are about the connection, and about where the body ends.
-const OURS: [HeaderName; 8] = [
+/// Headers about the connection, which are ours to say.
+const OURS: [HeaderName; 6] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::TE,
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
-    header::CONTENT_LENGTH,
-    header::DATE,
 ];
 
 /// A response's head.
@@ -25,6 +23,8 @@ const OURS: [HeaderName; 8] = [
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// How long the body is to be, if the script says so.
+    pub(crate) length: Option<u64>,
 }
 
 // ANCHOR: head
@@ -87,7 +87,16 @@ fn finish(status: Option<StatusCode>, headers: HeaderMap) -> io::Result<Head> {
         None if headers.contains_key(CONTENT_TYPE) => StatusCode::OK,
         None => return Err(invalid("its head has no Content-Type, no Status and no Location")),
     };
-    Ok(Head { status, headers })
+    let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+    let length = match lengths[..] {
+        [] => None,
+        [length] if length.as_bytes().iter().all(u8::is_ascii_digit) => {
+            let number = length.to_str().ok().and_then(|length| length.parse().ok());
+            Some(number.ok_or_else(|| invalid("its Content-Length is no number"))?)
+        }
+        _ => return Err(invalid("its Content-Length is no number, or several")),
+    };
+    Ok(Head { status, headers, length })
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {

@@ -1,7 +1,8 @@
 //! Any program can be an app: the Common Gateway Interface, RFC 3875.
 //!
 //! Read in this order: `script.rs` (which program a URL means), `variables.rs` (what it is told),
-//! `running.rs` (fork, pipe, dup2, execve, and how that is ended), `head.rs` (what it answers).
+//! `running.rs` (fork, pipe, dup2, execve, and how that is ended), `head.rs` and
+//! `output.rs` (what it answers).
 //!
 //! A request is a process: its variables are the request's head, its standard input is the body, its
 //! standard output the response. Its standard error goes to our log.
@@ -11,6 +12,7 @@
 //! of a process can be read by whoever may read /proc.
 
 mod head;
+mod output;
 mod running;
 mod script;
 mod variables;
@@ -19,12 +21,14 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind};
 
 use ::http::header::CONTENT_LENGTH;
-use ::http::{Request, Response, StatusCode};
+use ::http::{Method, Request, Response, StatusCode};
 
+use self::output::Output;
 use self::running::Running;
 use self::script::Script;
 use super::response::{bare, refuse};
 use super::root::{Root, segments};
+use crate::logs::say;
 use crate::{App, Body, Connection, Error, Reply};
 
 /// Runs the programs in a directory, and in those below it.
@@ -59,9 +63,9 @@ impl App for Cgi {
             variables::of(&head, &script, length, connection.peer()?, connection.local()?);
 
         match Running::start(&script, variables, &input, connection) {
-            Ok(running) => respond(running),
+            Ok(running) => respond(running, head.method == Method::HEAD),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                running::log(&script, &format!("cannot be run: {error}"));
+                say(format_args!("cgi: {}: cannot be run: {error}", script.path.display()));
                 Ok(bare(StatusCode::FORBIDDEN))
             }
             Err(error) => Err(format!("cannot run {}: {error}", script.path.display()).into()),
@@ -70,11 +74,12 @@ impl App for Cgi {
 }
 
 /// The head, then the body as it comes. Whoever drops the response ends the script.
-fn respond(running: Running) -> Result<Response<Reply>, Error> {
+fn respond(running: Running, head_only: bool) -> Result<Response<Reply>, Error> {
     let mut output = BufReader::new(running);
     match head::read(&mut output) {
         Ok(head) => {
-            let mut response = Response::new(Reply::stream(output));
+            let body = Output::new(output, head_only, &head);
+            let mut response = Response::new(Reply::stream(body));
             *response.status_mut() = head.status;
             *response.headers_mut() = head.headers;
             Ok(response)
@@ -90,7 +95,7 @@ fn failed(running: &mut Running, error: &io::Error) -> StatusCode {
         ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::ConnectionAborted => StatusCode::BAD_GATEWAY, // nobody is there to see it
         _ => {
-            running.log(&error.to_string());
+            running.log(error);
             StatusCode::BAD_GATEWAY
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -17,6 +18,7 @@ use select::poll_readable;
 
 use super::script::Script;
 use crate::Connection;
+use crate::logs::say;
 
 /// A script's process, and its output to be read.
 ///
@@ -99,7 +101,7 @@ impl Running {
 
     fn end_because(&mut self, kind: ErrorKind, reason: &str) -> io::Error {
         if self.pid.is_some() {
-            self.log(&format!("killed, since {reason}"));
+            self.log(format_args!("killed, since {reason}"));
             self.end();
         }
         io::Error::new(kind, format!("{}: {reason}", self.path.display()))
@@ -116,8 +118,8 @@ impl Running {
     // ANCHOR_END: end
 
     /// One line for the log.
-    pub(crate) fn log(&self, text: &str) {
-        write_line(&format!("cgi: {}: {text}\n", self.path.display()));
+    pub(crate) fn log(&self, text: impl Display) {
+        say(format_args!("cgi: {}: {text}", self.path.display()));
     }
 }
 
@@ -129,7 +131,7 @@ impl Read for Running {
             match self.end() {
                 // That may well have been us: it had closed its output, and went on.
                 None | Some(Exit::Code(0) | Exit::Signal(libc::SIGKILL)) => {}
-                Some(exit) => self.log(&exit.to_string()),
+                Some(exit) => self.log(exit),
             }
         }
         Ok(count)
@@ -146,14 +148,4 @@ impl Drop for Running {
 fn before(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline.checked_sub((left / 10).min(Duration::from_secs(1))).unwrap_or(deadline)
-}
-
-/// A line about a script that does not run.
-pub(crate) fn log(script: &Script, text: &str) {
-    write_line(&format!("cgi: {}: {text}\n", script.path.display()));
-}
-
-/// Where the log can't be written to, nobody can be told.
-fn write_line(line: &str) {
-    let _ = syscalls::write_all(io::stderr(), line.as_bytes());
 }
