@@ -96,11 +96,12 @@ fn start(
         roster: Roster::new(workers, timeout, at_terminal),
     };
     title::set("master");
+    let noun = if workers == 1 { "worker" } else { "workers" };
+    say(format_args!("ready, with {workers} {noun} to start"));
     master.spawn_the_missing();
     if ready.is_daemon() {
         leave_terminal(&master.loaded.logs).map_err(failed)?;
     }
-    say(format_args!("ready, with {workers} workers"));
     ready.tell();
     master.run().map_err(failed)
 }

@@ -69,8 +69,14 @@ impl Worker<'_> {
         loop {
             match self.orders(look)? {
                 Order::None => {}
-                Order::Leave => return Ok(()),
-                Order::ServeOutAndLeave => return self.serve_out(),
+                Order::Leave => {
+                    say("leaving, as I was asked to");
+                    return Ok(());
+                }
+                Order::ServeOutAndLeave => {
+                    say("no master holds my pipe: I serve who waits already, and leave");
+                    return self.serve_out();
+                }
             }
             look = self.serve_for_a_while()? || self.sleep()?;
         }
