@@ -10,6 +10,8 @@ mod framing;
 mod head;
 mod input;
 mod reply;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::io::{self, Read, Write};
