@@ -14,7 +14,7 @@ mod reply;
 mod tests;
 
 use std::any::Any;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 pub use body::Body;
 pub use connection::Connection;
 
+use crate::logs::say;
 use crate::{App, Reply};
 use body::Decoder;
 use close::Ending;
@@ -86,7 +87,7 @@ pub fn answer(
     let client = Arc::new(client);
     let ending = Exchange { client: &client, deadline, scratch }.run(app, on_request);
     if let Ending::Reset(why) = &ending {
-        say(&format!("{}: {why}", scratch.request_line));
+        say(format_args!("{}: {why}", scratch.request_line));
     }
     close::close(client, ending, deadline, &mut scratch.input);
     scratch.output.clear();
@@ -136,7 +137,7 @@ impl Exchange<'_> {
             return Ending::of(rejection, |status| send(plain(status), head_only));
         }
         let response = outcome.unwrap_or_else(|why| {
-            say(&format!("{request_line}: {why}"));
+            say(format_args!("{request_line}: {why}"));
             plain(StatusCode::INTERNAL_SERVER_ERROR)
         });
         match send(response, head_only) {
@@ -187,10 +188,4 @@ fn plain(status: StatusCode) -> Response<Reply> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
-}
-
-/// One line to the log, by one write(2), so that those of several workers don't mix.
-fn say(message: &str) {
-    // There is nobody to be told that the log can't be written.
-    let _ = io::stderr().write_all(format!("{message}\n").as_bytes());
 }
