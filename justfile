@@ -54,11 +54,24 @@ chapter-5 program="selfpipe_min" *args:
 chapter-6 program="launch_editor" *args:
     @{{ just_executable() }} _program execve "$@"
 
+# 7 · mini-unicorn: a preforking server
+[group('the chapters, each with its programs: `just chapter-1 list`')]
+[no-exit-message]
+chapter-7 program="operator" *args:
+    @{{ just_executable() }} _program mini-unicorn "$@"
+
 # 8 · after: what Unix grew since
 [group('the chapters, each with its programs: `just chapter-1 list`')]
 [no-exit-message]
 chapter-8 program="pidfd_supervisor" *args:
     @{{ just_executable() }} _program after "$@"
+
+# mini-unicorn serves this very book (`just mini-unicorn 127.0.0.1:8080 --workers 4`)
+[group('the unicorn')]
+[no-exit-message]
+mini-unicorn listen="127.0.0.1:8080" *args:
+    cargo lab build
+    cargo run --release --package mini-unicorn --bin mini-unicorn -- --app files:target/book --listen "$@"
 
 # Run every test there is: programs, libraries, exercises, solutions, the book
 [group('the workshop')]
@@ -94,7 +107,7 @@ _program crate program *args:
             echo "error: the chapter on $crate has no program \`$program\`; it has:" >&2
             status=2
         esac
-        for name in $(sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' "crates/$crate/Cargo.toml"); do
+        for name in $(sed -n 's/^name = "\([a-z0-9_-]*\)"$/\1/p' "crates/$crate/Cargo.toml"); do
             [ ! -f "crates/$crate/src/bin/$name.rs" ] ||
                 printf '  %-20s %s\n' "$name" "$(sed -n '1s/^\/\/! //p' "crates/$crate/src/bin/$name.rs")"
         done >&2

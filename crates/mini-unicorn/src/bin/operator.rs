@@ -33,11 +33,19 @@ const CONFIG: &str = "site.toml";
 /// Whoever finds this in its environment is the server.
 const SERVER: &str = "OPERATOR_IS_SERVER";
 
+/// What is played if nothing in particular is asked for.
+const SCENE: [&str; 8] =
+    ["get /", "TTIN", "until worker 1", "ps", "KILL worker 0", "until worker 0", "QUIT", "end"];
+
 fn main() -> ExitCode {
     if env::var_os(SERVER).is_some() {
         return mini_unicorn::serve(mini_unicorn::apps::load);
     }
-    match operate(env::args().skip(1).peekable()) {
+    let mut operations: Vec<_> = env::args().skip(1).collect();
+    if operations.is_empty() {
+        operations.extend(SCENE.map(String::from));
+    }
+    match operate(operations.into_iter().peekable()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("operator: {error:#}");
