@@ -41,7 +41,9 @@ impl Master {
             old.release();
         }
         self.loaded = loaded;
-        self.loaded.logs.reopen_or_say();
+        if let Err(why) = self.loaded.logs.reopen() {
+            say(why); // a moment ago they could be opened
+        }
         Ok(())
     }
     // ANCHOR_END: reload
@@ -52,6 +54,7 @@ impl Master {
         if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::step_aside) {
             return say(format_args!("no new master: {error}"));
         }
+        say("starting a new master");
         // SAFETY: this process has one thread, as `serve` says.
         match unsafe { reexec(&self.origin, &self.listeners.fds()) } {
             Ok(pid) => {

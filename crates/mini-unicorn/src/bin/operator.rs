@@ -19,12 +19,11 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
 use std::{env, fs};
 
 use anyhow::{Context, Result, anyhow};
-use client::{SOCKET, get, load};
+use client::{Load, SOCKET, get};
 use log::Log;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -34,8 +33,18 @@ const CONFIG: &str = "site.toml";
 const SERVER: &str = "OPERATOR_IS_SERVER";
 
 /// What is played if nothing in particular is asked for.
-const SCENE: [&str; 8] =
-    ["get /", "TTIN", "until worker 1", "ps", "KILL worker 0", "until worker 0", "QUIT", "end"];
+const SCENE: [&str; 10] = [
+    "get /",
+    "TTIN",
+    "until [worker 1",
+    "ps",
+    "KILL worker 0",
+    "until [worker 0",
+    "TTOU",
+    "until reaped",
+    "QUIT",
+    "end",
+];
 
 fn main() -> ExitCode {
     if env::var_os(SERVER).is_some() {
@@ -59,8 +68,8 @@ struct Operator {
     log: Arc<Log>,
     listener: Option<JoinHandle<()>>,
     asked: Option<JoinHandle<String>>,
-    load: Option<JoinHandle<(u32, u32)>>,
-    enough: Arc<AtomicBool>,
+    loader: Option<JoinHandle<()>>,
+    load: Arc<Load>,
 }
 
 // ANCHOR: operate
@@ -78,14 +87,17 @@ fn operate(mut operations: std::iter::Peekable<impl Iterator<Item = String>>) ->
     let lines = BufReader::new(master.stderr.take().context("a pipe")?).lines();
     let log = Arc::new(Log::default());
     let to = Arc::clone(&log);
-    let listener = thread::spawn(move || lines.map_while(Result::ok).for_each(|line| to.add(line)));
+    let listener = thread::spawn(move || {
+        lines.map_while(Result::ok).for_each(|line| to.add(line));
+        to.end();
+    });
     let mut operator = Operator {
         master,
         log,
         listener: Some(listener),
         asked: None,
-        load: None,
-        enough: Arc::default(),
+        loader: None,
+        load: Arc::default(),
     };
     operator.log.until("[worker 0 ")?;
     operations.try_for_each(|operation| {
@@ -119,14 +131,17 @@ impl Operator {
             }
             ("answer", _) => say(&format!("the answer: {}", end_of(self.asked.take())?)),
             ("load", "ends") => {
-                self.enough.store(true, SeqCst);
-                let (good, bad) = end_of(self.load.take())?;
+                self.load.go_on();
+                self.load.end();
+                end_of(self.loader.take())?;
+                let (good, bad) = self.load.counts();
                 say(&format!("{good} answers were good, {bad} were not"));
             }
             ("load", _) => {
                 say("a client asks again and again");
-                let enough = Arc::clone(&self.enough);
-                self.load = Some(thread::spawn(move || load(&enough)));
+                let load = Arc::clone(&self.load);
+                self.loader = Some(thread::spawn(move || load.run()));
+                self.load.go_on();
             }
             ("ps", _) => self.for_each_process(|pid| {
                 let title = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
