@@ -246,6 +246,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_may_lie_across_the_end_of_what_one_read_takes() {
+        let body: Vec<String> = (0..5000).map(|number| format!("chunk {number}")).collect();
+        let chunks = body.iter().map(|chunk| format!("{:x};ext\r\n{chunk}\r\n", chunk.len()));
+        let bytes = format!("{}0\r\n\r\n", chunks.collect::<String>());
+        assert!(chunked(&bytes) == Ok(body.concat()));
+    }
+
+    #[test]
     fn a_chunk_without_a_proper_size_is_malformed() {
         for size in
             ["", "g", "-1", "+1", "0x1", " 1", "1 ", "1 1", "10000000000000000", "1\r", "1;\0"]

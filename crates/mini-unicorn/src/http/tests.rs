@@ -216,6 +216,13 @@ fn a_client_that_waits_is_told_to_go_on_when_the_body_is_wanted() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let (answer, _) = ask(&[&head[..], b"ok"].concat(), echo);
     assert!(answer.starts_with("HTTP/1.1 200 "), "the body was there already: {answer}");
+
+    // One read takes no more than 16 kB, so a part of this is there, and more is waited for.
+    let head =
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\nExpect: 100-continue\r\n\r\n";
+    let (answer, body) = ask(&[head.as_bytes(), &large(20_000)].concat(), echo);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "the body had begun to come: {answer}");
+    assert!(body == large(20_000));
 }
 
 /// Gives what is sent to it, and then fails.
