@@ -11,8 +11,6 @@ mod framing;
 mod head;
 mod input;
 mod reply;
-#[cfg(test)]
-mod tests;
 
 use std::any::Any;
 use std::io::Read;
@@ -208,3 +206,6 @@ fn plain(status: StatusCode) -> Response<Reply> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
+
+#[cfg(test)]
+mod tests;
