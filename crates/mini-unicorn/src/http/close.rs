@@ -5,13 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::StatusCode;
 use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use select::poll_readable;
 use syscalls::retry_on_eintr;
-
-use super::Rejection;
-use super::reply::Sent;
 
 /// How long we listen to a client that does not stop talking.
 const LONGEST_LINGER: Duration = Duration::from_secs(1);
@@ -27,17 +23,6 @@ pub(crate) enum Ending {
     Gone,
     /// The answer is incomplete, and its reader must not take it for a whole one; why.
     Reset(String),
-}
-
-impl Ending {
-    /// What a client gets that sent no request. It may go on sending it.
-    pub(crate) fn of(rejection: Rejection, send: impl FnOnce(StatusCode) -> Sent) -> Ending {
-        match rejection.status().map(send) {
-            Some(Sent::Whole) => Ending::Linger,
-            Some(Sent::Gone) | None => Ending::Gone,
-            Some(Sent::Broken(why)) => Ending::Reset(why),
-        }
-    }
 }
 
 // ANCHOR: close

@@ -13,7 +13,7 @@ use syscalls::retry_on_eintr;
 /// Who asks: found among a request's extensions.
 ///
 /// Each question is put to the kernel when the app asks it, and not before. An app that keeps this
-/// keeps the socket's descriptor from being closed, but the answer has its end all the same.
+/// keeps the socket's descriptor from being closed; a whole answer has its end all the same.
 #[derive(Debug, Clone)]
 pub struct Connection {
     socket: Arc<OwnedFd>,

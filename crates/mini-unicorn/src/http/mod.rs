@@ -1,36 +1,34 @@
 //! One request, from its bytes to its answer.
 //!
 //! Read in this order: [`answer`]; `head.rs` and `framing.rs`, which decide what a request is without
-//! a socket; `input.rs` and `body.rs`, which read; `reply.rs`, which writes; [`Connection`].
+//! a socket; `input.rs`, `decoder.rs` and `body.rs`, which read; `reply.rs`, which writes; [`Connection`].
 
 mod body;
 mod close;
 mod connection;
+mod decoder;
 mod framing;
 mod head;
 mod input;
 mod reply;
-#[cfg(test)]
-mod tests;
 
 use std::any::Any;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use ::http::header::CONTENT_TYPE;
-use ::http::{HeaderValue, Method, Request, Response, StatusCode};
+use ::http::{HeaderValue, Request, Response, StatusCode};
 
 pub use body::Body;
 pub use connection::Connection;
 
 use crate::logs::say;
 use crate::{App, Reply};
-use body::Decoder;
 use close::Ending;
-use framing::Framing;
+use decoder::Decoder;
 use input::{Input, Socket};
 use reply::{Clock, Sent};
 
@@ -106,41 +104,33 @@ impl Exchange<'_> {
     // ANCHOR: exchange
     fn run(self, app: &mut dyn App, on_request: &mut dyn FnMut(&str)) -> Ending {
         let Scratch { input, output, request_line, clock } = self.scratch;
-        let client = self.client.as_fd();
-        let mut send = |response, head_only| {
-            // A stream is the app's code, which may panic.
-            let send = || reply::send(client, response, head_only, clock.date(), output);
-            catch_unwind(AssertUnwindSafe(send))
-                .unwrap_or_else(|panic| Sent::Broken(message(&*panic)))
-        };
-
+        let mut sender = Sender { client: self.client.as_fd(), clock, output };
+        let mut input = Input::new(Socket::new(self.client.as_fd()), input);
         request_line.clear();
-        let mut input = Input::new(Socket::new(client), input);
-        let head = match input.read_head(&mut |line| {
+        let head = input.read_head(&mut |line| {
             request_line.push_str(line);
             on_request(line);
-        }) {
+        });
+        let head_only = request_line.starts_with("HEAD ");
+        let head = match head {
             Ok(head) => head,
-            Err(rejection) => return Ending::of(rejection, |status| send(plain(status), false)),
+            Err(rejection) => return sender.refuse(rejection, head_only),
         };
 
-        let (framing, head_only) = (head.framing, head.method == Method::HEAD);
-        let nothing_came = input.buffered().is_empty();
-        input.reader.must_continue =
-            head.expects_continue && nothing_came && framing != Framing::Length(0);
+        let framing = head.framing;
+        input.reader.must_continue = head.expects_continue && input.buffered().is_empty();
         let mut decoder = Decoder::new(&mut input, framing);
         let mut request = head.into_request(Body::new(&mut decoder, framing));
         request.extensions_mut().insert(Connection::new(self.client.clone(), self.deadline));
         let outcome = call(app, request);
-
         if let Some(rejection) = decoder.failure() {
-            return Ending::of(rejection, |status| send(plain(status), head_only));
+            return sender.refuse(rejection, head_only);
         }
         let response = outcome.unwrap_or_else(|why| {
             say(format_args!("{request_line}: {why}"));
             plain(StatusCode::INTERNAL_SERVER_ERROR)
         });
-        match send(response, head_only) {
+        match sender.send(response, head_only) {
             Sent::Whole if decoder.is_all_there() => Ending::Close,
             Sent::Whole => Ending::Linger,
             Sent::Gone => Ending::Gone,
@@ -148,6 +138,33 @@ impl Exchange<'_> {
         }
     }
     // ANCHOR_END: exchange
+}
+
+/// What answers go out with.
+struct Sender<'a> {
+    client: BorrowedFd<'a>,
+    clock: &'a mut Clock,
+    output: &'a mut Vec<u8>,
+}
+
+impl Sender<'_> {
+    fn send(&mut self, response: Response<Reply>, head_only: bool) -> Sent {
+        let date = self.clock.date();
+        // A stream is the app's code, which may panic.
+        catch_unwind(AssertUnwindSafe(|| {
+            reply::send(self.client, response, head_only, date, self.output)
+        }))
+        .unwrap_or_else(|panic| Sent::Broken(message(&*panic)))
+    }
+
+    /// What a client gets that sent no request. It may go on sending it.
+    fn refuse(&mut self, rejection: Rejection, head_only: bool) -> Ending {
+        match rejection.status().map(|status| self.send(plain(status), head_only)) {
+            Some(Sent::Whole) => Ending::Linger,
+            Some(Sent::Gone) | None => Ending::Gone,
+            Some(Sent::Broken(why)) => Ending::Reset(why),
+        }
+    }
 }
 
 /// Reads a request and all of its body, by the same rules by which [`answer`] does, from anywhere.
@@ -189,3 +206,6 @@ fn plain(status: StatusCode) -> Response<Reply> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
+
+#[cfg(test)]
+mod tests;

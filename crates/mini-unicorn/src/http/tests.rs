@@ -1,5 +1,8 @@
 //! Requests over real connections: what the client gets to see.
 
+mod bodies;
+mod endings;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -86,6 +89,8 @@ fn a_head_request_gets_the_head_that_get_would_have() {
     let file = || tempfile::tempfile().and_then(|mut file| file.write_all(b"12").map(|()| file));
     let (head, body) = ask(request, |_| Ok(Response::new(Reply::file(file()?)?)));
     assert!(head.contains("Content-Length: 2\r\n") && body.is_empty(), "{head}");
+    let (head, body) = ask(b"HEAD / HTTP/1.1\r\n\r\n", |_| says("not asked"));
+    assert!(head.starts_with("HTTP/1.1 400 ") && body.is_empty(), "{head}");
     let (head, body) = ask(request, |_| panic!("no answer"));
     assert!(head.starts_with("HTTP/1.1 500 ") && body.is_empty(), "{head}");
 }
@@ -177,181 +182,9 @@ fn nonsense_is_answered_at_once_and_not_by_the_app() {
     }
 }
 
-#[test]
-fn a_bad_body_is_never_answered_with_200() {
-    let head = "POST / HTTP/1.1\r\nHost: h\r\n";
-    for (rest, expected) in [
-        ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nz\r\n", "HTTP/1.1 400 Bad Request\r\n"),
-        ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", ""),
-        ("Content-Length: 9\r\n\r\nhello", ""),
-    ] {
-        let bytes = format!("{head}{rest}");
-        for careless in [false, true] {
-            let (answer, _) = ask(bytes.as_bytes(), |mut request| {
-                let outcome = request.body_mut().read_to_end(&mut Vec::new());
-                assert!(outcome.is_err());
-                if careless { says("fine") } else { Err("no body".into()) }
-            });
-            assert!(answer.starts_with(expected) && answer.is_empty() == expected.is_empty());
-        }
-    }
-}
-
-#[test]
-fn a_client_that_waits_is_told_to_go_on_when_the_body_is_wanted() {
-    let head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
-    let (mut client, server) = connection();
-    let worker = thread::spawn(move || serve(server, echo));
-    client.write_all(head).expect("room for it");
-    let mut leave = [0; 25];
-    client.read_exact(&mut leave).expect("an interim answer");
-    assert_eq!(&leave, b"HTTP/1.1 100 Continue\r\n\r\n");
-    client.write_all(b"ok").expect("room for it");
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).expect("an orderly end");
-    assert_eq!(split(&answer).1, b"ok");
-    worker.join().expect("no panic");
-
-    let (answer, _) = ask(head, |_| says("the body does not matter"));
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    let (answer, _) = ask(&[&head[..], b"ok"].concat(), echo);
-    assert!(answer.starts_with("HTTP/1.1 200 "), "the body was there already: {answer}");
-}
-
-/// Gives what is sent to it, and then fails.
-struct Pieces(mpsc::Receiver<&'static str>);
-
-impl Read for Pieces {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let piece = self.0.recv_timeout(PATIENCE).map_err(|_| io::Error::other("no more"))?;
-        piece.as_bytes().read(into)
-    }
-}
-
-#[test]
-fn a_stream_goes_out_piece_by_piece_and_its_failure_is_no_end() {
-    let (mut client, server) = connection();
-    let (pieces, receiver) = mpsc::channel();
-    let worker = thread::spawn(move || {
-        let mut receiver = Some(receiver);
-        serve(server, |_| Ok(Response::new(Reply::stream(Pieces(receiver.take().ok_or("once")?)))));
-    });
-    client.write_all(GET).expect("room for it");
-    let mut seen = Vec::new();
-    for piece in ["one", "two"] {
-        pieces.send(piece).expect("a reader");
-        while !seen.ends_with(piece.as_bytes()) {
-            let mut byte = [0];
-            client.read_exact(&mut byte).expect("the piece before the next is there");
-            seen.push(byte[0]);
-        }
-    }
-    drop(pieces);
-    let error = client.read(&mut [0]).expect_err("more than the end of a whole answer");
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-    worker.join().expect("no panic");
-}
-
 /// Every 4 bytes of it are different.
 fn large(length: usize) -> Vec<u8> {
     (0_u32..).flat_map(u32::to_le_bytes).take(length).collect()
-}
-
-#[test]
-fn a_large_body_comes_back_whole_from_memory_and_from_a_file() {
-    let file = |request: Request<Body<'_>>| {
-        Ok(Response::new(Reply::file(request.into_body().into_file()?)?))
-    };
-    let spool = |request: Request<Body<'_>>| {
-        let spooled = request.into_body().spool()?;
-        Ok(Response::new(Reply::spooled(spooled)?))
-    };
-    let apps: [fn(Request<Body<'_>>) -> Outcome; 3] = [echo, file, spool];
-    let lengths = [0, 112 * 1024, 112 * 1024 + 1, 3_000_001];
-    for (app, length) in apps.iter().flat_map(|&app| lengths.map(|length| (app, length))) {
-        let (mut client, server) = connection();
-        let worker = thread::spawn(move || serve(server, app));
-        let body = large(length);
-        let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
-        client.write_all(head.as_bytes()).expect("room for it");
-        client.write_all(&body).expect("somebody reads it");
-        let mut answer = Vec::new();
-        client.read_to_end(&mut answer).expect("an orderly end");
-        assert!(split(&answer).1 == body, "{length} bytes");
-        worker.join().expect("no panic");
-    }
-}
-
-#[test]
-fn a_file_goes_out_from_where_it_stands_and_a_shorter_one_is_no_answer() {
-    let file = |length| -> Result<Response<Reply>, Error> {
-        let mut file = tempfile::tempfile()?;
-        file.write_all(&large(1_000_000))?;
-        file.seek(SeekFrom::Start(400_000))?;
-        Ok(Response::new(Reply::File(file, length)))
-    };
-    let (mut client, server) = connection();
-    let worker = thread::spawn(move || serve(server, |_| file(600_000)));
-    client.write_all(GET).expect("room for it");
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).expect("an orderly end");
-    assert!(split(&answer).1 == large(1_000_000)[400_000..]);
-    worker.join().expect("no panic");
-
-    let (mut client, server) = connection();
-    let worker = thread::spawn(move || serve(server, |_| file(600_001)));
-    client.write_all(GET).expect("room for it");
-    client.read_to_end(&mut Vec::new()).expect_err("a reset");
-    worker.join().expect("no panic");
-
-    // The kernel can't send this one by itself.
-    let app =
-        |_: Request<Body<'_>>| Ok(Response::new(Reply::File(File::open("/proc/self/stat")?, 4)));
-    assert_eq!(ask(GET, app).1.len(), 4);
-}
-
-#[test]
-fn an_answer_arrives_though_nobody_read_what_the_client_went_on_sending() {
-    let (mut client, server) = connection();
-    let worker = thread::spawn(move || serve(server, |_| says("no, thanks")));
-    let head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n";
-    client.write_all(head).expect("room for it");
-    client.write_all(&large(5_000_000)).expect("somebody takes it");
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).expect("an orderly end");
-    assert_eq!(split(&answer).1, b"no, thanks");
-    worker.join().expect("no panic");
-}
-
-#[test]
-fn a_client_that_does_not_stop_is_left_after_a_second() {
-    let (mut client, server) = connection();
-    client.write_all(b"nonsense\r\n").expect("room for it");
-    let start = Instant::now();
-    serve(server, |_| says(""));
-    let lingered = start.elapsed();
-    assert!(lingered >= Duration::from_millis(900) && lingered < PATIENCE / 2, "{lingered:?}");
-}
-
-#[test]
-fn a_client_may_leave_at_any_moment() {
-    let bytes = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
-    for end in 0..=bytes.len() {
-        for reset in [false, true] {
-            let (mut client, server) = connection();
-            client.write_all(&bytes[..end]).expect("room for it");
-            if reset {
-                let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-                setsockopt(&client, sockopt::Linger, &at_once).expect("SO_LINGER");
-            }
-            drop(client);
-            serve(server, |mut request| {
-                let mut body = Vec::new();
-                request.body_mut().read_to_end(&mut body)?;
-                Ok(Response::new(large(200_000).into()))
-            });
-        }
-    }
 }
 
 #[test]

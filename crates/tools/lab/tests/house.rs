@@ -257,7 +257,7 @@ fn library(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() && !path.ends_with("bin") {
+        if path.is_dir() && !path.ends_with("bin") && !path.ends_with("tests") {
             files.extend(library(&path)?);
         } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
             files.push(path);
