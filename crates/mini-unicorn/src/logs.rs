@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::SystemTime;
@@ -36,6 +37,14 @@ pub(crate) fn say(message: impl Display) {
     };
     let line = format!("{date}[{who} {}] {message}\n", getpid());
     let _ = write_all(io::stderr(), line.as_bytes()); // nowhere is left to complain
+}
+
+/// From here on, a panic of this process takes one line of the log, as everything does.
+pub(crate) fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        say(format_args!("a panic{}", place.unwrap_or_default()));
+    }));
 }
 
 /// The files that the standard streams lead to. A stream without one stays what it was.

@@ -13,7 +13,7 @@ use crate::event::{Action, Beat, Event};
 use crate::heartbeat::{Heartbeats, now};
 use crate::http::Scratch;
 use crate::listeners::Listeners;
-use crate::logs::{say, speak_as_worker};
+use crate::logs::{log_panics, say, speak_as_worker};
 use crate::pid_file::PidFile;
 use crate::roster::Roster;
 use crate::site::{Loaded, Site};
@@ -226,6 +226,7 @@ impl Inherited<'_> {
             drop(signals.take()); // the master's; a process has one at a time
             catch_signals()
         })?;
+        log_panics();
         let control = pipes.keep_only(slot)?;
         loaded.app.after_fork(slot).map_err(|error| io::Error::other(error.to_string()))?;
         let worker = Worker {

@@ -2,7 +2,7 @@
 //!
 //! An argument is one of
 //!   `toml LINES`      its configuration, read at the start and on HUP; `;` ends a line
-//!   `get /PATH`       `ask /PATH`, which does not wait, and later `answer`
+//!   `get /PATH`       `ask /sleep/N` does not wait for it, and later there is `answer`
 //!   `load`            a client that asks again and again, until `load ends`
 //!   `TTIN`            any signal, to the master; also `QUIT new` (master) and `KILL worker 0`
 //!   `until TEXT`      wait for a line of the log, behind the last one that was waited for
@@ -20,11 +20,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 use std::{env, fs};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use client::{Load, SOCKET, get};
-use log::Log;
+use log::{DEADLINE, Log};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -123,10 +124,12 @@ impl Operator {
             ("get", path) => say(&format!("get {path}: {}", get(path))),
             ("ask", path) => {
                 say(operation);
-                let (path, open) = (path.to_string(), self.open());
+                let path = path.to_string();
                 self.asked = Some(thread::spawn(move || get(&path)));
-                while self.open() == open {
-                    thread::yield_now(); // until a worker has accepted
+                let start = Instant::now();
+                while !self.a_worker_sleeps() {
+                    ensure!(start.elapsed() < DEADLINE, "no worker sleeps over it");
+                    thread::yield_now();
                 }
             }
             ("answer", _) => say(&format!("the answer: {}", end_of(self.asked.take())?)),
@@ -180,17 +183,19 @@ impl Operator {
 
     /// What each process of the server that lives has to show, by age.
     fn for_each_process(&self, show: impl Fn(&str) -> Option<String>) {
-        for pid in self.log.speakers() {
+        for pid in self.log.speakers("") {
             if let Some(shown) = show(&pid) {
                 println!("pid {pid}: {shown}");
             }
         }
     }
 
-    /// How many descriptors the server has open, in all its processes.
-    fn open(&self) -> usize {
-        let fds = |pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        self.log.speakers().into_iter().map(fds).sum()
+    /// Whether a worker has got as far as sleeping over its request, as the trial app's /sleep does.
+    fn a_worker_sleeps(&self) -> bool {
+        let sleep = format!("{} ", libc::SYS_clock_nanosleep);
+        let call = |pid: &String| fs::read_to_string(format!("/proc/{pid}/syscall"));
+        let workers = self.log.speakers("worker");
+        workers.iter().any(|pid| call(pid).is_ok_and(|call| call.starts_with(&sleep)))
     }
 }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::unistd::Pid;
 
+/// How long anything may take to happen.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
+
 #[derive(Default)]
 pub(crate) struct Log {
     so_far: Mutex<SoFar>,
@@ -48,8 +51,7 @@ impl Log {
             found = line.is_some();
             !found && !log.over
         };
-        let deadline = Duration::from_secs(8);
-        drop(self.news.wait_timeout_while(self.lock(), deadline, missing));
+        drop(self.news.wait_timeout_while(self.lock(), DEADLINE, missing));
         ensure!(found, "no line with `{text}` in the log");
         Ok(())
     }
@@ -63,11 +65,12 @@ impl Log {
         Ok(Pid::from_raw(digits.parse()?))
     }
 
-    /// All who have said something, oldest first.
-    pub(crate) fn speakers(&self) -> Vec<String> {
+    /// All of that name who have said something, oldest first.
+    pub(crate) fn speakers(&self, name: &str) -> Vec<String> {
         let log = self.lock();
-        let names = log.lines.iter().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
-        let pids = names.filter_map(|(name, _)| name.rsplit(' ').next());
+        let lines = log.lines.iter().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
+        let names = lines.map(|(speaker, _)| speaker).filter(|speaker| speaker.starts_with(name));
+        let pids = names.filter_map(|speaker| speaker.rsplit(' ').next());
         let mut speakers: Vec<String> = Vec::new();
         for pid in pids {
             if !speakers.iter().any(|known| known == pid) {
