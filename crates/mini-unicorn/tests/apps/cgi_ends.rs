@@ -62,11 +62,11 @@ fn an_answer_streams_as_it_comes() {
 
 #[test]
 fn a_script_that_never_answers_costs_504_and_its_whole_group_its_life() {
-    let site = Site::of_scripts("2");
+    let site = Site::of_scripts("4");
     let (worker, (_scratch, note)) = (site.worker(), note());
     let start = Instant::now();
     let answer = site.post("/run", two_that_hang(&note, ""));
-    assert!(start.elapsed() < Duration::from_secs(2), "before the master's patience ends");
+    assert!(start.elapsed() < Duration::from_secs(4), "before the master's patience ends");
     assert_eq!(answer.status, 504);
     pids_in(&note).into_iter().for_each(wait_for_death);
     site.server.wait_for("/run: killed, since it took too long");
@@ -75,7 +75,7 @@ fn a_script_that_never_answers_costs_504_and_its_whole_group_its_life() {
 
 #[test]
 fn a_script_that_stops_in_the_middle_has_its_answer_cut_visibly() {
-    let site = Site::of_scripts("2");
+    let site = Site::of_scripts("4");
     let (worker, (_scratch, note)) = (site.worker(), note());
     let script = two_that_hang(&note, &format!("{HEAD}\necho a part"));
     let (answer, end) = read(site.connect(&request("POST", "/run", "", script.as_bytes())));
@@ -124,14 +124,15 @@ fn a_client_that_says_more_than_it_should_keeps_nobody_busy() {
     let site = Site::of_scripts("60");
     let worker = site.worker();
     let before = ticks(worker);
-    let script = format!("sleep 0.5; {HEAD}");
-    let body = [request("POST", "/run", "", script.as_bytes()), b"GET / HTTP/1.1".into()].concat();
-    let mut client = site.connect(&body);
-    client.write_all(b"\r\nmore").expect("there is room");
+    let (_scratch, note) = note();
+    let script = format!("echo $$ > {}; sleep 1; {HEAD}", note.display());
+    let mut client = site.connect(&request("POST", "/run", "", script.as_bytes()));
+    pids_in(&note); // by now the request has been read, and nobody is going to read more
+    client.write_all(b"and another thing").expect("there is room");
     let (answer, _) = read(client);
     assert_eq!(answer.status, 200);
     let spent = ticks(worker) - before;
-    assert!(spent < 20, "{spent} hundredths of a second, for waiting");
+    assert!(spent < 10, "{spent} hundredths of a second, for waiting");
 }
 
 #[test]
@@ -208,6 +209,7 @@ fn fifty_runs_leave_no_zombie_and_no_descriptor() {
             site.post(path, said);
         }
     }
+    // Before may have been before the first connection was closed: one of fifty is no leak.
     wait_until("the last connection is closed", || (open() <= before).then_some(()));
-    assert_eq!((open(), children(worker), site.worker()), (before, vec![], worker));
+    assert_eq!((children(worker), site.worker()), (vec![], worker));
 }

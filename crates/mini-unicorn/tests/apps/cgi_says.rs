@@ -118,6 +118,7 @@ fn a_head_ends_in_either_way_and_says_what_the_answer_is() {
         ("Location: /a\nStatus: 201\n\n", 201, "Location", Some("/a"), ""),
         ("Content-Type: a/b\nConnection: keep-alive\n\n", 200, "Connection", Some("close"), ""),
         ("Status: 200\nTransfer-Encoding: chunked\n\nx", 200, "Transfer-Encoding", None, "x"),
+        ("Status: 200\nUpgrade: x\n\n", 200, "Upgrade", None, ""),
         ("Status: 200\nContent-Length: 2\n\nxy", 200, "Content-Length", Some("2"), "xy"),
         ("Status: 200\nContent-Length: 2\n\nxyz", 200, "Content-Length", Some("2"), "xy"),
         ("Status: 200\nContent-Length: 0\n\nxyz", 200, "Content-Length", Some("0"), ""),
