@@ -170,7 +170,7 @@ fn what_is_no_plain_file_is_not_waited_for() {
     }
     let locked = folder.join("locked");
     fs::write(&locked, "").expect("there is room");
-    fs::set_permissions(&locked, Permissions::from_mode(0)).expect("it is ours");
+    fs::set_permissions(&locked, Permissions::from_mode(0o000)).expect("it is ours");
     // Nothing is locked for root.
     let status = if File::open(&locked).is_ok() { 200 } else { 403 };
     assert_eq!(site.get("/locked").status, status);
