@@ -3,6 +3,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+
+use crate::server::Server;
 use crate::site::{Site, request};
 
 #[test]
@@ -82,4 +85,19 @@ fn an_app_that_is_not_there_is_named_with_those_that_are() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && stderr.contains(told), "{app}: {stderr}");
     }
+}
+
+#[test]
+fn own_app_counts_in_each_worker_by_itself() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_own_app"));
+    command.args(["--listen", "127.0.0.1:0"]);
+    let server = Server::run(tempfile::tempdir().expect("there is room"), command);
+    let first = server.wait_for_workers(1)[0];
+    let told = |count, worker| format!("hello from /a: greeting {count} of worker {worker}\n");
+    assert_eq!(server.get("/a?b").text(), told(1, first));
+    assert_eq!(server.get("/a").text(), told(2, first));
+    kill(first, Signal::SIGKILL).expect("it lives");
+    server.wait_for(&format!("pid {first}: killed by SIGKILL"));
+    let second = server.wait_for_workers(1)[0];
+    assert_eq!(server.get("/a").text(), told(1, second));
 }
