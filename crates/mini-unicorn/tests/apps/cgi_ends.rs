@@ -34,9 +34,9 @@ fn wait_for_death(pid: Pid) {
     wait_until("it is dead", || matches!(state(pid), None | Some('Z')).then_some(()));
 }
 
-/// Lives on for ten minutes, and runs somebody who does too.
+/// Lives on for a minute, and runs somebody who does too.
 fn two_that_hang(note: &std::path::Path, first: &str) -> String {
-    format!("{first}\nsleep 600 & echo $$ $! > {}\nsleep 600\n", note.display())
+    format!("{first}\nsleep 60 & echo $$ $! > {}\nexec sleep 60\n", note.display())
 }
 
 const HEAD: &str = "echo Content-Type: text/plain; echo";
@@ -168,7 +168,7 @@ fn what_is_left_in_the_background_ends_with_the_answer_unless_it_leaves_the_grou
     let (_scratch, note) = note();
     let away = "> /dev/null 2>&1 < /dev/null";
     let script = format!(
-        "{HEAD}\nsleep 600 {away} & echo $! > {0}\nsetsid sleep 600 {away} & echo $! >> {0}\n\
+        "{HEAD}\nsleep 60 {away} & echo $! > {0}\nsetsid sleep 60 {away} & echo $! >> {0}\n\
          while [ \"$(cat /proc/$!/comm)\" != sleep ]; do :; done",
         note.display()
     );
