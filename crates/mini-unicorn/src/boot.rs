@@ -98,11 +98,12 @@ fn start(
     title::set("master");
     let noun = if workers == 1 { "worker" } else { "workers" };
     say(format_args!("ready, with {workers} {noun} to start"));
-    master.spawn_the_missing();
+    // Before the first fork, or workers would hold on to the terminal, and to the pipe of who waits.
     if ready.is_daemon() {
         leave_terminal(&master.loaded.logs).map_err(failed)?;
     }
     ready.tell();
+    master.spawn_the_missing();
     master.run().map_err(failed)
 }
 // ANCHOR_END: start
