@@ -45,7 +45,7 @@ pub fn serve<A: App + 'static>(load: impl Fn(&str) -> Result<A, Error> + 'static
             return Ok(0);
         }
         let in_background = site.command.daemonize() && !is_successor; // that one is ours to watch
-        let start = |ready| match start(origin, site, loaded, listeners, ready) {
+        let start = |ready| match start(origin, site, loaded, listeners, is_successor, ready) {
             Ok(()) => 0,
             Err(why) => complain(&why),
         };
@@ -70,10 +70,12 @@ fn start(
     site: Site,
     loaded: Loaded,
     mut listeners: Listeners,
+    is_successor: bool,
     ready: Ready,
 ) -> Result<(), String> {
     let settings = &loaded.settings;
-    let pid_file = settings.pid.as_deref().map(PidFile::claim).transpose()?;
+    let claim = |path| PidFile::claim(path, is_successor);
+    let pid_file = settings.pid.as_deref().map(claim).transpose()?;
     let bound = listeners.reconcile(&settings.listen, false).and_then(|()| loaded.logs.reopen());
     if let Err(why) = bound {
         if let Some(pid_file) = pid_file {
