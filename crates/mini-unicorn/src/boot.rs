@@ -45,9 +45,10 @@ pub fn serve<A: App + 'static>(load: impl Fn(&str) -> Result<A, Error> + 'static
             return Ok(0);
         }
         let in_background = site.command.daemonize() && !is_successor; // that one is ours to watch
-        let start = |ready| match start(origin, site, loaded, listeners, is_successor, ready) {
-            Ok(()) => 0,
-            Err(why) => complain(&why),
+        let start = |mut ready: Ready| {
+            // While it complains, who waits must not be told yet that it came to nothing.
+            let ended = start(origin, site, loaded, listeners, is_successor, &mut ready);
+            ended.map_or_else(|why| complain(&why), |()| 0)
         };
         if in_background {
             // SAFETY: as above.
@@ -71,7 +72,7 @@ fn start(
     loaded: Loaded,
     mut listeners: Listeners,
     is_successor: bool,
-    ready: Ready,
+    ready: &mut Ready,
 ) -> Result<(), String> {
     let settings = &loaded.settings;
     let claim = |path| PidFile::claim(path, is_successor);
