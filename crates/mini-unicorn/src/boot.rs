@@ -45,9 +45,10 @@ pub fn serve<A: App + 'static>(load: impl Fn(&str) -> Result<A, Error> + 'static
             return Ok(0);
         }
         let in_background = site.command.daemonize() && !is_successor; // that one is ours to watch
-        let start = |ready| match start(origin, site, loaded, listeners, ready) {
-            Ok(()) => 0,
-            Err(why) => complain(&why),
+        let start = |mut ready: Ready| {
+            // While it complains, who waits must not be told yet that it came to nothing.
+            let ended = start(origin, site, loaded, listeners, is_successor, &mut ready);
+            ended.map_or_else(|why| complain(&why), |()| 0)
         };
         if in_background {
             // SAFETY: as above.
@@ -70,10 +71,12 @@ fn start(
     site: Site,
     loaded: Loaded,
     mut listeners: Listeners,
-    ready: Ready,
+    is_successor: bool,
+    ready: &mut Ready,
 ) -> Result<(), String> {
     let settings = &loaded.settings;
-    let pid_file = settings.pid.as_deref().map(PidFile::claim).transpose()?;
+    let claim = |path| PidFile::claim(path, is_successor);
+    let pid_file = settings.pid.as_deref().map(claim).transpose()?;
     let bound = listeners.reconcile(&settings.listen, false).and_then(|()| loaded.logs.reopen());
     if let Err(why) = bound {
         if let Some(pid_file) = pid_file {
@@ -98,11 +101,12 @@ fn start(
     title::set("master");
     let noun = if workers == 1 { "worker" } else { "workers" };
     say(format_args!("ready, with {workers} {noun} to start"));
-    master.spawn_the_missing();
+    // Before the first fork, or workers would hold on to the terminal, and to the pipe of who waits.
     if ready.is_daemon() {
         leave_terminal(&master.loaded.logs).map_err(failed)?;
     }
     ready.tell();
+    master.spawn_the_missing();
     master.run().map_err(failed)
 }
 // ANCHOR_END: start

@@ -20,13 +20,13 @@ impl Ready {
     }
 
     /// The server is ready.
-    pub(crate) fn tell(self) {
-        if let Some(mut writer) = self.writer {
+    pub(crate) fn tell(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
             let _ = writer.write_all(b"!"); // if nobody waits any more, nobody is to be told
         }
     }
 
-    /// Whether this process is a daemon.
+    /// Whether somebody waits, so that this process is a daemon.
     pub(crate) fn is_daemon(&self) -> bool {
         self.writer.is_some()
     }

@@ -21,6 +21,7 @@ struct Open {
     given: bool,
     /// What was asked for, which with port 0 is not what it is.
     asked: Option<Address>,
+    /// So many may wait there, at most.
     backlog: u16,
 }
 
@@ -49,7 +50,7 @@ impl Listeners {
             let given = given.contains(&fd.as_raw_fd());
             let listener = Listener::from_fd(fd)?;
             say(format_args!("inherited {} as fd {}", listener.address(), number(&listener)));
-            Ok(Open { listener, given, asked: None, backlog: 0 })
+            Ok(Open { listener, given, asked: None, backlog: u16::MAX }) // nobody tells us
         });
         Ok(Listeners { open: open.collect::<io::Result<_>>()? })
     }

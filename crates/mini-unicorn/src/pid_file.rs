@@ -21,21 +21,20 @@ pub(crate) struct PidFile {
 impl PidFile {
     // ANCHOR: claim
     /// Takes the file for this process, unless it is another living master's. One that a dead
-    /// master left behind is overwritten, and so is garbage.
+    /// master left behind is overwritten, and so is garbage. A `successor` may take it from the
+    /// master that has started it.
     ///
     /// # Errors
     /// A message that names the file: that master lives, or the file can't be read or written.
-    pub(crate) fn claim(path: &Path) -> Result<PidFile, String> {
+    pub(crate) fn claim(path: &Path, successor: bool) -> Result<PidFile, String> {
+        let parent = getppid(); // first: whoever is in the file may end while we look
         let holder = read(path).map_err(|error| format!("pid file {}: {error}", path.display()))?;
-        if let Some(holder) = holder.filter(|&pid| lives(pid) && pid != getpid()) {
-            // The master that has started us waits beside it: then the file is ours to take.
-            let predecessor = read(&aside(path)).ok().flatten();
-            if predecessor != Some(holder) || holder != getppid() {
-                return Err(format!(
-                    "pid file {}: pid {holder} lives, so a server seems to run already",
-                    path.display()
-                ));
-            }
+        let is_ours = |pid| pid == getpid() || successor && pid == parent;
+        if let Some(holder) = holder.filter(|&pid| !is_ours(pid) && lives(pid)) {
+            return Err(format!(
+                "pid file {}: pid {holder} lives, so a server seems to run already",
+                path.display()
+            ));
         }
         write(path)?;
         Ok(PidFile { path: path.to_path_buf(), aside: false })
@@ -125,7 +124,10 @@ fn write(path: &Path) -> Result<(), String> {
     })
 }
 
-/// Whether there is such a process, even one that we may not signal.
+/// Whether there is such a process, even one that we may not signal. One that has ended and was
+/// not reaped yet is none, though it can be signalled.
 fn lives(pid: Pid) -> bool {
-    matches!(kill(pid, None), Ok(()) | Err(Errno::EPERM))
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let is_zombie = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'));
+    !is_zombie && matches!(kill(pid, None), Ok(()) | Err(Errno::EPERM))
 }

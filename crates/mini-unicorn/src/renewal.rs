@@ -30,7 +30,8 @@ impl Master {
         loaded.logs.check()?;
         let path = loaded.settings.pid.as_deref();
         let moves = path != self.pid_file.as_ref().map(PidFile::path);
-        let pid_file = path.filter(|_| moves).map(PidFile::claim).transpose()?;
+        let pid_file =
+            path.filter(|_| moves).map(|path| PidFile::claim(path, false)).transpose()?;
         if let Err(why) = self.listeners.reconcile(&loaded.settings.listen, true) {
             if let Some(pid_file) = pid_file {
                 pid_file.release();

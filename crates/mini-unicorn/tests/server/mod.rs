@@ -1,18 +1,28 @@
 //! A server that a test has started, and a client for it. Everything has a deadline, and nothing
-//! outlives the test: the whole process group is killed when this is dropped.
-#![allow(dead_code)] // each test file uses a part of it
+//! outlives the test: whatever runs in the server's folder is killed when this is dropped.
+#![allow(dead_code, unused_imports)] // each test file uses a part of it
+
+mod client;
+mod process;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::mem;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use story::{DEADLINE, children, wait_until};
 use tempfile::TempDir;
+
+pub(crate) use client::{Answer, Pending, connect, exchange, get};
+pub(crate) use process::{
+    asleep, descriptors, is_close_on_exec, living_in, number_of, pid_in, socket_at, stop, title,
+};
+
+/// The server.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mini-unicorn");
 
 /// A running master, in a folder of its own, which is also its current directory.
 pub(crate) struct Server {
@@ -31,28 +41,68 @@ impl Server {
     /// The same, in a folder that the test has prepared.
     #[track_caller]
     pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mini-unicorn"));
+        let mut command = Command::new(PROGRAM);
         command.args(["--listen", "127.0.0.1:0"]).args(args);
         Server::run(folder, command)
+    }
+
+    /// Starts it with this configuration, in the file `site.toml`, on a free port.
+    #[track_caller]
+    pub(crate) fn configured(text: &str) -> Server {
+        Server::configured_in(TempDir::new().expect("a folder"), text)
+    }
+
+    /// The same, in a folder that the test has prepared.
+    #[track_caller]
+    pub(crate) fn configured_in(folder: TempDir, text: &str) -> Server {
+        let server = Server::configured_without_waiting(folder, text);
+        server.when_ready()
+    }
+
+    /// The same, for one that may not get as far as being ready.
+    #[track_caller]
+    pub(crate) fn configured_without_waiting(folder: TempDir, text: &str) -> Server {
+        fs::write(folder.path().join("site.toml"), on_a_free_port(text)).expect("a file");
+        let mut command = Command::new(PROGRAM);
+        command.args(["-c", "site.toml"]);
+        Server::run_without_waiting(folder, command)
+    }
+
+    /// Writes another configuration, to be read at the next SIGHUP.
+    #[track_caller]
+    pub(crate) fn configure(&self, text: &str) {
+        fs::write(self.path("site.toml"), on_a_free_port(text)).expect("a file");
     }
 
     /// Runs a command that ends up as a master, and waits until it listens and is ready. The log is
     /// its standard error, in the file `log`.
     #[track_caller]
     pub(crate) fn run(folder: TempDir, command: Command) -> Server {
-        let mut server = Server::run_without_waiting(folder, command);
-        server.wait_for("ready, with");
-        let log = server.log();
-        let (_, after) = log.split_once("listening on ").unwrap_or_default();
-        server.address = after.split(' ').next().unwrap_or_default().to_string();
-        server
+        Server::run_without_waiting(folder, command).when_ready()
+    }
+
+    /// Waits until it listens and is ready.
+    #[track_caller]
+    pub(crate) fn when_ready(mut self) -> Server {
+        self.wait_for("ready, with");
+        let log = self.log();
+        let at = log.split_once("listening on ").or_else(|| log.split_once("inherited "));
+        let address = at.and_then(|(_, after)| after.split(' ').next());
+        self.address = address.unwrap_or_default().to_string();
+        self
     }
 
     /// Runs a command, and leaves it to the test to wait for something.
     #[track_caller]
-    pub(crate) fn run_without_waiting(folder: TempDir, mut command: Command) -> Server {
+    pub(crate) fn run_without_waiting(folder: TempDir, command: Command) -> Server {
+        Server::run_reading(folder, command, Stdio::null())
+    }
+
+    /// The same, with that as its standard input.
+    #[track_caller]
+    pub(crate) fn run_reading(folder: TempDir, mut command: Command, stdin: Stdio) -> Server {
         let log = File::create(folder.path().join("log")).expect("a log");
-        command.current_dir(folder.path()).stdin(Stdio::null()).stderr(log).process_group(0);
+        command.current_dir(folder.path()).stdin(stdin).stderr(log).process_group(0);
         command.env_remove("RUST_BACKTRACE");
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Server { child, folder, address: String::new() }
@@ -66,6 +116,21 @@ impl Server {
     /// A path in its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Its folder, as /proc shows it.
+    pub(crate) fn canonical_folder(&self) -> PathBuf {
+        self.folder.path().canonicalize().expect("it is there")
+    }
+
+    /// Another one in the same folder, with the same configuration, once this one has ended.
+    #[track_caller]
+    pub(crate) fn again(mut self) -> Server {
+        self.finish();
+        let folder = mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
+        let mut command = Command::new(PROGRAM);
+        command.args(["-c", "site.toml"]);
+        Server::run(folder, command)
     }
 
     /// What it has logged so far.
@@ -127,6 +192,37 @@ impl Server {
         kill(self.master(), signal).expect("the master was not reaped");
     }
 
+    /// The new set of workers, all of them ready: so many, and none of `old` among them.
+    #[track_caller]
+    pub(crate) fn wait_for_fresh(&self, old: &[Pid], count: usize) -> Vec<Pid> {
+        wait_until(&format!("{count} fresh workers replace {old:?}"), || {
+            let workers = self.workers();
+            let fresh = workers.len() == count && !workers.iter().any(|pid| old.contains(pid));
+            let log = self.log();
+            let ready = |pid: &Pid| log.contains(&format!(" {pid}] ready"));
+            (fresh && workers.iter().all(ready)).then_some(workers)
+        })
+    }
+
+    /// Asks for a path, and leaves the answer for later.
+    #[track_caller]
+    pub(crate) fn ask(&self, path: &str) -> Pending {
+        Pending::ask(&self.address, path)
+    }
+
+    /// Asks for a path that takes its time, and waits until a worker is at it; returns which.
+    #[track_caller]
+    pub(crate) fn ask_and_wait(&self, path: &str) -> (Pending, Pid) {
+        let busy = |pids: &[Pid]| pids.iter().copied().filter(|&pid| asleep(pid)).collect();
+        let before: Vec<Pid> = busy(&self.workers());
+        let pending = self.ask(path);
+        let worker = wait_until(&format!("a worker is at {path}"), || {
+            let now: Vec<Pid> = busy(&self.workers());
+            now.into_iter().find(|pid| !before.contains(pid))
+        });
+        (pending, worker)
+    }
+
     /// Asks for a path, and returns the whole answer.
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -142,78 +238,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The group may live on without its leader, whose pid stays taken while it does.
-        let _ = killpg(self.master(), Signal::SIGKILL);
+        // Daemons and second masters too: in a folder that has one test, all is that test's.
+        let folder = self.folder.path().canonicalize().unwrap_or_default();
+        while let living @ [_, ..] = &living_in(&folder)[..] {
+            for &pid in living {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+            let _ = self.child.try_wait(); // a zombie has no directory
+        }
         let _ = self.child.wait();
     }
 }
 
-/// An answer, as it came.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    /// The status code; 0 if no whole head came.
-    pub(crate) status: u16,
-    /// Head and empty line.
-    pub(crate) head: String,
-    /// What came behind it.
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    /// Takes apart what came over a connection.
-    pub(crate) fn of(bytes: &[u8]) -> Answer {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-        let (head, body) = bytes.split_at(end.unwrap_or(0));
-        let head = String::from_utf8_lossy(head).into_owned();
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-        Answer { status, head, body: body.to_vec() }
-    }
-
-    /// A header's value.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-
-    /// The body as text.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-/// Connects, with a deadline for whatever follows.
-#[track_caller]
-pub(crate) fn connect(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
-    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-    stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
-    stream
-}
-
-/// Sends these bytes, and returns all that comes back.
-#[track_caller]
-pub(crate) fn exchange(address: &str, request: &[u8]) -> Vec<u8> {
-    let mut stream = connect(address);
-    stream.write_all(request).expect("the server takes it");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("the server closes, and not abruptly");
-    answer
-}
-
-/// Asks for a path, over a connection of its own.
-#[track_caller]
-pub(crate) fn get(address: &str, path: &str) -> Answer {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    Answer::of(&exchange(address, request.as_bytes()))
-}
-
-/// The pid in a file, once there is one.
-#[track_caller]
-pub(crate) fn pid_in(path: &Path) -> Pid {
-    wait_until(&format!("a pid is in {}", path.display()), || {
-        let text = fs::read_to_string(path).ok()?;
-        Some(Pid::from_raw(text.trim_end().parse().ok()?))
-    })
+/// Without a word on where to listen, that is a free port.
+fn on_a_free_port(text: &str) -> String {
+    let listen = if text.contains("listen") { "" } else { "listen = \"127.0.0.1:0\"\n" };
+    format!("{listen}{text}")
 }

@@ -1,0 +1,111 @@
+//! A client that waits for ever for nothing.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+use story::DEADLINE;
+
+/// An answer, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// The status code; 0 if no whole head came.
+    pub(crate) status: u16,
+    /// Head and empty line.
+    pub(crate) head: String,
+    /// What came behind it.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Takes apart what came over a connection.
+    pub(crate) fn of(bytes: &[u8]) -> Answer {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+        let (head, body) = bytes.split_at(end.unwrap_or(0));
+        let head = String::from_utf8_lossy(head).into_owned();
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Answer { status, head, body: body.to_vec() }
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Connects, with a deadline for whatever follows.
+#[track_caller]
+pub(crate) fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
+    stream
+}
+
+/// Sends these bytes, and returns all that comes back.
+#[track_caller]
+pub(crate) fn exchange(address: &str, request: &[u8]) -> Vec<u8> {
+    let mut stream = connect(address);
+    stream.write_all(request).expect("the server takes it");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the server closes, and not abruptly");
+    answer
+}
+
+/// Asks for a path, over a connection of its own.
+#[track_caller]
+pub(crate) fn get(address: &str, path: &str) -> Answer {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    Answer::of(&exchange(address, request.as_bytes()))
+}
+
+/// A request whose answer is not there yet.
+pub(crate) struct Pending(TcpStream);
+
+impl Pending {
+    /// Asks for a path, over a connection of its own.
+    #[track_caller]
+    pub(crate) fn ask(address: &str, path: &str) -> Pending {
+        let mut stream = connect(address);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("there is room for it in the kernel");
+        Pending(stream)
+    }
+
+    /// Waits for the answer.
+    #[track_caller]
+    pub(crate) fn answer(self) -> Answer {
+        self.outcome().expect("the server closes, and not abruptly")
+    }
+
+    /// Waits for the answer, or for the end that came before it.
+    pub(crate) fn outcome(mut self) -> io::Result<Answer> {
+        let mut answer = Vec::new();
+        self.0.read_to_end(&mut answer)?;
+        Ok(Answer::of(&answer))
+    }
+
+    /// Whether there is no answer, but an end: of whatever kind.
+    pub(crate) fn was_cut(self) -> bool {
+        match self.outcome() {
+            Ok(answer) => answer.head.is_empty(),
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// Whether nothing at all has come yet.
+    #[track_caller]
+    pub(crate) fn waits_still(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a socket");
+        let peeked = self.0.peek(&mut [0]);
+        self.0.set_nonblocking(false).expect("a socket");
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
