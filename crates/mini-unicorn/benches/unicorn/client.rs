@@ -38,7 +38,7 @@ pub(crate) fn load(
     let start = Instant::now();
     let mut asked: VecDeque<_> = (0..connections).map(|_| ask(address)).collect();
     let (mut answers, mut failed) = (0, Vec::new());
-    let mut buffer = Vec::new();
+    let mut buffer = [0; 4096];
     while let Some(next) = asked.pop_front() {
         match next.and_then(|stream| body(stream, &mut buffer)) {
             Ok(b"hello\n") => answers += 1,
@@ -83,7 +83,7 @@ pub(crate) fn who_answers(address: SocketAddr, workers: usize) -> io::Result<Vec
 
 fn end_request(mut stream: TcpStream) -> io::Result<Pid> {
     stream.write_all(REQUEST_FOR_PID.1.as_bytes())?;
-    let mut buffer = Vec::new();
+    let mut buffer = [0; 4096];
     let body = str::from_utf8(body(stream, &mut buffer)?).ok();
     let pid = body.and_then(|body| body.trim_end().parse().ok());
     pid.map(Pid::from_raw).ok_or(invalid("its body is not a pid"))
@@ -94,7 +94,7 @@ fn end_request(mut stream: TcpStream) -> io::Result<Pid> {
 /// # Errors
 /// Those of the socket, and `InvalidData`: it was no good answer.
 pub(crate) fn hello(address: SocketAddr) -> io::Result<()> {
-    match body(ask(address)?, &mut Vec::new())? {
+    match body(ask(address)?, &mut [0; 4096])? {
         b"hello\n" => Ok(()),
         _ => Err(invalid("its body is not `hello`")),
     }
@@ -113,12 +113,17 @@ fn ask(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Reads up to the end; the body of an answer with status 200.
-fn body(mut stream: TcpStream, buffer: &mut Vec<u8>) -> io::Result<&[u8]> {
-    buffer.clear();
-    stream.read_to_end(buffer)?;
-    let end = buffer.windows(4).position(|four| four == b"\r\n\r\n");
-    match end {
-        Some(end) if buffer.starts_with(b"HTTP/1.1 200 ") => Ok(&buffer[end + 4..]),
+fn body(mut stream: TcpStream, buffer: &mut [u8; 4096]) -> io::Result<&[u8]> {
+    let mut length = 0;
+    loop {
+        match stream.read(&mut buffer[length..])? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    let answer = &buffer[..length];
+    match answer.windows(4).position(|four| four == b"\r\n\r\n") {
+        Some(end) if answer.starts_with(b"HTTP/1.1 200 ") => Ok(&answer[end + 4..]),
         _ => Err(invalid("its status is not 200")),
     }
 }
