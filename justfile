@@ -78,6 +78,11 @@ mini-unicorn listen="127.0.0.1:8080" *args:
 test *args:
     cargo test "$@"
 
+# What mini-unicorn costs: beside its limit, and beside unicorn, gunicorn and puma if installed (--quick, --seconds N)
+[group('the workshop')]
+bench-unicorn *args:
+    cargo bench --quiet --package mini-unicorn --bench unicorn -- "$@"
+
 # What must be clean before a commit: format, lints, tests, the book
 [group('the workshop')]
 check:
