@@ -200,7 +200,7 @@ impl Operator {
 }
 
 fn say(text: &str) {
-    println!("[you] {text}");
+    println!("[you {}] {text}", std::process::id());
 }
 
 fn write_config(lines: &str) -> Result<()> {
