@@ -8,6 +8,7 @@ use lab::chapters::Chapters;
 use lab::workspace::Workspace;
 use lab::{directive, markdown};
 use mdbook_driver::MDBook;
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
@@ -264,6 +265,49 @@ fn library(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
         }
     }
     Ok(files)
+}
+
+/// Calls that the chapters make for the server, by the names that nix and libc have for them.
+const MADE_BY_CHAPTERS: [&str; 21] = [
+    "accept",
+    "accept4",
+    "bind",
+    "execve",
+    "execvp",
+    "fork",
+    "listen",
+    "pipe",
+    "pipe2",
+    "poll",
+    "ppoll",
+    "pselect",
+    "select",
+    "sigaction",
+    "sigprocmask",
+    "pthread_sigmask",
+    "socket",
+    "wait",
+    "waitid",
+    "waitpid",
+    "write",
+];
+
+#[test]
+fn the_server_makes_no_system_call_that_a_chapter_makes_for_it() -> Done {
+    // `nix::unistd::{read, write}`, `libc::write(`: a path, and its last parts.
+    let paths = Regex::new(r"\b(?:nix::[a-z_:]*|libc::)(?:\{[^}]*\}|\w+)")?;
+    for path in library(&project().join("crates/mini-unicorn/src"))? {
+        let source = fs::read_to_string(&path)?;
+        let source = source.split("\n#[cfg(test)]").next().unwrap_or_default();
+        for found in paths.find_iter(source) {
+            let (_, names) = found.as_str().rsplit_once("::").unwrap_or_default();
+            for name in names.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+                let made = MADE_BY_CHAPTERS.contains(&name);
+                assert!(!made, "{}: `{}`: a chapter has it", path.display(), found.as_str());
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]
