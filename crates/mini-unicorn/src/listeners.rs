@@ -75,7 +75,13 @@ impl Listeners {
             let free = |at: &usize| !keep.iter().any(|&(kept, _)| kept == *at);
             match (0..self.open.len()).filter(free).find(|&at| self.open[at].serves(listen)) {
                 Some(at) => keep.push((at, listen)),
-                None => new.push(bind(listen)?),
+                None => match bind(listen) {
+                    Ok(open) => new.push(open),
+                    Err(why) => {
+                        new.iter().for_each(Open::remove_file);
+                        return Err(why);
+                    }
+                },
             }
         }
         for &(at, listen) in &keep {
@@ -121,6 +127,13 @@ impl Listeners {
 }
 
 impl Open {
+    /// Removes the file of a Unix socket, which outlives the socket.
+    fn remove_file(&self) {
+        if let Address::Unix(path) = self.listener.address() {
+            let _ = fs::remove_file(path); // who finds it finds that nobody serves there
+        }
+    }
+
     /// Whether this is what is wanted there. Port 0 asks for any port, so one that is open will do.
     fn serves(&self, wanted: &Listen) -> bool {
         let here = self.listener.address();

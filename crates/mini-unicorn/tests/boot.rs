@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 use server::{
     PROGRAM, Server, descriptors, get, is_close_on_exec, living_in, number_of, pid_in, socket_at,
-    title,
+    sockets, title,
 };
 use story::{DEADLINE, number_after, parent, state, wait_until};
 use tempfile::TempDir;
@@ -69,7 +69,6 @@ fn the_master_forks_its_workers_and_all_of_them_share_the_listener() {
 #[test]
 fn the_master_never_accepts() {
     let server = Server::start(&["--workers", "0"]);
-    let sockets = |pid| descriptors(pid).iter().filter(|fd| fd.1.starts_with("socket:")).count();
     let before = sockets(server.master());
     let pending = server.ask("/pid");
     server.signal(Signal::SIGUSR1); // it is awake after the connection came
@@ -469,9 +468,10 @@ fn listen_fds_that_are_meant_for_another_are_left_alone() {
 fn who_waits_at_an_inherited_listener_is_served_before_a_quit() {
     let (mut server, [address, _]) = run_with_inherited(folder(), "LISTEN_PID=$$ LISTEN_FDS=2", "");
     server.wait_for_fresh(&[], 1);
-    let (busy, _) = server.ask_and_wait("/sleep/0.5");
+    let (busy, _) = server.hold();
     let waiting: Vec<_> = (0..9).map(|_| server::Pending::ask(&address, "/")).collect();
     server.signal(Signal::SIGQUIT);
+    server.wait_for("leaving, gracefully");
     assert_eq!(busy.answer().status, 200);
     for pending in waiting {
         assert_eq!(pending.answer().text(), "hello\n");

@@ -67,19 +67,36 @@ pub(crate) fn get(address: &str, path: &str) -> Answer {
 }
 
 /// A request whose answer is not there yet.
-pub(crate) struct Pending(TcpStream);
+pub(crate) struct Pending {
+    stream: TcpStream,
+    /// What is still to be sent.
+    rest: &'static [u8],
+}
 
 impl Pending {
     /// Asks for a path, over a connection of its own.
     #[track_caller]
     pub(crate) fn ask(address: &str, path: &str) -> Pending {
-        let mut stream = connect(address);
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("there is room for it in the kernel");
-        Pending(stream)
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        Pending::send(address, &head, b"")
     }
 
-    /// Waits for the answer.
+    /// Begins a request that keeps its worker busy for as long as we like: its body is missing.
+    #[track_caller]
+    pub(crate) fn hold(address: &str) -> Pending {
+        let head = format!("POST /echo HTTP/1.1\r\nHost: {address}\r\nContent-Length: 4\r\n\r\n");
+        Pending::send(address, &head, b"done")
+    }
+
+    /// Sends these bytes, which may be less than a request.
+    #[track_caller]
+    pub(crate) fn send(address: &str, bytes: &str, rest: &'static [u8]) -> Pending {
+        let mut stream = connect(address);
+        stream.write_all(bytes.as_bytes()).expect("there is room for it in the kernel");
+        Pending { stream, rest }
+    }
+
+    /// Sends the rest, if there is one, and waits for the answer.
     #[track_caller]
     pub(crate) fn answer(self) -> Answer {
         self.outcome().expect("the server closes, and not abruptly")
@@ -87,13 +104,15 @@ impl Pending {
 
     /// Waits for the answer, or for the end that came before it.
     pub(crate) fn outcome(mut self) -> io::Result<Answer> {
+        self.stream.write_all(self.rest)?;
         let mut answer = Vec::new();
-        self.0.read_to_end(&mut answer)?;
+        self.stream.read_to_end(&mut answer)?;
         Ok(Answer::of(&answer))
     }
 
     /// Whether there is no answer, but an end: of whatever kind.
-    pub(crate) fn was_cut(self) -> bool {
+    pub(crate) fn was_cut(mut self) -> bool {
+        self.rest = b"";
         match self.outcome() {
             Ok(answer) => answer.head.is_empty(),
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
@@ -103,9 +122,9 @@ impl Pending {
     /// Whether nothing at all has come yet.
     #[track_caller]
     pub(crate) fn waits_still(&self) -> bool {
-        self.0.set_nonblocking(true).expect("a socket");
-        let peeked = self.0.peek(&mut [0]);
-        self.0.set_nonblocking(false).expect("a socket");
+        self.stream.set_nonblocking(true).expect("a socket");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a socket");
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }

@@ -7,6 +7,7 @@ mod process;
 
 use std::fs::{self, File};
 use std::mem;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,7 +19,8 @@ use tempfile::TempDir;
 
 pub(crate) use client::{Answer, Pending, connect, exchange, get};
 pub(crate) use process::{
-    asleep, descriptors, is_close_on_exec, living_in, number_of, pid_in, socket_at, stop, title,
+    descriptors, is_close_on_exec, leads_to, living_in, number_of, pid_in, socket_at, sockets,
+    stop, title, wait_until_gone,
 };
 
 /// The server.
@@ -156,6 +158,47 @@ impl Server {
         });
     }
 
+    /// Waits until the master has obeyed every signal that it was sent before.
+    #[track_caller]
+    pub(crate) fn obeyed(&self) {
+        let line = format!("[master {}] logs reopened", self.master());
+        // The first may be obeyed before what came at the same time, and what an earlier SIGUSR1
+        // has to say may come only now.
+        for _ in 0..3 {
+            let before = self.log().matches(&line).count();
+            self.signal(Signal::SIGUSR1);
+            self.wait_for_times(&line, before + 1);
+        }
+    }
+
+    /// Waits until the master has obeyed and so many workers are there, all of whom are to stay.
+    #[track_caller]
+    pub(crate) fn settled(&self, count: usize) -> Vec<Pid> {
+        self.obeyed();
+        loop {
+            let workers = self.wait_for_fresh(&[], count);
+            let before = self.log().len();
+            self.signal(Signal::SIGUSR1);
+            // Who was asked to leave hears of that first, and never gets to its logs.
+            let stay = wait_until("all open their logs again, or somebody leaves", || {
+                let log = self.log();
+                let has = |pid: &Pid| log[before..].contains(&format!(" {pid}] logs reopened"));
+                match workers.iter().all(has) {
+                    true => Some(true),
+                    false => (self.workers() != workers).then_some(false),
+                }
+            });
+            if stay {
+                return workers;
+            }
+        }
+    }
+
+    /// The inode of a file in its folder.
+    pub(crate) fn inode(&self, name: &str) -> Option<u64> {
+        fs::metadata(self.path(name)).ok().map(|meta| meta.ino())
+    }
+
     /// The process that was started, which is the master unless it daemonized.
     pub(crate) fn master(&self) -> Pid {
         Pid::from_raw(self.child.id() as i32)
@@ -210,16 +253,21 @@ impl Server {
         Pending::ask(&self.address, path)
     }
 
-    /// Asks for a path that takes its time, and waits until a worker is at it; returns which.
+    /// Begins a request that keeps a worker busy until it is answered; returns which worker.
     #[track_caller]
-    pub(crate) fn ask_and_wait(&self, path: &str) -> (Pending, Pid) {
-        let busy = |pids: &[Pid]| pids.iter().copied().filter(|&pid| asleep(pid)).collect();
-        let before: Vec<Pid> = busy(&self.workers());
-        let pending = self.ask(path);
-        let worker = wait_until(&format!("a worker is at {path}"), || {
-            let now: Vec<Pid> = busy(&self.workers());
-            now.into_iter().find(|pid| !before.contains(pid))
-        });
+    pub(crate) fn hold(&self) -> (Pending, Pid) {
+        self.given_to_a_worker(|| Pending::hold(&self.address))
+    }
+
+    /// Sends a request, and waits until a worker is at it that was at none before.
+    #[track_caller]
+    pub(crate) fn given_to_a_worker(&self, send: impl FnOnce() -> Pending) -> (Pending, Pid) {
+        let listeners = sockets(self.master());
+        let busy = || self.workers().into_iter().filter(|&pid| sockets(pid) > listeners);
+        let before: Vec<Pid> = busy().collect();
+        let pending = send();
+        let worker =
+            wait_until("a worker is at the request", || busy().find(|pid| !before.contains(pid)));
         (pending, worker)
     }
 

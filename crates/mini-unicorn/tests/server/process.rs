@@ -2,16 +2,12 @@
 
 use std::fs;
 use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use story::{blocked_in, state, wait_until};
-
-/// Whether it sleeps in the middle of a request, as for `/sleep/1`.
-pub(crate) fn asleep(pid: Pid) -> bool {
-    blocked_in(pid) == Some(libc::SYS_clock_nanosleep)
-}
+use story::{state, wait_until};
 
 /// What ps(1) shows.
 pub(crate) fn title(pid: Pid) -> String {
@@ -34,6 +30,16 @@ pub(crate) fn descriptors(pid: Pid) -> Vec<(RawFd, String)> {
     let mut all: Vec<_> = all.filter_map(|entry| descriptor(entry.ok()?)).collect();
     all.sort_unstable();
     all
+}
+
+/// How many sockets it has open. A worker that has one more than its master has a client.
+pub(crate) fn sockets(pid: Pid) -> usize {
+    descriptors(pid).iter().filter(|(_, target)| target.starts_with("socket:[")).count()
+}
+
+/// The inode that a descriptor leads to.
+pub(crate) fn leads_to(pid: Pid, fd: RawFd) -> Option<u64> {
+    fs::metadata(format!("/proc/{pid}/fd/{fd}")).ok().map(|meta| meta.ino())
 }
 
 /// The inode of the socket that is open there: `socket:[4711]`.
@@ -59,6 +65,14 @@ pub(crate) fn is_close_on_exec(pid: Pid, fd: RawFd) -> bool {
 pub(crate) fn stop(pid: Pid) {
     kill(pid, Signal::SIGSTOP).expect("it lives");
     wait_until(&format!("{pid} is stopped"), || (state(pid) == Some('T')).then_some(()));
+}
+
+/// Waits until all of them have been reaped.
+#[track_caller]
+pub(crate) fn wait_until_gone(pids: &[Pid]) {
+    wait_until(&format!("{pids:?} have gone"), || {
+        pids.iter().all(|&pid| state(pid).is_none()).then_some(())
+    });
 }
 
 /// The processes whose current directory is this one or below it, but for zombies.
