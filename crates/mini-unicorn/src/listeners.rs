@@ -169,7 +169,7 @@ fn bind(wanted: &Listen) -> Result<Open, String> {
         if left == 0 {
             return Err(format!("cannot listen on {address}: {error}"));
         }
-        say(format_args!("{address} is in use; {left} more tries"));
+        say(format_args!("{address} is in use; tries left: {left}"));
         left -= 1;
         sleep(wanted.delay);
     }
@@ -181,12 +181,10 @@ fn remove_stale(path: &Path) -> Result<bool, String> {
     if !is_socket(path) {
         return Err(format!("cannot listen on {}: a file that is no socket", path.display()));
     }
-    match Address::Unix(path.to_path_buf()).connect() {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map(|()| true).map_err(|error| {
-                format!("cannot remove {}, which nobody serves: {error}", path.display())
-            })
-        }
+    match Address::Unix(path.to_path_buf()).is_served() {
+        Ok(false) => fs::remove_file(path).map(|()| true).map_err(|error| {
+            format!("cannot remove {}, which nobody serves: {error}", path.display())
+        }),
         _ => Ok(false),
     }
 }

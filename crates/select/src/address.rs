@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::{fmt, io};
 
-use nix::sys::socket::{SockaddrStorage, UnixAddr, getsockname};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, connect, getsockname, socket,
+};
 
 /// Where a listener listens: an IP address and a port, or a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,24 @@ impl Address {
         match self {
             Address::Tcp(address) => Ok(TcpStream::connect(address)?.into()),
             Address::Unix(path) => Ok(UnixStream::connect(path)?.into()),
+        }
+    }
+
+    /// Whether somebody listens at a Unix socket's path, which its file alone does not say. Never
+    /// waits: where the queue is full, somebody must be there who has it.
+    ///
+    /// # Errors
+    /// `ENOENT`: there is no such file. `ENAMETOOLONG`, `EACCES`: see
+    /// [connect(2)](https://man7.org/linux/man-pages/man2/connect.2.html).
+    /// [`Unsupported`](io::ErrorKind::Unsupported): it is no path.
+    pub fn is_served(&self) -> io::Result<bool> {
+        let Address::Unix(path) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let probe = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        match connect(probe.as_raw_fd(), &UnixAddr::new(path)?) {
+            Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+            Err(Errno::ECONNREFUSED) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

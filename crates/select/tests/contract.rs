@@ -179,6 +179,12 @@ fn a_left_over_socket_file_is_econnrefused_and_none_is_enoent() {
 }
 
 #[test]
+fn who_listens_at_a_path_is_seen_without_waiting_for_a_full_queue() {
+    let seen = "ENOENT\ntrue\nwith its queue full: true\nfalse\n";
+    promise("sees_who_listens_at_a_path", predicate::eq(seen));
+}
+
+#[test]
 fn an_address_is_shown_as_it_is_written() {
     for text in ["127.0.0.1:8080", "[::1]:0", "/run/app.sock", "./app.sock"] {
         let address: Address = text.parse().expect("it is an address");

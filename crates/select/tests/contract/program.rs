@@ -384,6 +384,19 @@ fn connects_only_where_somebody_listens() -> Result<()> {
     Ok(())
 }
 
+fn sees_who_listens_at_a_path() -> Result<()> {
+    let path = Path::new();
+    let address = Address::Unix(path.0.clone());
+    println!("{}", errno(address.is_served()));
+    let listener = Listener::bind(&address, Options { backlog: 0, ..Options::default() })?;
+    println!("{}", address.is_served()?);
+    // The question itself has filled the queue: a connection stays there when its client has gone.
+    println!("with its queue full: {}", address.is_served()?);
+    drop(listener);
+    println!("{}", address.is_served()?);
+    Ok(())
+}
+
 fn main() -> Result<()> {
     alarm::set(20); // a bound: no promise takes longer to keep
     let promise = env::args().nth(1).unwrap_or_default();
@@ -411,6 +424,7 @@ fn main() -> Result<()> {
         "refuses_what_a_set_has_no_bit_for" => refuses_what_a_set_has_no_bit_for(),
         "poll_tells_what_it_cant_watch" => poll_tells_what_it_cant_watch(),
         "connects_only_where_somebody_listens" => connects_only_where_somebody_listens(),
+        "sees_who_listens_at_a_path" => sees_who_listens_at_a_path(),
         _ => bail!("no promise is called `{promise}`: see tests/contract.rs"),
     }
 }
