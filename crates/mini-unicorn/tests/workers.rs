@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{self, *};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use server::{PROGRAM, Pending, Server, descriptors, living_in, number_of, stop};
+use server::{PROGRAM, Pending, Server, descriptors, leads_to, living_in, number_of, stop};
 use story::{children, state, wait_until};
 use tempfile::TempDir;
 
@@ -65,15 +65,25 @@ fn term_and_int_end_a_worker_in_the_middle_of_its_request() {
 }
 
 #[test]
-fn usr1_has_one_worker_open_its_logs_again() {
-    let server = Server::start(&["--workers", "2"]);
-    let workers = server.wait_for_fresh(&[], 2);
+fn usr1_has_one_worker_open_its_logs_again_and_nobody_else() {
+    let folder = TempDir::new().expect("a folder");
+    let server =
+        Server::configured_without_waiting(folder, "worker_processes = 2\nstderr_path = 'err'");
+    wait_until("both workers are ready", || {
+        let log = fs::read_to_string(server.path("err")).ok()?;
+        (log.matches("] ready\n").count() == 2).then_some(())
+    });
+    let workers = server.workers();
+    let before = server.inode("err");
+    fs::rename(server.path("err"), server.path("err.1")).expect("it is there");
     send(workers[1], SIGUSR1);
-    server.wait_for(&format!("[worker 1 {}] logs reopened", workers[1]));
-    server.obeyed(); // so that the others had the time to do the same
-    let log = server.log();
-    assert!(log.matches("[worker 1 ").count() > log.matches("[worker 0 ").count(), "{log}");
-    assert_eq!(server.workers(), workers);
+    let line = format!("[worker 1 {}] logs reopened", workers[1]);
+    wait_until("it says so in the new one", || {
+        fs::read_to_string(server.path("err")).ok()?.contains(&line).then_some(())
+    });
+    assert_eq!(leads_to(workers[1], 2), server.inode("err"));
+    assert_eq!(leads_to(workers[0], 2), before);
+    assert_eq!(leads_to(server.master(), 2), before);
 }
 
 #[test]
@@ -253,11 +263,11 @@ fn idle_workers_are_spared() {
 }
 
 /// Longer than the timeout, but not by much; and longer by far. A test of time has to let it pass.
-const PAUSES: [Duration; 2] = [Duration::from_millis(900), Duration::from_millis(2000)];
+const PAUSES: [Duration; 2] = [Duration::from_millis(700), Duration::from_millis(1300)];
 
 #[test]
 fn a_master_that_was_stopped_kills_nobody() {
-    let server = Server::start(&["--workers", "2", "--timeout", "0.8"]);
+    let server = Server::start(&["--workers", "2", "--timeout", "0.6"]);
     let workers = server.wait_for_fresh(&[], 2);
     for pause in PAUSES {
         stop(server.master());
@@ -272,7 +282,7 @@ fn a_master_that_was_stopped_kills_nobody() {
 
 #[test]
 fn a_server_that_was_stopped_as_a_whole_kills_nobody() {
-    let server = Server::start(&["--workers", "2", "--timeout", "0.8"]);
+    let server = Server::start(&["--workers", "2", "--timeout", "0.6"]);
     let workers = server.wait_for_fresh(&[], 2);
     for pause in PAUSES {
         let (busy, _) = server.hold();
