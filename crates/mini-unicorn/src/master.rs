@@ -21,7 +21,7 @@ use crate::worker::{Worker, catch_signals};
 use crate::{diagnosis, title};
 
 /// What is queued for the master, to be obeyed one by one.
-const QUEUED: [Signal; 9] = [
+const QUEUED: [Signal; 10] = [
     Signal::SIGQUIT,
     Signal::SIGTERM,
     Signal::SIGINT,
@@ -31,6 +31,7 @@ const QUEUED: [Signal; 9] = [
     Signal::SIGWINCH,
     Signal::SIGTTIN,
     Signal::SIGTTOU,
+    Signal::SIGCONT,
 ];
 
 /// All that the master has.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use fork::{Children, Reaped};
 use nix::sys::signal::Signal::{
-    self, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
+    self, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
+    SIGWINCH,
 };
 use nix::unistd::Pid;
 
@@ -18,7 +19,8 @@ const QUICK: Duration = Duration::from_secs(1);
 /// The pause after a worker that never became ready. It doubles each time, up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A master that wakes so much later than it wanted to was stopped, and its workers maybe with it.
+/// A master that wakes so much later than it wanted to was stopped, and its workers maybe with it:
+/// not by a signal, for then there is a SIGCONT, but with the machine that it runs on.
 const OVERSLEPT: Duration = Duration::from_millis(500);
 
 /// Who is there, who was asked to leave, and how many there should be.
@@ -117,6 +119,7 @@ impl Roster {
                 self.wanted = 0;
                 self.dismiss_from(0)
             }
+            SIGCONT => self.was_stopped(now),
             SIGTTIN => {
                 self.wanted = (self.wanted + 1).min(MOST_WORKERS);
                 Vec::new() // the missing are spawned anyway
@@ -137,8 +140,15 @@ impl Roster {
                 self.kill_all(SIGTERM)
             }
             SIGUSR1 => vec![Action::ReopenLogs],
+            SIGCONT => self.was_stopped(now),
             _ => Vec::new(),
         }
+    }
+
+    /// Silence counts from now: the workers may have been stopped too, and need time to beat again.
+    fn was_stopped(&mut self, now: Duration) -> Vec<Action> {
+        self.awake_since = now;
+        Vec::new()
     }
 
     // ANCHOR: dismiss
@@ -189,7 +199,7 @@ impl Roster {
     // ANCHOR: beats
     fn beats(&mut self, beats: &[Beat], now: Duration) -> Vec<Action> {
         if self.due.take().is_some_and(|due| now > due + OVERSLEPT) {
-            self.awake_since = now; // we were stopped: give them time to beat again
+            self.was_stopped(now);
         }
         if beats.len() >= self.wanted && beats.iter().all(|beat| beat.ready) {
             self.failures = 0;

@@ -358,6 +358,7 @@ fn no_line_is_lost_while_logs_are_rotated() {
             assert_eq!(get(&address, "/raise").status, 500);
             asked += 1;
         }
+        wait_until("the log is there again", || server.inode("err"));
         fs::rename(server.path("err"), server.path(&format!("err.{round}"))).expect("it is there");
         server.signal(SIGUSR1);
     }

@@ -177,6 +177,16 @@ fn a_master_that_was_stopped_kills_nobody_at_once() {
 }
 
 #[test]
+fn a_master_that_was_continued_was_stopped_however_short() {
+    let mut roster = serving(1);
+    let beats = beats(&[1.0]);
+    roster.sleep(&beats, seconds(1.0));
+    assert_eq!(roster.decide(Event::Signal(SIGCONT), seconds(11.1)), []);
+    assert_eq!(killed(roster.decide(Event::Beats(&beats), seconds(11.1))), []);
+    assert_eq!(roster.sleep(&beats, seconds(11.1)), Some(TIMEOUT), "counted from its waking");
+}
+
+#[test]
 fn a_master_that_is_late_is_not_one_that_was_stopped() {
     let mut roster = serving(1);
     let beats = beats(&[1.0]);
