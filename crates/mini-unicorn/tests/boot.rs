@@ -145,7 +145,7 @@ fn the_pid_file_is_there_before_the_socket_and_a_port_that_becomes_free_is_taken
         folder(),
         &format!("pid = 'u.pid'\nlisten = {{addr = '{address}', tries = 3000, delay = 0.01}}"),
     );
-    server.wait_for_times("is in use; 29", 2);
+    server.wait_for_times("is in use; tries left: 29", 2);
     assert_eq!(pid_in(&server.path("u.pid")), server.master());
     drop(holder);
     let server = server.when_ready();
