@@ -74,6 +74,10 @@ fn start(
     is_successor: bool,
     ready: &mut Ready,
 ) -> Result<(), String> {
+    let failed = |error: io::Error| format!("cannot start: {error}");
+    // First, for whoever finds the pid file may send a signal at once. They wait until we are ready.
+    let signals = catch_master_signals().map_err(failed)?;
+    let beats = Heartbeats::new().map_err(failed)?;
     let settings = &loaded.settings;
     let claim = |path| PidFile::claim(path, is_successor);
     let pid_file = settings.pid.as_deref().map(claim).transpose()?;
@@ -84,7 +88,6 @@ fn start(
         }
         return Err(why);
     }
-    let failed = |error: io::Error| format!("cannot start: {error}");
     let (workers, timeout) = (settings.worker_processes, settings.timeout);
     let at_terminal = io::stdin().is_terminal() && !ready.is_daemon();
     let mut master = Master {
@@ -93,8 +96,8 @@ fn start(
         loaded,
         listeners,
         pid_file,
-        signals: Some(catch_master_signals().map_err(failed)?),
-        beats: Heartbeats::new().map_err(failed)?,
+        signals: Some(signals),
+        beats,
         pipes: ControlPipes::new(),
         roster: Roster::new(workers, timeout, at_terminal),
     };

@@ -147,9 +147,11 @@ fn the_pid_file_is_there_before_the_socket_and_a_port_that_becomes_free_is_taken
     );
     server.wait_for_times("is in use; tries left: 29", 2);
     assert_eq!(pid_in(&server.path("u.pid")), server.master());
+    server.signal(Signal::SIGTTIN); // who finds the pid file may send a signal at once
     drop(holder);
     let server = server.when_ready();
     assert_eq!(server.get("/").text(), "hello\n");
+    server.wait_for_workers(2);
 }
 
 #[test]

@@ -168,6 +168,17 @@ fn hup_changes_the_number_of_workers_and_the_timeout() {
 }
 
 #[test]
+fn hup_makes_the_app_anew() {
+    let server = Server::configured("app = 'hello'");
+    let old = server.wait_for_fresh(&[], 1);
+    fs::create_dir(server.path("public")).expect("a folder");
+    fs::write(server.path("public/page"), "a page").expect("a file");
+    server.configure("app = 'files:public'");
+    reload(&server, &old, 1);
+    assert_eq!(server.get("/page").text(), "a page");
+}
+
+#[test]
 fn hup_moves_and_removes_the_pid_file() {
     let server = Server::configured("pid = 'a.pid'");
     let mut old = server.wait_for_fresh(&[], 1);

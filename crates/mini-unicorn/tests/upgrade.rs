@@ -138,6 +138,20 @@ fn usr2_starts_a_second_master_beside_the_first_and_both_serve() {
 }
 
 #[test]
+fn usr2_needs_no_pid_file_and_keeps_a_port_that_the_kernel_chose() {
+    let server = Server::start(&[]);
+    server.signal(SIGUSR2);
+    let new = wait_until("there is a second master", || {
+        let all = children(server.master());
+        all.into_iter().find(|&pid| !Server::workers_of(pid).is_empty())
+    });
+    answered_by(&server, new); // at the same address
+    server.signal(SIGQUIT);
+    server.wait_for("all workers have left");
+    assert_eq!(server.get("/ppid").text(), format!("{new}\n"));
+}
+
+#[test]
 fn the_whole_procedure_again_and_again_and_there_always_is_a_living_master_in_the_pid_file() {
     let mut server = upgradable(2);
     let first = server.master();
