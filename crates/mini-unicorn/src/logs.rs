@@ -1,5 +1,6 @@
 //! The log is standard error, wherever that leads; what an app prints is standard output.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -43,8 +44,15 @@ pub(crate) fn say(message: impl Display) {
 pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
-        say(format_args!("a panic{}", place.unwrap_or_default()));
+        say(format_args!("a panic{}: {}", place.unwrap_or_default(), reason(panic.payload())));
     }));
+}
+
+/// What a panic says, if it says it in words.
+pub(crate) fn reason(panic: &dyn Any) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it does not say why")
 }
 
 /// The files that the standard streams lead to. A stream without one stays what it was.

@@ -25,7 +25,7 @@ use ::http::{HeaderValue, Request, Response, StatusCode};
 pub use body::Body;
 pub use connection::Connection;
 
-use crate::logs::say;
+use crate::logs::{reason, say};
 use crate::{App, Reply};
 use close::Ending;
 use decoder::Decoder;
@@ -193,9 +193,7 @@ fn call(app: &mut dyn App, request: Request<Body<'_>>) -> Result<Response<Reply>
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the app panicked: {}", text.unwrap_or("it did not say why"))
+    format!("the app panicked: {}", reason(panic))
 }
 
 /// A status, and its name as the body.
