@@ -5,7 +5,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use execve::launch;
 use fork::wait_for;
@@ -20,6 +21,9 @@ use crate::subject::Subject;
 
 /// The group of the server that runs, where a handler can find it; or 0.
 static GROUP: AtomicI32 = AtomicI32::new(0);
+
+/// SIGKILL can't be refused, but the machine may be busy.
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// From now on, what ends this program by signal ends the server first. (Its parent's death would end
 /// a master too, but not one that its own SIGUSR2 has started.)
@@ -100,7 +104,7 @@ impl Running {
 
     /// Whether the master has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(story::state(self.master), None | Some('Z'))
+        has_ended(self.master)
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> nix::Result<()> {
@@ -142,10 +146,26 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        GROUP.store(0, SeqCst); // before it is reaped, after which the number may be anybody's
+        let children = self.workers();
+        let grandchildren: Vec<_> = children.iter().copied().flat_map(children_of).collect();
         let _ = killpg(self.master, Signal::SIGKILL);
+        GROUP.store(0, SeqCst); // before it is reaped, after which the number may be anybody's
         let _ = wait_for(self.master);
+        // Whoever comes next on this CPU is not to share it with those who leave.
+        let start = Instant::now();
+        let leaving = |pid: &Pid| !has_ended(*pid);
+        while [&children[..], &grandchildren].concat().iter().any(leaving) {
+            if start.elapsed() > LONGEST_END {
+                return eprintln!("some of {} are slow to die", self.master);
+            }
+            sleep(Duration::from_millis(1));
+        }
     }
+}
+
+/// Whether a process has given back all that it had. (Who reaps an orphan, and when, is not ours to say.)
+fn has_ended(pid: Pid) -> bool {
+    matches!(story::state(pid), None | Some('Z'))
 }
 
 /// The children of a process: from the kernel's own list where it keeps one, which is read at once.
