@@ -112,12 +112,13 @@ _program crate program *args:
             echo "error: the chapter on $crate has no program \`$program\`; it has:" >&2
             status=2
         esac
-        for name in $(sed -n 's/^name = "\([a-z0-9_-]*\)"$/\1/p' "crates/$crate/Cargo.toml"); do
+        for name in $(sed -n '/^\[\[bin/,$ s/^name = "\([a-z0-9_-]*\)"$/\1/p' "crates/$crate/Cargo.toml"); do
             [ ! -f "crates/$crate/src/bin/$name.rs" ] ||
                 printf '  %-20s %s\n' "$name" "$(sed -n '1s/^\/\/! //p' "crates/$crate/src/bin/$name.rs")"
         done >&2
         exit "$status"
     fi
-    case ${1-} in -h | --help) exec sed -n 's/^\/\/! \{0,1\}//p' "crates/$crate/src/bin/$program.rs" ;; esac
+    # The server has a command line of its own, and says more about it than its first lines.
+    case $program/${1-} in mini-unicorn/*) ;; */-h | */--help) exec sed -n 's/^\/\/! \{0,1\}//p' "crates/$crate/src/bin/$program.rs" ;; esac
     [ -x "target/debug/$program" ] || cargo build --package "$crate" --bin "$program"
     exec cargo run --quiet --package "$crate" --bin "$program" -- "$@"
