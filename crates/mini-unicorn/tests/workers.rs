@@ -11,7 +11,7 @@ use nix::sys::signal::Signal::{self, *};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use server::{PROGRAM, Pending, Server, descriptors, leads_to, living_in, number_of, stop};
-use story::{children, state, wait_until};
+use story::{children, number_after, state, wait_until};
 use tempfile::TempDir;
 
 #[track_caller]
@@ -194,30 +194,31 @@ fn hooks_are_called_before_the_fork_in_the_master_and_after_it_in_the_worker() {
 
 #[test]
 fn who_hangs_is_killed_on_time_and_the_log_says_in_what() {
-    for (timeout, least) in [("1.5", 1500), ("0.3", 300)] {
+    for (timeout, least) in [("1.5", 1500), ("0.5", 500)] {
         let server = Server::start(&["--timeout", timeout]);
-        let worker = server.wait_for_fresh(&[], 1)[0];
+        server.wait_for_fresh(&[], 1);
         let started = Instant::now();
-        let hangs = server.ask("/sleep/20");
-        assert!(hangs.was_cut());
+        assert!(server.ask("/sleep/20").was_cut());
         let lasted = started.elapsed();
         assert!(lasted >= Duration::from_millis(least), "{lasted:?}");
         assert!(lasted < Duration::from_millis(least) + Duration::from_secs(5), "{lasted:?}");
-        successor_of(&server, worker, 0);
         assert_eq!(server.get("/").text(), "hello\n");
         let log = server.log();
-        let why = format!("killing worker 0, pid {worker}: silent for {}", &timeout[..2]);
-        let end = format!("reaped worker 0, pid {worker}: killed by ");
-        let (why, end) = (log.find(&why).expect(&log), log.find(&end).expect(&log));
-        assert!(why < end, "{log}");
-        let line = log[why..].lines().next().unwrap_or_default();
-        assert!(line.contains(" s in GET /sleep/20, sleeping"), "{line}");
+        let mut lines = log.lines().filter(|line| line.contains(" in GET /sleep/20"));
+        let why = lines.next().unwrap_or_default();
+        let pid = number_after(why, "killing worker 0, pid ");
+        let silent = why.split_once(" silent for ").and_then(|(_, rest)| rest.split(' ').next());
+        let silent: f64 = silent.and_then(|seconds| seconds.parse().ok()).expect(why);
+        assert!(1000.0 * silent >= least as f64, "{why}");
+        assert!(why.contains(" s in GET /sleep/20, sleeping"), "{why}");
+        let end = lines.next().unwrap_or_default(); // only after the diagnosis
+        assert!(end.contains(&format!("reaped worker 0, pid {pid}: killed by ")), "{end}");
     }
 }
 
 #[test]
 fn the_timeout_holds_for_a_request_that_does_not_arrive() {
-    let server = Server::start(&["--timeout", "0.4"]);
+    let server = Server::start(&["--timeout", "0.5"]);
     server.wait_for_fresh(&[], 1);
     for bytes in
         ["", "GET / HTTP/1.1\r\nHost: u", "POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\n"]
@@ -226,8 +227,8 @@ fn the_timeout_holds_for_a_request_that_does_not_arrive() {
         let started = Instant::now();
         let slow = Pending::send(server.address(), bytes, b"");
         assert!(slow.was_cut());
-        assert!(started.elapsed() >= Duration::from_millis(400), "{:?}", started.elapsed());
-        server.wait_for(&format!("killing worker 0, pid {worker}: silent for 0.4"));
+        assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
+        server.wait_for(&format!("killing worker 0, pid {worker}: silent for "));
         assert_eq!(server.get("/").text(), "hello\n");
     }
 }
@@ -237,7 +238,7 @@ fn a_stopped_worker_is_killed_idle_or_not() {
     let server = Server::start(&["--workers", "2", "--timeout", "0.5"]);
     let workers = server.wait_for_fresh(&[], 2);
     stop(workers[0]);
-    let told = |pid| format!("pid {pid}: silent for 0.");
+    let told = |pid| format!("pid {pid}: silent for ");
     server.wait_for(&told(workers[0]));
     let log = server.log();
     assert!(log.contains("stopped by a signal or a debugger"), "{log}");
