@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{self, *};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use server::{PROGRAM, Pending, Server, descriptors, leads_to, living_in, number_of, stop};
+use server::{PROGRAM, Pending, Server, descriptors, folder, leads_to, living_in, number_of, stop};
 use story::{children, number_after, state, wait_until};
-use tempfile::TempDir;
 
 #[track_caller]
 fn send(pid: Pid, signal: Signal) {
@@ -66,7 +65,7 @@ fn term_and_int_end_a_worker_in_the_middle_of_its_request() {
 
 #[test]
 fn usr1_has_one_worker_open_its_logs_again_and_nobody_else() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = folder();
     let server =
         Server::configured_without_waiting(folder, "worker_processes = 2\nstderr_path = 'err'");
     wait_until("both workers are ready", || {
@@ -137,7 +136,7 @@ fn two_hundred_deaths_leave_no_zombie_and_no_descriptor() {
 /// Starts the app whose workers fail at boot, or don't.
 #[track_caller]
 fn fragile(broken: Option<&str>, workers: &str) -> Server {
-    let folder = TempDir::new().expect("a folder");
+    let folder = folder();
     if let Some(how) = broken {
         fs::write(folder.path().join("broken"), how).expect("a file");
     }
@@ -338,7 +337,7 @@ fn without_their_master_idle_workers_leave_and_busy_ones_answer_first() {
 
     let mut command = Command::new(PROGRAM);
     command.args(["-l", server.address()]); // the port is free
-    let next = Server::run(TempDir::new().expect("a folder"), command);
+    let next = Server::run(folder(), command);
     assert_eq!(next.address(), server.address());
     assert!(!next.log().contains("in use"), "{}", next.log());
     assert_eq!(next.get("/").text(), "hello\n");

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use story::{DEADLINE, children, wait_until};
 use tempfile::TempDir;
 
-pub(crate) use client::{Answer, Pending, connect, exchange, get};
+pub(crate) use client::{Answer, Pending, connect, exchange, get, get_at};
 pub(crate) use process::{
     descriptors, is_close_on_exec, leads_to, living_in, number_of, pid_in, socket_at, sockets,
     stop, title, wait_until_gone,
@@ -37,7 +37,7 @@ impl Server {
     /// Starts `mini-unicorn` on a free port, with these arguments besides; returns when it is ready.
     #[track_caller]
     pub(crate) fn start(args: &[&str]) -> Server {
-        Server::start_in(TempDir::new().expect("a folder"), args)
+        Server::start_in(folder(), args)
     }
 
     /// The same, in a folder that the test has prepared.
@@ -51,7 +51,7 @@ impl Server {
     /// Starts it with this configuration, in the file `site.toml`, on a free port.
     #[track_caller]
     pub(crate) fn configured(text: &str) -> Server {
-        Server::configured_in(TempDir::new().expect("a folder"), text)
+        Server::configured_in(folder(), text)
     }
 
     /// The same, in a folder that the test has prepared.
@@ -129,7 +129,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn again(mut self) -> Server {
         self.finish();
-        let folder = mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
+        let folder = mem::replace(&mut self.folder, folder());
         let mut command = Command::new(PROGRAM);
         command.args(["-c", "site.toml"]);
         Server::run(folder, command)
@@ -277,6 +277,14 @@ impl Server {
         get(&self.address, path)
     }
 
+    /// What the server has to say when it does not start: its log, after an exit with 1.
+    #[track_caller]
+    pub(crate) fn refused(&mut self) -> String {
+        let status = self.finish();
+        assert_eq!(status.code(), Some(1), "{}", self.log());
+        self.log()
+    }
+
     /// Waits for the master's end.
     #[track_caller]
     pub(crate) fn finish(&mut self) -> ExitStatus {
@@ -296,6 +304,11 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
+}
+
+/// An empty one.
+pub(crate) fn folder() -> TempDir {
+    TempDir::new().expect("there is room in the directory for such")
 }
 
 /// Without a word on where to listen, that is a free port.
