@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal::*;
 use story::{children, state, wait_until};
 
-use crate::masters::{Reader, install, send, upgradable, upgrade};
-use crate::server::{Server, pid_in, title, wait_until_gone};
+use crate::masters::{Reader, install, upgradable, upgrade};
+use crate::server::{Server, pid_in, send, title, wait_until_gone};
 
 #[test]
 fn a_program_that_can_not_be_run_changes_nothing() {

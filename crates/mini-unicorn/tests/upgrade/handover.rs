@@ -7,8 +7,8 @@ use std::thread;
 use nix::sys::signal::Signal::*;
 use story::{children, parent, state, wait_until};
 
-use crate::masters::{Reader, answered_by, send, successor, upgradable, upgrade};
-use crate::server::{Server, get, living_in, pid_in, title};
+use crate::masters::{Reader, answered_by, successor, upgradable, upgrade};
+use crate::server::{Server, get, living_in, pid_in, send, title};
 
 #[test]
 fn usr2_starts_a_second_master_beside_the_first_and_both_serve() {

@@ -7,17 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
 
-use nix::sys::signal::Signal::{self, *};
-use nix::sys::signal::kill;
+use nix::sys::signal::Signal::*;
 use nix::unistd::Pid;
 use story::{parent, state, wait_until};
 
-use crate::server::{PROGRAM, Server, folder, pid_in};
-
-#[track_caller]
-pub(crate) fn send(pid: Pid, signal: Signal) {
-    kill(pid, signal).expect("it lives");
-}
+use crate::server::{PROGRAM, Server, folder, pid_in, send};
 
 /// A server with a pid file in the folder, which runs a copy of the program: that can be replaced.
 #[track_caller]

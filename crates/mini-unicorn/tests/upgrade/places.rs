@@ -7,8 +7,8 @@ use std::process::Command;
 use nix::sys::signal::Signal::*;
 use story::{parent, wait_until};
 
-use crate::masters::{install, send, upgrade};
-use crate::server::{PROGRAM, Server, folder, get_at, living_in, pid_in};
+use crate::masters::{install, upgrade};
+use crate::server::{PROGRAM, Server, folder, get_at, living_in, pid_in, send};
 
 #[test]
 fn a_current_symlink_leads_the_next_generation_to_the_new_version() {
