@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use story::DEADLINE;
 
@@ -64,6 +66,17 @@ pub(crate) fn exchange(address: &str, request: &[u8]) -> Vec<u8> {
 pub(crate) fn get(address: &str, path: &str) -> Answer {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
     Answer::of(&exchange(address, request.as_bytes()))
+}
+
+/// Asks for a path at a Unix socket, and returns the body.
+#[track_caller]
+pub(crate) fn get_at(socket: &Path, path: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("somebody listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).expect("it takes it");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers and closes");
+    Answer::of(&answer).text()
 }
 
 /// A request whose answer is not there yet.

@@ -4,6 +4,7 @@
 
 mod client;
 mod process;
+mod waiting;
 
 use std::fs::{self, File};
 use std::mem;
@@ -17,11 +18,12 @@ use nix::unistd::Pid;
 use story::{DEADLINE, children, wait_until};
 use tempfile::TempDir;
 
-pub(crate) use client::{Answer, Pending, connect, exchange, get};
+pub(crate) use client::{Answer, Pending, connect, exchange, get, get_at};
 pub(crate) use process::{
-    descriptors, is_close_on_exec, leads_to, living_in, number_of, pid_in, socket_at, sockets,
-    stop, title, wait_until_gone,
+    descriptors, is_close_on_exec, leads_to, living_in, number_of, pid_in, send, socket_at,
+    sockets, stop, title, wait_until_gone,
 };
+pub(crate) use waiting::successor_of;
 
 /// The server.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mini-unicorn");
@@ -37,7 +39,7 @@ impl Server {
     /// Starts `mini-unicorn` on a free port, with these arguments besides; returns when it is ready.
     #[track_caller]
     pub(crate) fn start(args: &[&str]) -> Server {
-        Server::start_in(TempDir::new().expect("a folder"), args)
+        Server::start_in(folder(), args)
     }
 
     /// The same, in a folder that the test has prepared.
@@ -51,7 +53,7 @@ impl Server {
     /// Starts it with this configuration, in the file `site.toml`, on a free port.
     #[track_caller]
     pub(crate) fn configured(text: &str) -> Server {
-        Server::configured_in(TempDir::new().expect("a folder"), text)
+        Server::configured_in(folder(), text)
     }
 
     /// The same, in a folder that the test has prepared.
@@ -129,7 +131,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn again(mut self) -> Server {
         self.finish();
-        let folder = mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
+        let folder = mem::replace(&mut self.folder, folder());
         let mut command = Command::new(PROGRAM);
         command.args(["-c", "site.toml"]);
         Server::run(folder, command)
@@ -138,60 +140,6 @@ impl Server {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
-    }
-
-    /// Waits until the log has this text.
-    #[track_caller]
-    pub(crate) fn wait_for(&self, text: &str) {
-        self.wait_for_times(text, 1);
-    }
-
-    /// Waits until the log has this text so often.
-    #[track_caller]
-    pub(crate) fn wait_for_times(&self, text: &str, times: usize) {
-        let started = std::time::Instant::now();
-        wait_until(&format!("`{text}` is in the log {times} times"), || {
-            if started.elapsed() + std::time::Duration::from_secs(1) > DEADLINE {
-                panic!("no `{text}` ({times} times) in the log:\n{}", self.log());
-            }
-            (self.log().matches(text).count() >= times).then_some(())
-        });
-    }
-
-    /// Waits until the master has obeyed every signal that it was sent before.
-    #[track_caller]
-    pub(crate) fn obeyed(&self) {
-        let line = format!("[master {}] logs reopened", self.master());
-        // The first may be obeyed before what came at the same time, and what an earlier SIGUSR1
-        // has to say may come only now.
-        for _ in 0..3 {
-            let before = self.log().matches(&line).count();
-            self.signal(Signal::SIGUSR1);
-            self.wait_for_times(&line, before + 1);
-        }
-    }
-
-    /// Waits until the master has obeyed and so many workers are there, all of whom are to stay.
-    #[track_caller]
-    pub(crate) fn settled(&self, count: usize) -> Vec<Pid> {
-        self.obeyed();
-        loop {
-            let workers = self.wait_for_fresh(&[], count);
-            let before = self.log().len();
-            self.signal(Signal::SIGUSR1);
-            // Who was asked to leave hears of that first, and never gets to its logs.
-            let stay = wait_until("all open their logs again, or somebody leaves", || {
-                let log = self.log();
-                let has = |pid: &Pid| log[before..].contains(&format!(" {pid}] logs reopened"));
-                match workers.iter().all(has) {
-                    true => Some(true),
-                    false => (self.workers() != workers).then_some(false),
-                }
-            });
-            if stay {
-                return workers;
-            }
-        }
     }
 
     /// The inode of a file in its folder.
@@ -221,30 +169,10 @@ impl Server {
         Server::workers_of(self.master()).into_iter().map(|(_, pid)| pid).collect()
     }
 
-    /// Waits until the workers are so many; returns them.
-    #[track_caller]
-    pub(crate) fn wait_for_workers(&self, count: usize) -> Vec<Pid> {
-        wait_until(&format!("there are {count} workers"), || {
-            Some(self.workers()).filter(|workers| workers.len() == count)
-        })
-    }
-
     /// Sends a signal to the master.
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.master(), signal).expect("the master was not reaped");
-    }
-
-    /// The new set of workers, all of them ready: so many, and none of `old` among them.
-    #[track_caller]
-    pub(crate) fn wait_for_fresh(&self, old: &[Pid], count: usize) -> Vec<Pid> {
-        wait_until(&format!("{count} fresh workers replace {old:?}"), || {
-            let workers = self.workers();
-            let fresh = workers.len() == count && !workers.iter().any(|pid| old.contains(pid));
-            let log = self.log();
-            let ready = |pid: &Pid| log.contains(&format!(" {pid}] ready"));
-            (fresh && workers.iter().all(ready)).then_some(workers)
-        })
     }
 
     /// Asks for a path, and leaves the answer for later.
@@ -253,28 +181,18 @@ impl Server {
         Pending::ask(&self.address, path)
     }
 
-    /// Begins a request that keeps a worker busy until it is answered; returns which worker.
-    #[track_caller]
-    pub(crate) fn hold(&self) -> (Pending, Pid) {
-        self.given_to_a_worker(|| Pending::hold(&self.address))
-    }
-
-    /// Sends a request, and waits until a worker is at it that was at none before.
-    #[track_caller]
-    pub(crate) fn given_to_a_worker(&self, send: impl FnOnce() -> Pending) -> (Pending, Pid) {
-        let listeners = sockets(self.master());
-        let busy = || self.workers().into_iter().filter(|&pid| sockets(pid) > listeners);
-        let before: Vec<Pid> = busy().collect();
-        let pending = send();
-        let worker =
-            wait_until("a worker is at the request", || busy().find(|pid| !before.contains(pid)));
-        (pending, worker)
-    }
-
     /// Asks for a path, and returns the whole answer.
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Answer {
         get(&self.address, path)
+    }
+
+    /// What the server has to say when it does not start: its log, after an exit with 1.
+    #[track_caller]
+    pub(crate) fn refused(&mut self) -> String {
+        let status = self.finish();
+        assert_eq!(status.code(), Some(1), "{}", self.log());
+        self.log()
     }
 
     /// Waits for the master's end.
@@ -296,6 +214,11 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
+}
+
+/// An empty one.
+pub(crate) fn folder() -> TempDir {
+    TempDir::new().expect("there is room in the directory for such")
 }
 
 /// Without a word on where to listen, that is a free port.

@@ -60,10 +60,16 @@ pub(crate) fn is_close_on_exec(pid: Pid, fd: RawFd) -> bool {
     flags & libc::O_CLOEXEC != 0
 }
 
+/// Sends a signal.
+#[track_caller]
+pub(crate) fn send(pid: Pid, signal: Signal) {
+    kill(pid, signal).expect("it lives");
+}
+
 /// Stops a process, and waits until it is.
 #[track_caller]
 pub(crate) fn stop(pid: Pid) {
-    kill(pid, Signal::SIGSTOP).expect("it lives");
+    send(pid, Signal::SIGSTOP);
     wait_until(&format!("{pid} is stopped"), || (state(pid) == Some('T')).then_some(()));
 }
 
