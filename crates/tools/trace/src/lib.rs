@@ -1,0 +1,15 @@
+//! What a program did, as the kernel saw it.
+//!
+//! Read in this order: [`Event`] (`event.rs`), which is what a recording consists of; `call.rs`, how
+//! a system call is written down; [`Model`], which follows the events and knows, at each step, who
+//! runs, who waits and for what, and where each descriptor leads; then the views of it.
+//!
+//! Nothing here asks the kernel anything: a recording can be read on another machine, years later.
+
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod event;
+
+pub use call::{Argument, Call};
+pub use event::{Event, Task, What};
