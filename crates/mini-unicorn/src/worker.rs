@@ -153,7 +153,6 @@ impl Worker<'_> {
         let deadline = Instant::now() + self.timeout;
         let mut on_request = |request: &str| beats.works_on(slot, request);
         answer(client, deadline, self.app, &mut self.scratch, &mut on_request);
-        beats.works_on(slot, "");
     }
     // ANCHOR_END: serve
 
