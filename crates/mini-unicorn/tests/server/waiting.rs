@@ -89,16 +89,24 @@ impl Server {
         self.given_to_a_worker(|| Pending::hold(&self.address))
     }
 
-    /// Sends a request, and waits until a worker is at it that was at none before.
+    /// Sends a request, and waits until a worker is at it; returns which.
     #[track_caller]
     pub(crate) fn given_to_a_worker(&self, send: impl FnOnce() -> Pending) -> (Pending, Pid) {
-        let listeners = sockets(self.master());
-        let busy = || self.workers().into_iter().filter(|&pid| sockets(pid) > listeners);
-        let before: Vec<Pid> = busy().collect();
+        // By connection: a worker that is still closing its last one may be who takes the next.
+        let before = self.connections();
         let pending = send();
-        let worker =
-            wait_until("a worker is at the request", || busy().find(|pid| !before.contains(pid)));
-        (pending, worker)
+        let worker = wait_until("a worker is at the request", || {
+            self.connections().into_iter().find(|connection| !before.contains(connection))
+        });
+        (pending, worker.0)
+    }
+
+    /// The sockets that only workers have, and who has them.
+    fn connections(&self) -> Vec<(Pid, String)> {
+        let listeners = sockets(self.master());
+        let of = |pid| sockets(pid).into_iter().map(move |socket| (pid, socket));
+        let all = self.workers().into_iter().flat_map(of);
+        all.filter(|(_, socket)| !listeners.contains(socket)).collect()
     }
 }
 
