@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use execve::Origin;
+use nix::unistd::getppid;
 use pipe::ControlPipes;
 
 use crate::config::Command;
@@ -100,6 +101,7 @@ fn start(
         beats,
         pipes: ControlPipes::new(),
         roster: Roster::new(workers, timeout, at_terminal),
+        predecessor: is_successor.then(getppid),
     };
     title::set("master");
     let noun = if workers == 1 { "worker" } else { "workers" };

@@ -5,6 +5,7 @@ use std::io;
 use execve::Origin;
 use fork::{reap_all, spawn_missing};
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::{Pid, getppid};
 use pipe::ControlPipes;
 use self_pipe::SignalQueue;
 use signals::{Blocked, block};
@@ -46,6 +47,8 @@ pub(crate) struct Master {
     pub(crate) beats: Heartbeats,
     pub(crate) pipes: ControlPipes,
     pub(crate) roster: Roster,
+    /// Who gave us listeners when it started us, and may have them still.
+    pub(crate) predecessor: Option<Pid>,
 }
 
 /// Catches the master's signals.
@@ -98,6 +101,7 @@ impl Master {
     // ANCHOR: obey
     fn obey_one_signal(&mut self) {
         if let Some(signal) = self.signals.as_mut().and_then(SignalQueue::next_signal) {
+            self.roster.has_predecessor = self.predecessor == Some(getppid());
             self.decide(Event::Signal(signal));
         }
     }
@@ -196,6 +200,7 @@ impl Master {
                 ));
                 self.act(Action::Kill(slot, pid, Signal::SIGKILL));
             }
+            Action::TurnAway => self.listeners.turn_away(),
             Action::HangUp => {
                 self.listeners.close();
                 self.pipes = ControlPipes::new();

@@ -35,6 +35,8 @@ pub(crate) struct Roster {
     leaving: BTreeSet<Pid>,
     killed: BTreeSet<Pid>,
     successor: Option<Pid>,
+    /// Whoever gave us the listeners lives, and may go on with them.
+    pub(crate) has_predecessor: bool,
     /// While stopping: when patience ends.
     stop_by: Option<Duration>,
     /// No fork before that, and how often in a row no worker became ready.
@@ -56,6 +58,7 @@ impl Roster {
             leaving: BTreeSet::new(),
             killed: BTreeSet::new(),
             successor: None,
+            has_predecessor: false,
             stop_by: None,
             spawn_from: Duration::ZERO,
             failures: 0,
@@ -93,7 +96,14 @@ impl Roster {
         match signal {
             SIGQUIT => {
                 self.stop_by = Some(now + self.timeout);
-                vec![Action::Say("leaving, gracefully".into()), Action::HangUp]
+                let mut actions = vec![Action::Say("leaving, gracefully".into())];
+                if self.successor.is_some() || self.has_predecessor {
+                    actions.extend(self.dismiss_from(0)); // the other one's workers serve who waits
+                } else {
+                    actions.push(Action::TurnAway);
+                }
+                actions.push(Action::HangUp);
+                actions
             }
             SIGTERM | SIGINT => {
                 self.stop_by = Some(now + QUICK);

@@ -169,14 +169,19 @@ impl Worker<'_> {
     }
 
     // ANCHOR: serve_out
-    /// Serves those who wait. New ones may come for ever, so at most as many as fit into the queue:
-    /// it is first in, first out, so everybody is among them who waited before.
+    /// Serves those who wait. Where nobody turns them away, new ones may come for ever, so at most
+    /// as many as fit into the queue: it is first in, first out, so everybody is among them who
+    /// waited before.
     fn serve_out(&mut self) -> io::Result<()> {
-        for (listener, backlog) in self.listeners.iter() {
-            for _ in 0..=backlog {
-                if !self.serve_one(listener)? {
-                    break;
-                }
+        let listeners = self.listeners;
+        let most = listeners.iter().map(|(_, backlog)| backlog).max().unwrap_or(0);
+        for _ in 0..=most {
+            let mut somebody = false;
+            for (listener, _) in listeners.iter() {
+                somebody |= self.serve_one(listener)?;
+            }
+            if !somebody {
+                break;
             }
         }
         Ok(())
