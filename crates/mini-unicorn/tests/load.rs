@@ -8,5 +8,7 @@ mod changes;
 mod client;
 #[path = "load/generations.rs"]
 mod generations;
+#[path = "load/quit.rs"]
+mod quit;
 #[path = "load/site.rs"]
 mod site;

@@ -13,14 +13,8 @@ use story::{DEADLINE, wait_until};
 
 use crate::server::Answer;
 
-/// What became of so many requests.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
-    /// Answered with 200 and a whole body.
-    pub(crate) answers: u64,
-    /// Not answered so, by what happened instead.
-    pub(crate) failures: BTreeMap<String, u64>,
-}
+/// What happened instead of a whole answer with status 200, and how often.
+pub(crate) type Failures = BTreeMap<String, u64>;
 
 /// When a client stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +36,7 @@ struct Shared {
     until: Until,
     stop: AtomicBool,
     answers: AtomicU64,
-    failures: Mutex<BTreeMap<String, u64>>,
+    failures: Mutex<Failures>,
 }
 
 impl Load {
@@ -62,40 +56,40 @@ impl Load {
     /// Waits until so many more requests have been answered.
     #[track_caller]
     pub(crate) fn wait_for_more(&self, count: u64) {
-        let answers = &self.shared.answers;
-        let before = answers.load(SeqCst);
-        wait_until(&format!("{count} more answers come; so far: {:?}", self.so_far()), || {
-            (answers.load(SeqCst) >= before + count).then_some(())
+        let before = self.answers();
+        wait_until(&format!("{count} more answers come; failed: {:?}", self.failures()), || {
+            (self.answers() >= before + count).then_some(())
         });
     }
 
-    /// What became of those whose end is known.
-    pub(crate) fn so_far(&self) -> Tally {
-        let failures = self.shared.failures.lock().map(|failures| failures.clone());
-        let failures = failures.expect("no client has panicked");
-        Tally { answers: self.shared.answers.load(SeqCst), failures }
+    /// How many requests have been answered.
+    pub(crate) fn answers(&self) -> u64 {
+        self.shared.answers.load(SeqCst)
     }
 
-    /// Has no client ask again, waits for the last answers, and tells what became of all.
-    #[track_caller]
-    pub(crate) fn finish(mut self) -> Tally {
+    /// Has no client ask again.
+    pub(crate) fn stop(&self) {
         self.shared.stop.store(true, SeqCst);
-        self.join()
     }
 
-    /// Waits until all clients have stopped by themselves.
+    /// Waits until all clients have stopped, and tells which requests were not answered.
     #[track_caller]
-    pub(crate) fn join(&mut self) -> Tally {
+    pub(crate) fn join(&mut self) -> Failures {
         for client in self.clients.drain(..) {
             client.join().expect("no client has panicked");
         }
-        self.so_far()
+        self.failures()
+    }
+
+    #[track_caller]
+    fn failures(&self) -> Failures {
+        self.shared.failures.lock().expect("no client has panicked").clone()
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.shared.stop.store(true, SeqCst);
+        self.stop();
     }
 }
 

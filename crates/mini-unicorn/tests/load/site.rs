@@ -54,8 +54,20 @@ impl Site {
     /// Ends the load, in which no request has failed.
     #[track_caller]
     pub(crate) fn finish_without_failure(self) {
-        let tally = self.load.finish();
-        assert!(tally.failures.is_empty(), "{tally:?}; the log:\n{}", self.server.log());
+        self.load.stop();
+        self.join_without_failure();
+    }
+
+    /// Waits until the load has ended, in which no request has failed.
+    #[track_caller]
+    pub(crate) fn join_without_failure(mut self) {
+        let failures = self.load.join();
+        let so_many = self.load.answers();
+        assert!(
+            failures.is_empty(),
+            "besides {so_many} answers: {failures:?}; the log:\n{}",
+            self.server.log()
+        );
     }
 }
 
