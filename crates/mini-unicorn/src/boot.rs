@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use execve::Origin;
 use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 use pipe::ControlPipes;
 use self_pipe::{SignalQueue, Woken};
 
@@ -127,6 +128,7 @@ fn start(
         beats,
         pipes: ControlPipes::new(),
         roster: Roster::new(workers, timeout, at_terminal),
+        predecessor: is_successor.then(getppid),
     };
     title::set("master");
     let noun = if workers == 1 { "worker" } else { "workers" };

@@ -116,6 +116,15 @@ impl Listeners {
     }
     // ANCHOR_END: reconcile
 
+    /// Lets nobody into the queues any more, but for those of listeners that whoever started us keeps.
+    pub(crate) fn turn_away(&self) {
+        for Open { listener, .. } in self.open.iter().filter(|open| !open.given) {
+            if let Err(error) = listener.turn_away() {
+                say(format_args!("{}: newcomers may be reset: {error}", listener.address()));
+            }
+        }
+    }
+
     /// Closes all of them here. A worker's copies stay open until it leaves.
     pub(crate) fn close(&mut self) {
         self.open.clear();
