@@ -89,6 +89,21 @@ impl Server {
         self.given_to_a_worker(|| Pending::hold(&self.address))
     }
 
+    /// Keeps its one worker busy, has nine clients wait in the queue, asks the server to stop, and
+    /// sees that all ten are served before it has gone.
+    #[track_caller]
+    pub(crate) fn quit_while_nine_wait_at(&mut self, address: &str) {
+        let (busy, _) = self.hold();
+        let waiting: Vec<_> = (0..9).map(|_| Pending::ask(address, "/")).collect();
+        self.signal(Signal::SIGQUIT);
+        self.wait_for("leaving, gracefully");
+        assert_eq!(busy.answer().status, 200);
+        for pending in waiting {
+            assert_eq!(pending.answer().text(), "hello\n");
+        }
+        assert_eq!(self.finish().code(), Some(0));
+    }
+
     /// Sends a request, and waits until a worker is at it; returns which.
     #[track_caller]
     pub(crate) fn given_to_a_worker(&self, send: impl FnOnce() -> Pending) -> (Pending, Pid) {
