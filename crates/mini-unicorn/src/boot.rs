@@ -3,13 +3,18 @@
 use std::env;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use execve::Origin;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 use pipe::ControlPipes;
+use self_pipe::{SignalQueue, Woken};
 
 use crate::config::Command;
 use crate::daemon::{Ready, detach};
+use crate::event::Event;
 use crate::heartbeat::Heartbeats;
 use crate::listeners::Listeners;
 use crate::logs::{leave_terminal, say};
@@ -65,6 +70,25 @@ fn complain(why: &str) -> u8 {
     1
 }
 
+/// Sleeps for that time, or until somebody wants us to stop. Whatever else comes is kept for later.
+fn is_stopped(signals: &mut SignalQueue, time: Duration, early: &mut Vec<Signal>) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match signals.sleep(&[], Some(left)) {
+            Ok(Woken::Timeout) => return false,
+            Ok(_) => {}
+            Err(_) => return true,
+        }
+        while let Some(signal) = signals.next_signal() {
+            match signal {
+                Signal::SIGQUIT | Signal::SIGTERM | Signal::SIGINT => return true,
+                other => early.push(other),
+            }
+        }
+    }
+}
+
 // ANCHOR: start
 fn start(
     origin: Origin,
@@ -76,12 +100,16 @@ fn start(
 ) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot start: {error}");
     // First, for whoever finds the pid file may send a signal at once. They wait until we are ready.
-    let signals = catch_master_signals().map_err(failed)?;
+    let mut signals = catch_master_signals().map_err(failed)?;
     let beats = Heartbeats::new().map_err(failed)?;
     let settings = &loaded.settings;
     let claim = |path| PidFile::claim(path, is_successor);
     let pid_file = settings.pid.as_deref().map(claim).transpose()?;
-    let bound = listeners.reconcile(&settings.listen, false).and_then(|()| loaded.logs.reopen());
+    let mut early = Vec::new();
+    let mut pause = |time| !is_stopped(&mut signals, time, &mut early);
+    let bound = listeners
+        .reconcile(&settings.listen, false, &mut pause)
+        .and_then(|()| loaded.logs.reopen());
     if let Err(why) = bound {
         if let Some(pid_file) = pid_file {
             pid_file.release(); // nobody serves here, so nobody should be found here
@@ -100,6 +128,7 @@ fn start(
         beats,
         pipes: ControlPipes::new(),
         roster: Roster::new(workers, timeout, at_terminal),
+        predecessor: is_successor.then(getppid),
     };
     title::set("master");
     let noun = if workers == 1 { "worker" } else { "workers" };
@@ -109,6 +138,7 @@ fn start(
         leave_terminal(&master.loaded.logs).map_err(failed)?;
     }
     ready.tell();
+    early.into_iter().for_each(|signal| master.decide(Event::Signal(signal)));
     master.spawn_the_missing();
     master.run().map_err(failed)
 }

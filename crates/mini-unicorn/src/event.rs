@@ -45,6 +45,8 @@ pub(crate) enum Action {
     Kill(usize, Pid, Signal),
     /// Say what this worker hangs in, for it was silent for so long, and end it by SIGKILL.
     Murder(usize, Pid, Duration),
+    /// Nobody else goes on with the listeners: have them let nobody in any more.
+    TurnAway,
     /// Close the listeners and all control pipes: each worker reads the end of its pipe, serves
     /// who waits already, and leaves.
     HangUp,

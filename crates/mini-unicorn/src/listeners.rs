@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::thread::sleep;
+use std::time::Duration;
 
 use execve::{inherited, promised};
 use nix::unistd::getpid;
@@ -60,10 +60,16 @@ impl Listeners {
     /// Binds what is wanted and not open. Only when all of that has worked, closes what is open and
     /// not wanted, if `close` says so. An open one that is wanted stays, and its queue with it.
     /// Where nothing in particular is wanted, that is what was inherited, or else the default.
+    /// `pause` is called before each further try, and says whether there is time for one.
     ///
     /// # Errors
     /// A message that names the address. Nothing has changed then.
-    pub(crate) fn reconcile(&mut self, wanted: &[Listen], close: bool) -> Result<(), String> {
+    pub(crate) fn reconcile(
+        &mut self,
+        wanted: &[Listen],
+        close: bool,
+        pause: &mut dyn FnMut(Duration) -> bool,
+    ) -> Result<(), String> {
         let default = [Listen::from(Address::Tcp(([0, 0, 0, 0], 8080).into()))];
         let wanted = match wanted {
             [] if self.open.iter().any(|open| open.asked.is_none()) => return Ok(()),
@@ -75,7 +81,7 @@ impl Listeners {
             let free = |at: &usize| !keep.iter().any(|&(kept, _)| kept == *at);
             match (0..self.open.len()).filter(free).find(|&at| self.open[at].serves(listen)) {
                 Some(at) => keep.push((at, listen)),
-                None => match bind(listen) {
+                None => match bind(listen, pause) {
                     Ok(open) => new.push(open),
                     Err(why) => {
                         new.iter().for_each(Open::remove_file);
@@ -109,6 +115,15 @@ impl Listeners {
         Ok(())
     }
     // ANCHOR_END: reconcile
+
+    /// Lets nobody into the queues any more, but for those of listeners that whoever started us keeps.
+    pub(crate) fn turn_away(&self) {
+        for Open { listener, .. } in self.open.iter().filter(|open| !open.given) {
+            if let Err(error) = listener.turn_away() {
+                say(format_args!("{}: newcomers may be reset: {error}", listener.address()));
+            }
+        }
+    }
 
     /// Closes all of them here. A worker's copies stay open until it leaves.
     pub(crate) fn close(&mut self) {
@@ -149,8 +164,9 @@ impl Open {
 }
 
 // ANCHOR: bind
-/// Binds, and tries again for a while if somebody else has the address: they may be leaving.
-fn bind(wanted: &Listen) -> Result<Open, String> {
+/// Binds, and tries again for a while if somebody else has the address: they may be leaving. But
+/// not if `pause` says that there is no time for that.
+fn bind(wanted: &Listen, pause: &mut dyn FnMut(Duration) -> bool) -> Result<Open, String> {
     let Listen { address, options, .. } = wanted;
     let mut left = wanted.tries;
     loop {
@@ -166,12 +182,13 @@ fn bind(wanted: &Listen) -> Result<Open, String> {
             Address::Unix(path) if remove_stale(path)? => continue,
             _ => {}
         }
-        if left == 0 {
+        if left > 0 {
+            say(format_args!("{address} is in use; tries left: {left}"));
+        }
+        if left == 0 || !pause(wanted.delay) {
             return Err(format!("cannot listen on {address}: {error}"));
         }
-        say(format_args!("{address} is in use; tries left: {left}"));
         left -= 1;
-        sleep(wanted.delay);
     }
 }
 

@@ -5,20 +5,20 @@ use std::io;
 use execve::Origin;
 use fork::{reap_all, spawn_missing};
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::{Pid, getppid};
 use pipe::ControlPipes;
 use self_pipe::SignalQueue;
-use signals::{Blocked, block};
+use signals::block;
 
+use crate::diagnosis;
 use crate::event::{Action, Beat, Event};
 use crate::heartbeat::{Heartbeats, now};
-use crate::http::Scratch;
 use crate::listeners::Listeners;
-use crate::logs::{log_panics, say, speak_as_worker};
+use crate::logs::{say, speak_as_worker};
 use crate::pid_file::PidFile;
 use crate::roster::Roster;
 use crate::site::{Loaded, Site};
-use crate::worker::{Worker, catch_signals};
-use crate::{diagnosis, title};
+use crate::worker::Inherited;
 
 /// What is queued for the master, to be obeyed one by one.
 const QUEUED: [Signal; 10] = [
@@ -46,6 +46,8 @@ pub(crate) struct Master {
     pub(crate) beats: Heartbeats,
     pub(crate) pipes: ControlPipes,
     pub(crate) roster: Roster,
+    /// Who gave us listeners when it started us, and may have them still.
+    pub(crate) predecessor: Option<Pid>,
 }
 
 /// Catches the master's signals.
@@ -98,6 +100,7 @@ impl Master {
     // ANCHOR: obey
     fn obey_one_signal(&mut self) {
         if let Some(signal) = self.signals.as_mut().and_then(SignalQueue::next_signal) {
+            self.roster.has_predecessor = self.predecessor == Some(getppid());
             self.decide(Event::Signal(signal));
         }
     }
@@ -196,6 +199,7 @@ impl Master {
                 ));
                 self.act(Action::Kill(slot, pid, Signal::SIGKILL));
             }
+            Action::TurnAway => self.listeners.turn_away(),
             Action::HangUp => {
                 self.listeners.close();
                 self.pipes = ControlPipes::new();
@@ -207,41 +211,4 @@ impl Master {
         }
     }
     // ANCHOR_END: act
-}
-
-/// What a child has from its master, and makes a worker of.
-struct Inherited<'a> {
-    listeners: &'a Listeners,
-    loaded: &'a mut Loaded,
-    signals: &'a mut Option<SignalQueue>,
-    beats: Heartbeats,
-    pipes: &'a mut ControlPipes,
-}
-
-impl Inherited<'_> {
-    // ANCHOR: work
-    fn work(self, slot: usize, held: &Blocked) -> io::Result<()> {
-        let Inherited { listeners, loaded, signals, beats, pipes } = self;
-        title::set(&format!("worker[{slot}]"));
-        let signals = held.begin_child(|| {
-            drop(signals.take()); // the master's; a process has one at a time
-            catch_signals()
-        })?;
-        log_panics();
-        let control = pipes.keep_only(slot)?;
-        loaded.app.after_fork(slot).map_err(|error| io::Error::other(error.to_string()))?;
-        let worker = Worker {
-            slot,
-            app: &mut *loaded.app,
-            listeners,
-            control,
-            signals,
-            beats,
-            timeout: loaded.settings.timeout,
-            logs: &loaded.logs,
-            scratch: Scratch::default(),
-        };
-        worker.run()
-    }
-    // ANCHOR_END: work
 }

@@ -32,7 +32,10 @@ impl Master {
         let moves = path != self.pid_file.as_ref().map(PidFile::path);
         let pid_file =
             path.filter(|_| moves).map(|path| PidFile::claim(path, false)).transpose()?;
-        if let Err(why) = self.listeners.reconcile(&loaded.settings.listen, true) {
+        // While it tried again and again, nobody would look after the workers.
+        let mut no_time = |_| false;
+        let wanted = &loaded.settings.listen;
+        if let Err(why) = self.listeners.reconcile(wanted, true, &mut no_time) {
             if let Some(pid_file) = pid_file {
                 pid_file.release();
             }

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const OVERSLEPT: Duration = Duration::from_millis(500);
 
 /// Who is there, who was asked to leave, and how many there should be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Roster {
     /// The workers, those included that were asked to leave.
     pub(crate) children: Children,
@@ -35,6 +35,8 @@ pub(crate) struct Roster {
     leaving: BTreeSet<Pid>,
     killed: BTreeSet<Pid>,
     successor: Option<Pid>,
+    /// Whoever gave us the listeners lives, and may go on with them.
+    pub(crate) has_predecessor: bool,
     /// While stopping: when patience ends.
     stop_by: Option<Duration>,
     /// No fork before that, and how often in a row no worker became ready.
@@ -48,20 +50,7 @@ pub(crate) struct Roster {
 impl Roster {
     /// Nobody is there yet.
     pub(crate) fn new(wanted: usize, timeout: Duration, at_terminal: bool) -> Roster {
-        Roster {
-            children: Children::new(),
-            wanted,
-            timeout,
-            at_terminal,
-            leaving: BTreeSet::new(),
-            killed: BTreeSet::new(),
-            successor: None,
-            stop_by: None,
-            spawn_from: Duration::ZERO,
-            failures: 0,
-            due: None,
-            awake_since: Duration::ZERO,
-        }
+        Roster { wanted, timeout, at_terminal, ..Roster::default() }
     }
 
     /// Takes note of what has happened, and says what is to be done.
@@ -93,7 +82,14 @@ impl Roster {
         match signal {
             SIGQUIT => {
                 self.stop_by = Some(now + self.timeout);
-                vec![Action::Say("leaving, gracefully".into()), Action::HangUp]
+                let mut actions = vec![Action::Say("leaving, gracefully".into())];
+                if self.successor.is_some() || self.has_predecessor {
+                    actions.extend(self.dismiss_from(0)); // the other one's workers serve who waits
+                } else {
+                    actions.push(Action::TurnAway);
+                }
+                actions.push(Action::HangUp);
+                actions
             }
             SIGTERM | SIGINT => {
                 self.stop_by = Some(now + QUICK);

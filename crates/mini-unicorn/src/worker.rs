@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{
     self, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
 };
-use pipe::{Command, ControlPipe};
+use pipe::{Command, ControlPipe, ControlPipes};
 use select::{Accepted, Listener};
 use self_pipe::{SignalQueue, Woken};
+use signals::Blocked;
 
-use crate::App;
 use crate::heartbeat::Heartbeats;
 use crate::http::{Scratch, answer};
 use crate::listeners::Listeners;
-use crate::logs::{Logs, say};
+use crate::logs::{Logs, log_panics, say};
+use crate::site::Loaded;
+use crate::{App, title};
 
 /// What comes first among those that it waits for.
 const CONTROL: usize = 0;
@@ -33,17 +35,58 @@ enum Order {
     ServeOutAndLeave,
 }
 
-/// What a worker works with.
-pub(crate) struct Worker<'a> {
-    pub(crate) slot: usize,
-    pub(crate) app: &'a mut dyn App,
+/// What a child has from its master, and makes a worker of.
+pub(crate) struct Inherited<'a> {
     pub(crate) listeners: &'a Listeners,
-    pub(crate) control: ControlPipe,
-    pub(crate) signals: SignalQueue,
+    pub(crate) loaded: &'a mut Loaded,
+    pub(crate) signals: &'a mut Option<SignalQueue>,
     pub(crate) beats: Heartbeats,
-    pub(crate) timeout: Duration,
-    pub(crate) logs: &'a Logs,
-    pub(crate) scratch: Scratch,
+    pub(crate) pipes: &'a mut ControlPipes,
+}
+
+impl Inherited<'_> {
+    // ANCHOR: work
+    /// Becomes the worker of that number, and works until it is to leave.
+    ///
+    /// # Errors
+    /// Those of what it needs, of [`App::after_fork`](crate::App::after_fork) and of its work.
+    pub(crate) fn work(self, slot: usize, held: &Blocked) -> io::Result<()> {
+        let Inherited { listeners, loaded, signals, beats, pipes } = self;
+        title::set(&format!("worker[{slot}]"));
+        let signals = held.begin_child(|| {
+            drop(signals.take()); // the master's; a process has one at a time
+            catch_signals()
+        })?;
+        log_panics();
+        let control = pipes.keep_only(slot)?;
+        loaded.app.after_fork(slot).map_err(|error| io::Error::other(error.to_string()))?;
+        let worker = Worker {
+            slot,
+            app: &mut *loaded.app,
+            listeners,
+            control,
+            signals,
+            beats,
+            timeout: loaded.settings.timeout,
+            logs: &loaded.logs,
+            scratch: Scratch::default(),
+        };
+        worker.run()
+    }
+    // ANCHOR_END: work
+}
+
+/// What a worker works with.
+struct Worker<'a> {
+    slot: usize,
+    app: &'a mut dyn App,
+    listeners: &'a Listeners,
+    control: ControlPipe,
+    signals: SignalQueue,
+    beats: Heartbeats,
+    timeout: Duration,
+    logs: &'a Logs,
+    scratch: Scratch,
 }
 
 /// The signals of a worker. SIGTERM and SIGINT keep their default, which is to end it at once. Those
@@ -51,7 +94,7 @@ pub(crate) struct Worker<'a> {
 ///
 /// # Errors
 /// Those of [`SignalQueue::new`].
-pub(crate) fn catch_signals() -> io::Result<SignalQueue> {
+fn catch_signals() -> io::Result<SignalQueue> {
     SignalQueue::new(&[SIGQUIT, SIGUSR1], &[SIGHUP, SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU])
 }
 
@@ -61,7 +104,7 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// Those of its control pipe, its sleep and accept(2), which leave it nothing to do.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    fn run(mut self) -> io::Result<()> {
         self.beats.ready(self.slot);
         say("ready");
         loop {
@@ -153,7 +196,6 @@ impl Worker<'_> {
         let deadline = Instant::now() + self.timeout;
         let mut on_request = |request: &str| beats.works_on(slot, request);
         answer(client, deadline, self.app, &mut self.scratch, &mut on_request);
-        beats.works_on(slot, "");
     }
     // ANCHOR_END: serve
 
@@ -169,14 +211,19 @@ impl Worker<'_> {
     }
 
     // ANCHOR: serve_out
-    /// Serves those who wait. New ones may come for ever, so at most as many as fit into the queue:
-    /// it is first in, first out, so everybody is among them who waited before.
+    /// Serves those who wait. Where nobody turns them away, new ones may come for ever, so at most
+    /// as many as fit into the queue: it is first in, first out, so everybody is among them who
+    /// waited before.
     fn serve_out(&mut self) -> io::Result<()> {
-        for (listener, backlog) in self.listeners.iter() {
-            for _ in 0..=backlog {
-                if !self.serve_one(listener)? {
-                    break;
-                }
+        let listeners = self.listeners;
+        let most = listeners.iter().map(|(_, backlog)| backlog).max().unwrap_or(0);
+        for _ in 0..=most {
+            let mut somebody = false;
+            for (listener, _) in listeners.iter() {
+                somebody |= self.serve_one(listener)?;
+            }
+            if !somebody {
+                break;
             }
         }
         Ok(())

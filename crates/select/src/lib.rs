@@ -1,7 +1,7 @@
 //! Waiting for more than one thing, and taking only what is there.
 //!
 //! Read in this order: [`Address`] (`address.rs`); [`Listener`], [`Options`], [`Accepted`]
-//! (`listener.rs`); [`wait_readable`], [`poll_readable`]. Used again by `mini-unicorn`, whose
+//! (`listener.rs`); [`wait_readable`], [`poll_readable`]; [`Listener::turn_away`]. Used again by `mini-unicorn`, whose
 //! workers wait on their listeners and on the pipe from their master, and whose successor inherits
 //! the listeners.
 //!
@@ -9,6 +9,7 @@
 
 mod address;
 mod listener;
+mod turn_away;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -133,6 +133,12 @@ fn a_listener_that_listens_already_takes_other_options() {
 }
 
 #[test]
+fn who_waits_is_accepted_though_nobody_is_let_in_any_more() {
+    let line = "let in: false; late: ECONNREFUSED\n";
+    promise("turns_away", predicate::eq(line.repeat(2)));
+}
+
+#[test]
 fn readable_are_data_an_end_and_a_connection_each_time_anew() {
     promise(
         "says_which_are_readable",

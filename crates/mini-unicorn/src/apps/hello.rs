@@ -5,19 +5,20 @@ use std::thread;
 use std::time::Duration;
 
 use ::http::header::CONTENT_TYPE;
-use ::http::{HeaderValue, Method, Request, Response, StatusCode};
+use ::http::{HeaderValue, Request, Response, StatusCode};
 use nix::unistd::{getpid, getppid};
-use tempfile::SpooledData;
 
-use super::response::{bare, not_allowed, plain, with};
+use super::response::{bare, plain, with};
 use crate::{App, Body, Error, Reply};
 
+/// It takes any method, since it is for trying what is around it.
+///
 /// | path | |
 /// |---|---|
 /// | `/` | `hello` |
 /// | `/pid`, `/ppid` | the worker's process id, and its parent's |
 /// | `/sleep/N` | answers after N seconds, which may be a decimal number |
-/// | `/echo` | answers a POST with its body |
+/// | `/echo` | answers with the body that came |
 /// | `/env` | method, path, query and headers of the request, one a line |
 /// | `/status/N` | answers with that status |
 /// | `/raise` | the app panics |
@@ -26,24 +27,16 @@ pub(crate) struct Hello;
 
 impl App for Hello {
     fn call(&mut self, request: Request<Body<'_>>) -> Result<Response<Reply>, Error> {
-        let path = request.uri().path().to_owned();
-        let takes_any = path == "/env" || path.starts_with("/status/");
-        match (path.as_str(), request.method()) {
-            ("/echo", &Method::POST) => return echo(request),
-            ("/echo", _) => return Ok(not_allowed("POST")),
-            (_, &Method::GET | &Method::HEAD) => {}
-            _ if takes_any => {}
-            _ => return Ok(not_allowed("GET, HEAD")),
-        }
-        Ok(match path.as_str() {
+        Ok(match request.uri().path() {
             "/" => ok("hello\n"),
+            "/echo" => echo(request)?,
             "/pid" => ok(format!("{}\n", getpid())),
             "/ppid" => ok(format!("{}\n", getppid())),
             "/env" => ok(describe(&request)?),
             "/raise" => panic!("the client asked for it"),
             // SAFETY: takes no pointer, and does not return.
             "/die" => unsafe { libc::_exit(1) },
-            _ => match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
+            path => match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
                 Some(("sleep", seconds)) => sleep(seconds),
                 Some(("status", number)) => status(number),
                 _ => bare(StatusCode::NOT_FOUND),
@@ -59,10 +52,7 @@ fn ok(text: impl Into<Reply>) -> Response<Reply> {
 fn echo(request: Request<Body<'_>>) -> Result<Response<Reply>, Error> {
     let kind = HeaderValue::from_static("application/octet-stream");
     let kind = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(kind);
-    let body = match request.into_body().spool()?.into_inner() {
-        SpooledData::InMemory(bytes) => bytes.into_inner().into(),
-        SpooledData::OnDisk(file) => Reply::file(file)?,
-    };
+    let body = Reply::spooled(request.into_body().spool()?)?;
     Ok(with(Response::new(body), CONTENT_TYPE, kind))
 }
 

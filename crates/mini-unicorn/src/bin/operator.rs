@@ -1,6 +1,6 @@
 //! Starts a server, does to it what its arguments say, one by one, and shows the log meanwhile.
 //!
-//! An argument is one of
+//! `upgrade` alone is a scene that it knows. Else an argument is one of
 //!   `toml LINES`      its configuration, read at the start and on HUP; `;` ends a line
 //!   `get /PATH`       `ask /sleep/N` does not wait for it, and later there is `answer`
 //!   `load`            a client that asks again and again, until `load ends`
@@ -33,27 +33,28 @@ const CONFIG: &str = "site.toml";
 /// Whoever finds this in its environment is the server.
 const SERVER: &str = "OPERATOR_IS_SERVER";
 
+// ANCHOR: scenes
 /// What is played if nothing in particular is asked for.
-const SCENE: [&str; 10] = [
-    "get /",
-    "TTIN",
-    "until [worker 1",
-    "ps",
-    "KILL worker 0",
-    "until [worker 0",
-    "TTOU",
-    "until reaped",
-    "QUIT",
-    "end",
-];
+const SCENE: &str = "get /, TTIN, until [worker 1, ps, KILL worker 0, until [worker 0, \
+                     TTOU, until reaped, QUIT, end";
+
+/// `upgrade`: while a client asks, a new master comes, and the old one leaves.
+const UPGRADE: &str = "load, USR2, until [worker 0, ps, WINCH, until reaped, \
+                       QUIT, until have left, load ends, QUIT new";
+// ANCHOR_END: scenes
 
 fn main() -> ExitCode {
     if env::var_os(SERVER).is_some() {
         return mini_unicorn::serve(mini_unicorn::apps::load);
     }
     let mut operations: Vec<_> = env::args().skip(1).collect();
-    if operations.is_empty() {
-        operations.extend(SCENE.map(String::from));
+    let scene = match operations[..] {
+        [] => SCENE,
+        [ref name] if name == "upgrade" => UPGRADE,
+        _ => "",
+    };
+    if !scene.is_empty() {
+        operations = scene.split(", ").map(String::from).collect();
     }
     match operate(operations.into_iter().peekable()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,8 +9,9 @@ use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use select::poll_readable;
 use syscalls::retry_on_eintr;
 
-/// How long we listen to a client that does not stop talking.
-const LONGEST_LINGER: Duration = Duration::from_secs(1);
+/// How long we listen to a client that does not stop talking, and to one that says nothing.
+const LONGEST_LINGER: Duration = Duration::from_secs(5);
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// How an exchange ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +43,9 @@ pub(crate) fn close(client: Arc<OwnedFd>, ending: Ending, deadline: Instant, buf
         Ending::Linger => {
             // Closing with something unread is an RST too, and may overtake the answer.
             let _ = shutdown(client.as_raw_fd(), Shutdown::Write);
-            let _ = discard(&client, deadline.min(Instant::now() + LONGEST_LINGER), buffer);
+            let now = Instant::now();
+            let patience = deadline.saturating_duration_since(now) / 2; // the master's ends with it
+            let _ = discard(&client, now + patience.min(LONGEST_LINGER), buffer);
         }
     }
 }
@@ -52,7 +55,7 @@ pub(crate) fn close(client: Arc<OwnedFd>, ending: Ending, deadline: Instant, buf
 fn discard(client: &OwnedFd, until: Instant, buffer: &mut [u8]) -> io::Result<()> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        match poll_readable(&[client.as_fd()], Some(left)) {
+        match poll_readable(&[client.as_fd()], Some(left.min(LONGEST_SILENCE))) {
             Ok(ready) if ready.is_empty() || left.is_zero() => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             readable => readable?,

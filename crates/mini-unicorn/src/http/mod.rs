@@ -73,8 +73,9 @@ impl Rejection {
 /// Answers one request on a connection, and closes it.
 ///
 /// `deadline` is when the master loses patience with this worker. `on_request` is told the request
-/// line, without its version, as soon as it is known. A client that leaves or sends nonsense is no
-/// error; an app that panics or fails is logged, and the client told 500.
+/// line, without its version, as soon as it is known, and an empty one when the answer is sent, before
+/// the client can see its end. A client that leaves or sends nonsense is no error; an app that panics
+/// or fails is logged, and the client told 500.
 pub fn answer(
     client: OwnedFd,
     deadline: Instant,
@@ -87,6 +88,7 @@ pub fn answer(
     if let Ending::Reset(why) = &ending {
         say(format_args!("{}: {why}", scratch.request_line));
     }
+    on_request("");
     close::close(client, ending, deadline, &mut scratch.input);
     scratch.output.clear();
     scratch.output.shrink_to(KEPT);

@@ -118,7 +118,7 @@ fn there_is_one_successor_at_a_time() {
 #[test]
 fn quit_hangs_up_spawns_nobody_and_kills_when_the_timeout_is_over() {
     let mut roster = serving(2);
-    assert_eq!(signal(&mut roster, SIGQUIT, 5.0), [Action::HangUp]);
+    assert_eq!(signal(&mut roster, SIGQUIT, 5.0), [Action::TurnAway, Action::HangUp]);
     ended(&mut roster, 100, true, 5.0);
     assert_eq!(roster.wanted(seconds(5.0)), 0);
     let beats = [Beat { slot: 1, at: seconds(14.0), ready: true }];
@@ -129,6 +129,18 @@ fn quit_hangs_up_spawns_nobody_and_kills_when_the_timeout_is_over() {
     assert!(!roster.is_done());
     ended(&mut roster, 101, true, 15.0);
     assert!(roster.is_done());
+}
+
+#[test]
+fn quit_turns_nobody_away_from_listeners_that_another_one_has_too() {
+    let mut old = serving(1);
+    old.decide(Event::SuccessorRuns(pid(300)), seconds(0.0));
+    let mut new = serving(1);
+    new.has_predecessor = true;
+    for mut roster in [old, new] {
+        let leave = Action::Command(0, SIGQUIT); // it reads that before the end of its pipe
+        assert_eq!(signal(&mut roster, SIGQUIT, 0.0), [leave, Action::HangUp]);
+    }
 }
 
 #[test]

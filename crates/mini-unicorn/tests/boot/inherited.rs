@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::server::{PROGRAM, Pending, Server, folder, get, is_close_on_exec, socket_at};
+use crate::server::{PROGRAM, Server, folder, get, is_close_on_exec, socket_at};
 
 /// A shell that puts its standard input and output, two listeners, to 3 and 4, and becomes the
 /// server.
@@ -77,15 +77,7 @@ fn listen_fds_that_are_meant_for_another_are_left_alone() {
 fn who_waits_at_an_inherited_listener_is_served_before_a_quit() {
     let (mut server, [address, _]) = run_with_inherited(folder(), "LISTEN_PID=$$ LISTEN_FDS=2", "");
     server.wait_for_fresh(&[], 1);
-    let (busy, _) = server.hold();
-    let waiting: Vec<_> = (0..9).map(|_| Pending::ask(&address, "/")).collect();
-    server.signal(Signal::SIGQUIT);
-    server.wait_for("leaving, gracefully");
-    assert_eq!(busy.answer().status, 200);
-    for pending in waiting {
-        assert_eq!(pending.answer().text(), "hello\n");
-    }
-    assert_eq!(server.finish().code(), Some(0));
+    server.quit_while_nine_wait_at(&address);
 }
 
 #[test]

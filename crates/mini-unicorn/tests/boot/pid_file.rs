@@ -38,6 +38,22 @@ fn the_pid_file_is_there_before_the_socket_and_a_port_that_becomes_free_is_taken
 }
 
 #[test]
+fn who_waits_for_a_port_stops_when_it_is_told_to() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = holder.local_addr().expect("it has one");
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+        let mut server = Server::configured_without_waiting(
+            folder(),
+            &format!("pid = 'u.pid'\nlisten = {{addr = '{address}', delay = 1000}}"),
+        );
+        server.wait_for("is in use; tries left: 5");
+        server.signal(signal);
+        assert_eq!(server.finish().code(), Some(1));
+        assert!(!server.path("u.pid").exists());
+    }
+}
+
+#[test]
 fn a_pid_file_that_names_a_living_process_is_respected() {
     let folder = folder();
     let mine = format!("{}\n", std::process::id());

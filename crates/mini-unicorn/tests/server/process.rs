@@ -32,9 +32,10 @@ pub(crate) fn descriptors(pid: Pid) -> Vec<(RawFd, String)> {
     all
 }
 
-/// How many sockets it has open. A worker that has one more than its master has a client.
-pub(crate) fn sockets(pid: Pid) -> usize {
-    descriptors(pid).iter().filter(|(_, target)| target.starts_with("socket:[")).count()
+/// The sockets that it has open. A worker that has one more than its master has a client.
+pub(crate) fn sockets(pid: Pid) -> Vec<String> {
+    let targets = descriptors(pid).into_iter().map(|(_, target)| target);
+    targets.filter(|target| target.starts_with("socket:[")).collect()
 }
 
 /// The inode that a descriptor leads to.

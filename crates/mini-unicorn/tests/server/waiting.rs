@@ -89,16 +89,39 @@ impl Server {
         self.given_to_a_worker(|| Pending::hold(&self.address))
     }
 
-    /// Sends a request, and waits until a worker is at it that was at none before.
+    /// Keeps its one worker busy, has nine clients wait in the queue, asks the server to stop, and
+    /// sees that all ten are served before it has gone.
+    #[track_caller]
+    pub(crate) fn quit_while_nine_wait_at(&mut self, address: &str) {
+        let (busy, _) = self.hold();
+        let waiting: Vec<_> = (0..9).map(|_| Pending::ask(address, "/")).collect();
+        self.signal(Signal::SIGQUIT);
+        self.wait_for("leaving, gracefully");
+        assert_eq!(busy.answer().status, 200);
+        for pending in waiting {
+            assert_eq!(pending.answer().text(), "hello\n");
+        }
+        assert_eq!(self.finish().code(), Some(0));
+    }
+
+    /// Sends a request, and waits until a worker is at it; returns which.
     #[track_caller]
     pub(crate) fn given_to_a_worker(&self, send: impl FnOnce() -> Pending) -> (Pending, Pid) {
-        let listeners = sockets(self.master());
-        let busy = || self.workers().into_iter().filter(|&pid| sockets(pid) > listeners);
-        let before: Vec<Pid> = busy().collect();
+        // By connection: a worker that is still closing its last one may be who takes the next.
+        let before = self.connections();
         let pending = send();
-        let worker =
-            wait_until("a worker is at the request", || busy().find(|pid| !before.contains(pid)));
-        (pending, worker)
+        let worker = wait_until("a worker is at the request", || {
+            self.connections().into_iter().find(|connection| !before.contains(connection))
+        });
+        (pending, worker.0)
+    }
+
+    /// The sockets that only workers have, and who has them.
+    fn connections(&self) -> Vec<(Pid, String)> {
+        let listeners = sockets(self.master());
+        let of = |pid| sockets(pid).into_iter().map(move |socket| (pid, socket));
+        let all = self.workers().into_iter().flat_map(of);
+        all.filter(|(_, socket)| !listeners.contains(socket)).collect()
     }
 }
 

@@ -31,7 +31,8 @@ fn a_configuration_that_can_not_be_changes_nothing() {
     let server = Server::configured("pid = 'u.pid'\nworker_processes = 2");
     server.wait_for_fresh(&[], 2);
     fs::write(server.path("busy.pid"), format!("{}\n", std::process::id())).expect("a file");
-    let bind = format!("pid = 'other.pid'\nlisten = {{addr = '{taken}', tries = 0}}");
+    // It is tried once only: meanwhile nobody looks after the workers.
+    let bind = format!("pid = 'other.pid'\nlisten = {{addr = '{taken}', delay = 1000}}");
     for (text, told) in [
         ("worker_processes = 'four'", "site.toml:2: worker_processes: expected a whole number"),
         ("[", "site.toml:2: "),

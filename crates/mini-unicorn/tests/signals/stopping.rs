@@ -55,15 +55,8 @@ fn quit_lets_each_worker_finish_its_request_and_idle_ones_leave_at_once() {
 fn quit_serves_those_who_wait_in_the_queue_already() {
     let mut server = Server::start(&[]);
     server.wait_for_fresh(&[], 1);
-    let (busy, _) = server.hold();
-    let waiting: Vec<_> = (0..9).map(|_| server.ask("/")).collect();
-    server.signal(SIGQUIT);
-    server.wait_for("leaving, gracefully");
-    assert_eq!(busy.answer().status, 200);
-    for pending in waiting {
-        assert_eq!(pending.answer().text(), "hello\n");
-    }
-    assert_eq!(server.finish().code(), Some(0));
+    let address = server.address().to_string();
+    server.quit_while_nine_wait_at(&address);
 }
 
 #[test]

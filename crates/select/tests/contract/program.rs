@@ -310,6 +310,30 @@ fn says_which_are_readable() -> Result<()> {
     Ok(())
 }
 
+/// Those in the queue are accepted; then one more asks, and once the listener is closed, is refused.
+fn turns_away() -> Result<()> {
+    let path = Path::new();
+    for address in ["127.0.0.1:0".parse()?, Address::Unix(path.0.clone())] {
+        let listener = Listener::bind(&address, Options::default())?;
+        let address = listener.address().clone();
+        let clients = [address.connect()?, address.connect()?, address.connect()?];
+        listener.turn_away()?;
+        let late = thread::spawn(move || address.connect());
+        for client in clients {
+            let mut connection = fs::File::from(taken(listener.accept()?)?);
+            fs::File::from(client).write_all(b"?")?;
+            connection.read_exact(&mut [0])?; // the filter is for newcomers only
+        }
+        // A client whose first try comes this late is refused just as well.
+        poll_readable(&[listener.as_fd()], Some(Duration::from_millis(100)))?;
+        let let_in = matches!(listener.accept()?, Accepted::Connection(_));
+        drop(listener);
+        let late = late.join().map_err(|_| anyhow::anyhow!("connect panicked"))?;
+        println!("let in: {let_in}; late: {}", errno(late));
+    }
+    Ok(())
+}
+
 fn keeps_the_time() -> Result<()> {
     let (quiet, _writer) = io::pipe()?;
     let (full, mut writer) = io::pipe()?;
@@ -419,6 +443,7 @@ fn main() -> Result<()> {
         "gives_a_sockets_file_its_mode" => gives_a_sockets_file_its_mode(),
         "sets_options_of_one_that_listens" => sets_options_of_one_that_listens(),
         "says_which_are_readable" => says_which_are_readable(),
+        "turns_away" => turns_away(),
         "keeps_the_time" => keeps_the_time(),
         "tells_of_signals" => tells_of_signals(),
         "refuses_what_a_set_has_no_bit_for" => refuses_what_a_set_has_no_bit_for(),
