@@ -13,3 +13,7 @@ pub mod event;
 
 pub use call::{Argument, Call};
 pub use event::{Event, Task, What};
+pub mod model;
+pub mod names;
+
+pub use model::{Mismatch, Model, Step};
