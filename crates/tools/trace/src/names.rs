@@ -161,3 +161,44 @@ pub fn list(items: &[String]) -> String {
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
+
+/// A time in the unit that suits it: `10 ms`, `1.5 s`.
+#[must_use]
+pub fn time(nanoseconds: u64) -> String {
+    let (unit, name) = match nanoseconds {
+        1_000_000_000.. => (1_000_000_000, "s"),
+        1_000_000.. => (1_000_000, "ms"),
+        1_000.. => (1_000, "µs"),
+        _ => (1, "ns"),
+    };
+    let tenths = (nanoseconds / (unit / 10).max(1)) % 10;
+    match (unit > 1 && tenths > 0, nanoseconds / unit) {
+        (true, whole) => format!("{whole}.{tenths} {name}"),
+        (false, whole) => format!("{whole} {name}"),
+    }
+}
+
+/// What an error means to the program that gets it.
+#[must_use]
+pub fn error(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "EAGAIN" => "it would have to wait",
+        "EINTR" => "a signal has interrupted it",
+        "EPIPE" => "nobody is left who could read",
+        "ECHILD" => "it has no child to wait for",
+        "EBADF" => "no such descriptor is open",
+        "ENOENT" => "there is no such file",
+        "EEXIST" => "it is there already",
+        "EACCES" | "EPERM" => "it may not do that",
+        "EMFILE" => "it has as many descriptors as it may have",
+        "ESRCH" => "there is no such process",
+        "EADDRINUSE" => "somebody else has that address",
+        "ECONNREFUSED" => "nobody listens there",
+        "ECONNRESET" => "the other side has let go",
+        "EINPROGRESS" => "it is under way",
+        "ETIMEDOUT" => "it took too long",
+        "ENOTCONN" => "it is not connected",
+        "EINVAL" => "that makes no sense to the kernel",
+        _ => return None,
+    })
+}

@@ -29,6 +29,7 @@ pub use files::{Description, Holder, Kind, Pipe, Place, Slot, Socket, Table};
 pub use task::{Action, Frame, OpenCall, Process, State, Thread};
 
 pub(crate) use arguments::Arguments;
+pub(crate) use signals::kills;
 use task::Activity;
 
 use crate::event::{Event, Outcome, Task, What};
