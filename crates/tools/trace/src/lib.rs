@@ -16,6 +16,8 @@ pub use call::{Argument, Call};
 pub use event::{Event, Task, What};
 pub mod model;
 pub mod names;
+pub mod rows;
+pub mod text;
 pub mod why;
 pub mod words;
 

@@ -6,6 +6,7 @@
 mod calls;
 mod label;
 
+pub(crate) use label::quoted;
 pub use label::{call_words, result_words};
 
 use crate::event::{Disposition, Event, Outcome, Status, Task, What};
