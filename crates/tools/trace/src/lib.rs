@@ -10,6 +10,15 @@
 
 pub mod call;
 pub mod event;
+pub mod knot;
 
 pub use call::{Argument, Call};
 pub use event::{Event, Task, What};
+pub mod model;
+pub mod names;
+pub mod rows;
+pub mod text;
+pub mod why;
+pub mod words;
+
+pub use model::{Mismatch, Model, Step};

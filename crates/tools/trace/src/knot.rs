@@ -1,0 +1,222 @@
+//! When everybody sleeps: who waits for whom, and which end should have been closed.
+
+use std::collections::BTreeMap;
+
+use crate::event::Task;
+use crate::model::{Holder, Kind, Model, Place, State};
+use crate::names::{count, list};
+use crate::why::{Blocked, Wait, sleepers};
+
+/// Whether all who live sleep, and none of them only for a time.
+#[must_use]
+pub fn is_knot(model: &Model) -> bool {
+    let lives = |task: &Task| model.threads[task].lives();
+    let sleepers = sleepers(model);
+    !sleepers.is_empty()
+        && model.threads.keys().filter(|task| lives(task)).count() == sleepers.len()
+        && sleepers.iter().all(|blocked| {
+            blocked.at_most.is_none()
+                && !blocked.waits.iter().any(|wait| matches!(wait, Wait::Time(_)))
+        })
+}
+
+/// What holds a program that hangs, a line a sentence: each who sleeps, who waits for whom, and
+/// the likely cause.
+#[must_use]
+pub fn knot(model: &Model) -> Vec<String> {
+    let blocked = sleepers(model);
+    let mut lines: Vec<String> = blocked.iter().map(|blocked| blocked.sentence(model)).collect();
+    let stopped = model.threads.keys().filter(|task| {
+        matches!(model.state(**task), Some(State::Stopped(_))) && model.process_of(**task) == **task
+    });
+    lines.extend(stopped.map(|task| format!("{task} is stopped, and nobody has continued it")));
+    lines.extend(cycle(model, &blocked));
+    lines.extend(causes(model, &blocked));
+    lines
+}
+
+/// Who waits for whom, by process: those who could end a wait, and each of its kinds of wait.
+fn wakers(model: &Model, blocked: &Blocked) -> Vec<(Task, String)> {
+    let mut wakers = Vec::new();
+    for wait in &blocked.waits {
+        let why = wait.words();
+        let kind = match wait {
+            Wait::Data(Place::Pipe(number)) => Kind::WriteEnd(*number),
+            Wait::Room(Place::Pipe(number)) => Kind::ReadEnd(*number),
+            Wait::Room(Place::Socket(number)) => Kind::Socket(*number),
+            Wait::Data(Place::Socket(number)) => {
+                match model.sockets.get(number).and_then(|socket| socket.peer) {
+                    Some(peer) => Kind::Socket(peer),
+                    None => continue,
+                }
+            }
+            Wait::Child(Some(child)) | Wait::Made(child) => {
+                wakers.push((model.process_of(*child), why));
+                continue;
+            }
+            Wait::Child(None) => {
+                let children = living_children(model, model.process_of(blocked.task));
+                wakers.extend(children.into_iter().map(|child| (child, why.clone())));
+                continue;
+            }
+            _ => continue,
+        };
+        for holder in model.holders(&kind) {
+            if let Holder::Descriptor(task, _) = holder {
+                wakers.push((model.process_of(task), why.clone()));
+            }
+        }
+    }
+    wakers
+}
+
+fn living_children(model: &Model, parent: Task) -> Vec<Task> {
+    let children = model.processes.iter();
+    children
+        .filter(|(_, child)| child.parent == Some(parent) && child.status.is_none())
+        .map(|(task, _)| *task)
+        .collect()
+}
+
+/// A ring of processes each of which waits for the next: `P1 waits for P2 to end, and P2 for data in
+/// pipe 1, which P1 could write`.
+fn cycle(model: &Model, blocked: &[Blocked]) -> Option<String> {
+    let edges: BTreeMap<Task, Vec<(Task, String)>> = blocked
+        .iter()
+        .map(|blocked| (model.process_of(blocked.task), wakers(model, blocked)))
+        .collect();
+    for start in edges.keys() {
+        let mut path = vec![(*start, String::new())];
+        if let Some(ring) = ring(&edges, &mut path, *start) {
+            return Some(ring);
+        }
+    }
+    None
+}
+
+fn ring(
+    edges: &BTreeMap<Task, Vec<(Task, String)>>,
+    path: &mut Vec<(Task, String)>,
+    start: Task,
+) -> Option<String> {
+    let at = path.last()?.0;
+    for (next, why) in edges.get(&at)? {
+        if *next == start && path.len() > 1 {
+            let mut said: Vec<String> = path
+                .windows(2)
+                .map(|pair| {
+                    format!("{} waits for {}, which is up to {}", pair[0].0, pair[1].1, pair[1].0)
+                })
+                .collect();
+            said.push(format!("{at} waits for {why}, which is up to {start}"));
+            return Some(format!("Round and round: {}", said.join("; ")));
+        }
+        if path.iter().all(|(seen, _)| seen != next) {
+            path.push((*next, why.clone()));
+            if let Some(found) = ring(edges, path, start) {
+                return Some(found);
+            }
+            path.pop();
+        }
+    }
+    None
+}
+
+/// What is mostly behind it, where it looks like that.
+fn causes(model: &Model, blocked: &[Blocked]) -> Vec<String> {
+    let mut causes = Vec::new();
+    for sleeper in blocked {
+        for wait in &sleeper.waits {
+            causes.extend(match wait {
+                Wait::Data(place @ Place::Pipe(pipe)) => {
+                    open_end(model, blocked, sleeper, *place, *pipe)
+                }
+                Wait::Room(_) => full(blocked, sleeper),
+                Wait::Lock => lock(model, sleeper.task),
+                Wait::Child(None) => childless(model, sleeper.task),
+                Wait::Signal(_) => {
+                    Some(format!("Nobody is left who would send {} a signal", sleeper.task))
+                }
+                _ => None,
+            });
+        }
+    }
+    causes.dedup();
+    causes
+}
+
+/// A write end that nobody will ever write to keeps a pipe from ending.
+fn open_end(
+    model: &Model,
+    blocked: &[Blocked],
+    sleeper: &Blocked,
+    place: Place,
+    pipe: u32,
+) -> Option<String> {
+    let own = model.process_of(sleeper.task);
+    let holders = model.holders(&Kind::WriteEnd(pipe));
+    let ends = |whose: &dyn Fn(Task) -> bool| -> Vec<String> {
+        let ends = holders.iter().filter_map(|holder| match holder {
+            Holder::Descriptor(task, fd) if whose(model.process_of(*task)) => {
+                Some(format!("{}'s own fd {fd}", model.process_of(*task)))
+            }
+            _ => None,
+        });
+        ends.collect()
+    };
+    let mine = ends(&|task| task == own);
+    if !mine.is_empty() {
+        let (verb, them) = verb(mine.len());
+        let rest = if mine.len() == holders.len() { "only " } else { "" };
+        let what = list(&mine);
+        return Some(format!(
+            "{rest}{what} {verb} {place} open: {own} should close {them} before it reads"
+        ));
+    }
+    // Whoever else holds it sleeps too, and in no write: it has forgotten that it has it.
+    let others = ends(&|task| blocked.iter().any(|other| model.process_of(other.task) == task));
+    let (verb, them) = verb(others.len());
+    (!others.is_empty())
+        .then(|| format!("{} {verb} {place} open: nobody writes to {them} any more", list(&others)))
+}
+
+fn verb(number: usize) -> (&'static str, &'static str) {
+    if number == 1 { ("keeps", "it") } else { ("keep", "them") }
+}
+
+/// Two that write, and neither reads.
+fn full(blocked: &[Blocked], sleeper: &Blocked) -> Option<String> {
+    let writes = |other: &&Blocked| other.waits.iter().any(|wait| matches!(wait, Wait::Room(_)));
+    let writers: Vec<String> =
+        blocked.iter().filter(writes).map(|other| other.task.to_string()).collect();
+    if writers.len() > 1 {
+        return Some(format!(
+            "{} all write and wait for room: one of them must read",
+            list(&writers)
+        ));
+    }
+    Some(format!("Nobody reads what {} writes, and there is no more room", sleeper.task))
+}
+
+/// A lock that was held when its process was forked stays so in the child for ever.
+fn lock(model: &Model, task: Task) -> Option<String> {
+    let process = model.process_of(task);
+    let thread = model.threads.get(&task)?;
+    if !thread.handlers.is_empty() {
+        return Some(format!(
+            "{task} waits in a signal handler for a lock that it may hold itself, below the handler"
+        ));
+    }
+    (model.threads_of(process).count() == 1).then(|| {
+        format!("{process} has no other thread that could release the lock: it was held when {process} was forked, or {process} holds it itself")
+    })
+}
+
+fn childless(model: &Model, task: Task) -> Option<String> {
+    let children = living_children(model, model.process_of(task));
+    let number = count(children.len() as u64, "child", "children");
+    children
+        .iter()
+        .all(|child| matches!(model.state(*child), Some(State::Stopped(_))))
+        .then(|| format!("{task} waits for {number} that a signal has stopped"))
+}

@@ -1,0 +1,212 @@
+//! Sockets: who is connected to whom, and descriptors that travel in messages.
+
+use super::files::{Kind, Socket};
+use super::{Arguments, Model, OpenCall};
+use crate::event::{Outcome, Task};
+use crate::names::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+
+const MSG_CMSG_CLOEXEC: u64 = 0x4000_0000;
+
+/// SOCK_STREAM is the one kind whose bytes have no borders.
+fn messages(kind: u64) -> bool {
+    kind & 0xf != 1
+}
+
+impl Model {
+    /// The number of the socket behind a task's descriptor.
+    #[must_use]
+    pub fn socket(&self, task: Task, fd: i32) -> Option<u32> {
+        match self.kind(task, fd)? {
+            Kind::Socket(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn next_socket(&mut self, socket: Socket) -> u32 {
+        let number = self.sockets.last_key_value().map_or(0, |(number, _)| *number) + 1;
+        self.sockets.insert(number, socket);
+        number
+    }
+
+    /// Calls that make sockets and connect them.
+    pub(super) fn joins(&mut self, task: Task, name: &str, arguments: &Arguments<'_>, value: i64) {
+        let bits = arguments.flags(1);
+        let open = |model: &mut Self, fd: i32, number: u32, bits: u64| {
+            let status = bits & O_NONBLOCK | O_RDWR;
+            model.open(task, fd.into(), Kind::Socket(number), status, bits & O_CLOEXEC != 0);
+        };
+        match name {
+            "socket" => {
+                let number = self.next_socket(Socket::new(messages(bits)));
+                open(self, value as i32, number, bits);
+            }
+            "socketpair" => {
+                let Some((a, b)) = arguments.pair() else { return };
+                let first = self.next_socket(Socket::new(messages(bits)));
+                let second = self.next_socket(Socket::new(messages(bits)));
+                self.connect(first, second);
+                open(self, a, first, bits);
+                open(self, b, second, bits);
+            }
+            "accept" | "accept4" => {
+                let bits = if name == "accept4" { arguments.flags(3) } else { 0 };
+                let Some(listener) = arguments.fd(0).and_then(|fd| self.socket(task, fd)) else {
+                    return;
+                };
+                let number = self.accepted(listener);
+                open(self, value as i32, number, bits);
+            }
+            "bind" | "listen" | "connect" | "shutdown" => {
+                let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
+                let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else {
+                    return;
+                };
+                match name {
+                    "bind" => socket.address = arguments.address().map(str::to_owned),
+                    "listen" => socket.listening = true,
+                    "connect" => {
+                        socket.foreign = socket.peer.is_none();
+                        socket.connecting.remove(&task);
+                    }
+                    // SHUT_RD is 0.
+                    _ => socket.sends_no_more |= arguments.number(1) != Some(0),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn connect(&mut self, first: u32, second: u32) {
+        for (one, other) in [(first, second), (second, first)] {
+            if let Some(socket) = self.sockets.get_mut(&one) {
+                socket.peer = Some(other);
+            }
+        }
+    }
+
+    /// A connection waits at its listener from the moment on that somebody asks for it.
+    pub(super) fn begins_to_connect(&mut self, task: Task, name: &str, arguments: &Arguments<'_>) {
+        let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
+        let (Some(number), Some(address), "connect") = (number, arguments.address(), name) else {
+            return;
+        };
+        let Some(socket) = self.sockets.get(&number) else { return };
+        if socket.peer.is_some() || socket.messages {
+            return;
+        }
+        let Some(listener) = self.listener(address) else { return };
+        let other = self.next_socket(Socket::new(false));
+        self.connect(number, other);
+        if let Some(listener) = self.sockets.get_mut(&listener) {
+            listener.queue.push_back(other);
+        }
+        if let Some(socket) = self.sockets.get_mut(&number) {
+            socket.connecting.insert(task, other);
+        }
+    }
+
+    pub(super) fn fails_to_connect(&mut self, task: Task, call: &OpenCall, result: &Outcome) {
+        // It goes on without its caller.
+        if matches!(result, Outcome::Error(name) if name == "EINPROGRESS" || name == "EINTR") {
+            return;
+        }
+        let fd = Arguments(&call.arguments).fd(0);
+        let Some(number) = fd.and_then(|fd| self.socket(task, fd)) else { return };
+        let Some(socket) = self.sockets.get_mut(&number) else { return };
+        let Some(other) = socket.connecting.remove(&task) else { return };
+        socket.peer = None;
+        self.sockets.remove(&other);
+        for listener in self.sockets.values_mut() {
+            listener.queue.retain(|waiting| *waiting != other);
+        }
+    }
+
+    /// Who listens at an address. The system chooses the port where a program asks for port 0.
+    fn listener(&self, address: &str) -> Option<u32> {
+        let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
+        let at = |wanted: &str| {
+            let mut all = self.sockets.iter();
+            all.find(|(_, socket)| {
+                socket.listening && !socket.closed && socket.address.as_deref() == Some(wanted)
+            })
+            .map(|(number, _)| *number)
+        };
+        let port = address.strip_prefix(host).unwrap_or("");
+        at(address)
+            .or_else(|| at(&format!("0.0.0.0{port}")))
+            .or_else(|| at(&format!("[::]{port}")))
+            .or_else(|| at(&format!("{host}:0")))
+    }
+
+    /// The connection that has waited longest; one from outside, if none is known.
+    fn accepted(&mut self, listener: u32) -> u32 {
+        let address = self.sockets.get(&listener).and_then(|socket| socket.address.clone());
+        let own = self.sockets.get_mut(&listener).and_then(|socket| socket.queue.pop_front());
+        let found = own.or_else(|| {
+            // SO_REUSEPORT: several listen at one address, and the system has chosen among them.
+            let mut same = self
+                .sockets
+                .values_mut()
+                .filter(|socket| socket.listening && !socket.closed && socket.address == address);
+            same.find_map(|socket| socket.queue.pop_front())
+        });
+        found.unwrap_or_else(|| self.next_socket(Socket { foreign: true, ..Socket::new(false) }))
+    }
+
+    /// Descriptors leave with a message: from now on, they may arrive.
+    pub(super) fn sends_descriptors(&mut self, task: Task, name: &str, arguments: &Arguments<'_>) {
+        let passed = arguments.passed();
+        if name != "sendmsg" || passed.is_empty() {
+            return;
+        }
+        let message: Vec<u32> =
+            passed.iter().filter_map(|fd| Some(self.slot(task, *fd)?.description)).collect();
+        let to = arguments.fd(0).and_then(|fd| self.socket(task, fd));
+        let peer = to.and_then(|number| self.sockets.get(&number)?.peer);
+        if let Some(peer) = peer.and_then(|peer| self.sockets.get_mut(&peer)) {
+            peer.in_flight.push_back((task, message));
+        }
+    }
+
+    pub(super) fn takes_descriptors_back(&mut self, task: Task, call: &OpenCall) {
+        let arguments = Arguments(&call.arguments);
+        if call.name != "sendmsg" || arguments.passed().is_empty() {
+            return;
+        }
+        let from = arguments.fd(0).and_then(|fd| self.socket(task, fd));
+        let peer = from.and_then(|number| self.sockets.get(&number)?.peer);
+        let Some(peer) = peer.and_then(|peer| self.sockets.get_mut(&peer)) else { return };
+        let last = peer.in_flight.iter().rposition(|(by, _)| *by == task);
+        if let Some((_, message)) = last.and_then(|index| peer.in_flight.remove(index)) {
+            self.release_all(message);
+        }
+    }
+
+    pub(super) fn receives_descriptors(
+        &mut self,
+        task: Task,
+        name: &str,
+        arguments: &Arguments<'_>,
+    ) {
+        if name != "recvmsg" || arguments.passed().is_empty() {
+            return;
+        }
+        let cloexec = arguments.flags(2) & MSG_CMSG_CLOEXEC != 0;
+        let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
+        let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else { return };
+        let Some((_, message)) = socket.in_flight.pop_front() else {
+            if socket.peer.is_some() {
+                self.expect("expected that descriptors are sent before they are received".into());
+            }
+            for fd in arguments.passed() {
+                self.open(task, (*fd).into(), Kind::Outside("from outside".into()), 0, cloexec);
+            }
+            return;
+        };
+        for (fd, description) in arguments.passed().iter().zip(&message) {
+            self.install(task, *fd, *description, cloexec);
+        }
+        // What didn't fit is closed.
+        self.release_all(message);
+    }
+}

@@ -1,0 +1,132 @@
+//! Long stretches of the same thing, and the runtime's prologue, become one row each.
+
+use super::build::QUIET;
+use super::{Row, RowKind};
+
+/// What else the loader and the runtime call before `main`.
+const RUNTIME: [&str; 11] = [
+    "open",
+    "openat",
+    "read",
+    "pread64",
+    "close",
+    "readlink",
+    "fcntl",
+    "lseek",
+    "poll",
+    "rt_sigaction",
+    "gettid",
+];
+
+/// The longest pattern whose repetitions are found.
+const PATTERN: usize = 8;
+/// How many times a pattern stands there at least, before it is folded.
+const TIMES: usize = 4;
+
+/// Folds what comes between an exec and the program's own first call, and leaves out what no
+/// picture tells of.
+pub(super) fn prologue(rows: &mut Vec<Row>) {
+    let starts: Vec<usize> = (0..rows.len())
+        .filter(|index| matches!(rows[*index].kind, RowKind::Begin | RowKind::Exec))
+        .collect();
+    let mut folded = vec![false; rows.len()];
+    for start in starts {
+        let task = rows[start].task;
+        let own = (start + 1..rows.len()).filter(|index| rows[*index].task == task);
+        let calls: Vec<usize> =
+            own.take_while(|index| is_call(&rows[*index], &RUNTIME, &QUIET)).collect();
+        // What comes last of it is surely the runtime's; a `read` after it may be the program's.
+        let sure = calls
+            .iter()
+            .rposition(|index| is_call(&rows[*index], &["rt_sigaction", "poll"], &QUIET));
+        let quiet = calls.iter().any(|index| is_call(&rows[*index], &[], &QUIET));
+        let Some(sure) = sure.filter(|_| quiet) else { continue };
+        for index in &calls[1..=sure] {
+            folded[*index] = true;
+        }
+        let number = sure as u64 + 1;
+        let last = calls[sure];
+        let (step, marks) = (rows[last].last, rows[last].marks.clone());
+        let row = &mut rows[calls[0]];
+        row.kind = RowKind::Prologue(number);
+        row.label = format!("the loader and the runtime: {number} calls");
+        row.sentence = format!("{task} is made ready by the loader and the runtime");
+        (row.last, row.marks, row.note, row.call) = (step, marks, None, None);
+    }
+    let mut index = 0;
+    rows.retain(|row| {
+        index += 1;
+        !folded[index - 1] && !(row.kind == RowKind::Call && is_call(row, &[], &QUIET))
+    });
+    for (number, row) in (1..).zip(rows.iter_mut()) {
+        row.number = number;
+    }
+}
+
+fn is_call(row: &Row, some: &[&str], others: &[&str]) -> bool {
+    let name = row.call.as_deref();
+    row.kind == RowKind::Call
+        && row.problem.is_none()
+        && name.is_some_and(|name| some.contains(&name) || others.contains(&name))
+}
+
+/// Folds a pattern of rows that stands there many times: it is shown once, and then how many times
+/// more.
+pub(super) fn repeats(rows: Vec<Row>) -> Vec<Row> {
+    let mut kept = Vec::with_capacity(rows.len());
+    let mut at = 0;
+    while at < rows.len() {
+        let Some((length, times)) = pattern(&rows[at..]) else {
+            kept.push(rows[at].clone());
+            at += 1;
+            continue;
+        };
+        kept.extend_from_slice(&rows[at..at + length]);
+        let rest = &rows[at + length..at + length * times];
+        kept.extend(folded(rest, length, times as u64 - 1));
+        at += length * times;
+    }
+    kept
+}
+
+/// The shortest pattern with which the rows begin, and how many times it stands there.
+fn pattern(rows: &[Row]) -> Option<(usize, usize)> {
+    (1..=PATTERN).find_map(|length| {
+        let mut times = 1;
+        while alike(rows, length, times) {
+            times += 1;
+        }
+        (times >= TIMES).then_some((length, times))
+    })
+}
+
+fn alike(rows: &[Row], length: usize, times: usize) -> bool {
+    let next = times * length;
+    let Some(again) = rows.get(next..next + length) else { return false };
+    rows.iter().zip(again).all(|(one, other)| one.key == other.key && foldable(other))
+        && rows[..length].iter().all(foldable)
+}
+
+fn foldable(row: &Row) -> bool {
+    row.problem.is_none()
+        && row.arrow.is_none()
+        && matches!(row.kind, RowKind::Call | RowKind::Waits | RowKind::GoesOn)
+}
+
+fn folded(rows: &[Row], length: usize, times: u64) -> Option<Row> {
+    let (first, last) = (rows.first()?, rows.last()?);
+    let what = if length == 1 {
+        format!("… {times} times more")
+    } else {
+        format!("… these {length} rows, {times} times more")
+    };
+    Some(Row {
+        kind: RowKind::Folded(times),
+        sentence: format!("{}: the same, {times} times more", first.task),
+        label: what,
+        note: None,
+        last: last.last,
+        marks: last.marks.clone(),
+        ..first.clone()
+    })
+}

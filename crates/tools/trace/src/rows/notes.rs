@@ -1,0 +1,136 @@
+//! What is said beside a row, and what makes two rows alike.
+
+use super::RowKind;
+use crate::event::{Event, Outcome, What};
+use crate::model::{Arguments, Change, Kind, Model, Place};
+use crate::names::{bytes, list};
+use crate::words::{quoted, status_words};
+
+/// What a step means, in a few words; `None`: the label says it all.
+pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<String> {
+    match &event.what {
+        What::Leave { name, arguments, result } => {
+            returned(model, event, (name, Arguments(arguments)), result, changes)
+        }
+        What::Exec { .. } => {
+            let closed: Vec<String> = changes
+                .iter()
+                .filter_map(|change| match change {
+                    Change::Closed(fd, _) => Some(fd.to_string()),
+                    _ => None,
+                })
+                .collect();
+            (!closed.is_empty()).then(|| format!("closes fd {}: close-on-exec", list(&closed)))
+        }
+        What::Ended { .. } => {
+            let process = model.processes.get(&event.task)?;
+            let parent = process.parent.filter(|_| process.status.is_some())?;
+            Some(format!("a zombie until {parent} reaps it"))
+        }
+        What::Descriptors { .. } => {
+            let told: Vec<String> = changes
+                .iter()
+                .filter_map(|change| match change {
+                    Change::Differs(what) => Some(what.clone()),
+                    _ => None,
+                })
+                .collect();
+            Some(list(&told))
+        }
+        _ => None,
+    }
+}
+
+fn returned(
+    model: &Model,
+    event: &Event,
+    (name, arguments): (&str, Arguments<'_>),
+    result: &Outcome,
+    changes: &[Change],
+) -> Option<String> {
+    match result {
+        Outcome::Error(error) => return crate::names::error(error).map(str::to_owned),
+        Outcome::Interrupted => return None,
+        Outcome::Task(child) if name.starts_with("wait") => {
+            let status = model.processes.get(child).and_then(|child| child.status)?;
+            return Some(format!("reaps {child}: {}", status_words(status)));
+        }
+        Outcome::Task(_) | Outcome::Value(_) => {}
+    }
+    let read = |place: &Place| match place {
+        Place::Pipe(_) => "out of",
+        Place::Socket(_) => "from",
+    };
+    let text = || arguments.bytes().map_or_else(String::new, |(text, total)| quoted(text, total));
+    let moved = changes.iter().find_map(|change| match change {
+        Change::Put(place, number, queued) if number == queued => {
+            Some(format!("{} into {place}", bytes(*number)))
+        }
+        Change::Put(place, number, queued) => {
+            Some(format!("{} into {place}; {queued} in it now", bytes(*number)))
+        }
+        Change::Taken(place, _, left) => {
+            let rest = if *left > 0 { format!("; {left} left in it") } else { String::new() };
+            Some(format!("{} {place}: {}{rest}", read(place), text()))
+        }
+        Change::EndOfFile(place) => Some(format!("nobody is left who writes to {place}")),
+        _ => None,
+    });
+    moved.or_else(|| opened(model, event, name, arguments, changes))
+}
+
+fn opened(
+    model: &Model,
+    event: &Event,
+    name: &str,
+    arguments: Arguments<'_>,
+    changes: &[Change],
+) -> Option<String> {
+    match (name, changes) {
+        (
+            "pipe" | "pipe2",
+            [Change::Opened(read, Kind::ReadEnd(pipe)), Change::Opened(write, _)],
+        ) => Some(format!("pipe {pipe}: fd {read} reads, fd {write} writes")),
+        ("close", [Change::Closed(_, kind)]) => {
+            let last = match kind {
+                Kind::WriteEnd(pipe) if model.writers(*pipe) == 0 => ", the last one",
+                Kind::ReadEnd(pipe) if model.readers(*pipe) == 0 => ", the last one",
+                _ => "",
+            };
+            Some(format!("{}{last}", model.name(kind)))
+        }
+        ("open" | "openat" | "creat", [Change::Opened(fd, _)]) => Some(format!("fd {fd}")),
+        (_, [.., Change::Opened(fd, kind)]) => Some(format!("fd {fd}: {}", model.name(kind))),
+        ("read" | "recvfrom", _) => {
+            let (text, total) = arguments.bytes().filter(|(_, total)| *total > 0)?;
+            Some(quoted(text, total))
+        }
+        ("write", _) => {
+            let kind = model.kind(event.task, arguments.fd(0)?)?;
+            Some(format!("to {}", model.name(kind)))
+        }
+        _ => None,
+    }
+}
+
+/// Rows with the same key are the same thing once more.
+pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> String {
+    match (&event.what, kind) {
+        (What::Leave { name, arguments, result }, _) => {
+            let result = match result {
+                Outcome::Value(_) => "value",
+                Outcome::Task(_) => "task",
+                Outcome::Error(error) => error,
+                Outcome::Interrupted => "interrupted",
+            };
+            let fd = Arguments(arguments).fd(0);
+            format!("{} {kind:?} {name} {fd:?} {result}", event.task)
+        }
+        // A waiting call is known by its descriptor: how much it asks for may differ.
+        (_, RowKind::Waits) => {
+            let head = label.split_once(',').map_or(label, |(head, _)| head);
+            format!("{} {kind:?} {head}", event.task)
+        }
+        _ => format!("{} {kind:?} {label}", event.task),
+    }
+}

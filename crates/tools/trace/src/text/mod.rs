@@ -1,0 +1,233 @@
+//! A recording as text: time runs down, processes are columns.
+//!
+//! ```text
+//!  3 ┃ pipe2(O_CLOEXEC)
+//!    ┃   pipe 1: fd 3 reads, fd 4 writes
+//!  4 ┃ fork() = P2 ────────────────────▶┃ P2 pipe_hello
+//!  5 ┊ read(3, 64)                      │
+//!    ┊   waits for data in pipe 1       │
+//! ```
+//!
+//! Read in this order: [`lanes`]; `place.rs`, which task has which column; `wrap.rs`, how lines
+//! are broken.
+
+mod place;
+mod wrap;
+
+use place::Places;
+use wrap::{pad, width_of, wrap};
+
+use crate::event::{Event, Task};
+use crate::rows::{ArrowKind, Mark, Row, RowKind, Rows};
+
+/// Below this many characters, a column is no place for a call: then all share one.
+const NARROW: usize = 30;
+
+/// Draws a recording, in lines of at most `width` characters; 40 at the least.
+#[must_use]
+pub fn lanes(events: &[Event], width: usize) -> String {
+    draw(&Rows::of(events), width)
+}
+
+/// Draws rows.
+#[must_use]
+pub fn draw(rows: &Rows, width: usize) -> String {
+    let width = width.max(40);
+    let places = Places::of(rows);
+    let digits = rows.rows.last().map_or(1, |row| row.number.to_string().len()).max(2);
+    let columns = places.count().max(1);
+    let column = (width - digits - 1) / columns;
+    let page = Page {
+        rows,
+        places,
+        digits,
+        width,
+        column: if column >= NARROW { column } else { 2 },
+        shared: column < NARROW,
+    };
+    page.draw()
+}
+
+struct Page<'a> {
+    rows: &'a Rows,
+    places: Places,
+    digits: usize,
+    width: usize,
+    /// How wide a column is.
+    column: usize,
+    /// The columns are too narrow for text: all text stands to the right of them.
+    shared: bool,
+}
+
+impl Page<'_> {
+    fn draw(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        let mut before = std::collections::BTreeMap::new();
+        for row in &self.rows.rows {
+            lines.extend(self.row(row, &before));
+            before = row.marks.clone();
+        }
+        lines.push(String::new());
+        lines.extend(self.foot());
+        let mut text = String::new();
+        for line in lines {
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+
+    fn foot(&self) -> Vec<String> {
+        let mut lines = wrap(
+            "┃ runs   ┊ sleeps in a call   │ could run, and is held   ◆ in a signal handler   \
+             ■ stopped   ░ zombie",
+            self.width,
+        );
+        if self.rows.policy != "free" && !self.rows.policy.is_empty() {
+            let order = format!(
+                "The recorder chose who runs next ({}, seed {}); --policy and --seed choose another \
+                 order.",
+                self.rows.policy, self.rows.seed
+            );
+            lines.extend(wrap(&order, self.width));
+        }
+        lines
+    }
+
+    fn row(&self, row: &Row, before: &std::collections::BTreeMap<Task, Mark>) -> Vec<String> {
+        let own = self.places.of_task(row.task);
+        let room = match (self.shared, row.kind) {
+            (true, _) => self.width - self.digits - 1 - self.places.count() * 2,
+            // It concerns everybody, and may take all the room.
+            (false, RowKind::Stuck | RowKind::Remark) => {
+                self.width - self.digits - 3 - own * self.column
+            }
+            // An arrow needs some room beside the label.
+            (false, _) if row.arrow.is_some() => self.column - 5,
+            (false, _) => self.column - 3,
+        };
+        let mut texts = self.texts(row, room);
+        if texts.is_empty() {
+            texts.push(String::new());
+        }
+        let mut lines = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let number = if index == 0 { row.number.to_string() } else { String::new() };
+            let mut cells = self.gutters(row, before, index == 0);
+            self.put(&mut cells, row, text);
+            if index == 0 {
+                self.arrow(&mut cells, row, text);
+            }
+            let digits = self.digits;
+            lines.push(format!("{number:>digits$} {}", cells.into_iter().collect::<String>()));
+        }
+        lines
+    }
+
+    /// The label, and under it the note, in lines that fit.
+    fn texts(&self, row: &Row, room: usize) -> Vec<String> {
+        let label =
+            if self.shared { format!("{} {}", row.task, row.label) } else { row.label.clone() };
+        let label = if row.kind == RowKind::GoesOn { format!("… {label}") } else { label };
+        let mut lines = wrap(&label, room);
+        let mut add = |text: &str| {
+            for line in text.lines() {
+                lines.extend(
+                    wrap(line, room.saturating_sub(2)).iter().map(|line| format!("  {line}")),
+                );
+            }
+        };
+        row.note.iter().for_each(|note| add(note));
+        row.problem.iter().for_each(|problem| add(&format!("!! {problem}")));
+        lines
+    }
+
+    /// A line with nothing but what each task is doing.
+    fn gutters(
+        &self,
+        row: &Row,
+        before: &std::collections::BTreeMap<Task, Mark>,
+        first: bool,
+    ) -> Vec<char> {
+        let text = if self.shared { self.width } else { 0 };
+        let mut cells = vec![' '; self.places.count() * self.column + text];
+        for (task, mark) in &row.marks {
+            let at = self.places.of_task(*task) * self.column;
+            let ended = row.task == *task || row.arrow.is_some_and(|arrow| arrow.to == *task);
+            match mark {
+                // It is seen to go in the row that says so.
+                Mark::Gone if first && ended && before.get(task) != Some(&Mark::Gone) => {
+                    cells[at] = '╵';
+                }
+                Mark::Gone => {}
+                mark => cells[at] = sign(*mark),
+            }
+        }
+        cells
+    }
+
+    fn put(&self, cells: &mut [char], row: &Row, text: &str) {
+        let at = if self.shared {
+            self.places.count() * self.column
+        } else {
+            self.places.of_task(row.task) * self.column + 2
+        };
+        write_at(cells, at, text);
+    }
+
+    /// From the label to the other task's column, past those between.
+    fn arrow(&self, cells: &mut [char], row: &Row, text: &str) {
+        let Some(arrow) = row.arrow.filter(|arrow| arrow.to != row.task) else { return };
+        let (from, to) = (self.places.of_task(row.task), self.places.of_task(arrow.to));
+        let title = |columns: &[crate::rows::Column]| {
+            let found = columns.iter().find(|column| column.task == arrow.to);
+            found.map(|column| column.title.clone()).filter(|_| arrow.kind == ArrowKind::Makes)
+        };
+        if self.shared {
+            let told = match (title(&self.rows.columns), arrow.kind) {
+                (Some(title), _) => format!("──▶ {title}"),
+                (None, ArrowKind::Signal) => format!("┄┄▶ {}", arrow.to),
+                (None, _) => format!("··▶ {}", arrow.to),
+            };
+            return write_at(cells, self.places.count() * self.column + width_of(text) + 1, &told);
+        }
+        let line = match arrow.kind {
+            ArrowKind::Makes => '─',
+            ArrowKind::Signal => '┄',
+            ArrowKind::Reaps => '·',
+        };
+        let target = to * self.column;
+        let (start, end) = if to > from {
+            let start = from * self.column + 2 + width_of(text) + 1;
+            cells[target - 1] = '▶';
+            (start, target - 1)
+        } else {
+            cells[target + 1] = '◀';
+            (target + 2, from * self.column)
+        };
+        for cell in cells.iter_mut().take(end).skip(start).filter(|cell| **cell == ' ') {
+            *cell = line;
+        }
+        if let Some(title) = title(&self.rows.columns) {
+            write_at(cells, target + 2, &pad(&title, self.column - 3));
+        }
+    }
+}
+
+fn write_at(cells: &mut [char], at: usize, text: &str) {
+    for (cell, char) in cells.iter_mut().skip(at).zip(text.chars()) {
+        *cell = char;
+    }
+}
+
+fn sign(mark: Mark) -> char {
+    match mark {
+        Mark::Running => '┃',
+        Mark::Held => '│',
+        Mark::Sleeping => '┊',
+        Mark::Stopped => '■',
+        Mark::Handler => '◆',
+        Mark::Zombie => '░',
+        Mark::Gone => ' ',
+    }
+}

@@ -1,0 +1,41 @@
+//! Lines that fit, broken between words.
+
+/// How many characters a text takes.
+pub(super) fn width_of(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// At most so many characters of a text.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    text.chars().take(width).collect()
+}
+
+/// Breaks a text into lines of at most `width` characters, between words where there are any.
+/// Several blanks together stay as they are, unless a line ends there.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(8);
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let mut word = word;
+        let last = lines.last().map_or(0, |line| width_of(line));
+        if last > 0 && last + width_of(word.trim_end()) > width {
+            lines.push(String::new());
+        }
+        // A word that is longer than a line has no better place to break.
+        while width_of(word.trim_end()) > width {
+            let end = word.char_indices().nth(width).map_or(word.len(), |(end, _)| end);
+            let (head, tail) = word.split_at(end);
+            push(&mut lines, head);
+            lines.push(String::new());
+            word = tail;
+        }
+        push(&mut lines, word);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+fn push(lines: &mut [String], text: &str) {
+    if let Some(line) = lines.last_mut() {
+        line.push_str(text);
+    }
+}

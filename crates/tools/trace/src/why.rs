@@ -1,0 +1,268 @@
+//! Why a task sleeps: what it waits for, and who holds the other end.
+//!
+//! Read in this order: [`Blocked::of`], [`Wait`], [`Blocked::sentence`]; then `knot.rs`, for when
+//! everybody sleeps.
+
+use crate::event::Task;
+use crate::model::{Arguments, Holder, Kind, Model, OpenCall, Place};
+use crate::names::{self, list};
+use crate::words::call_words;
+
+/// One thing that a sleeping task waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// Something to read.
+    Data(Place),
+    /// Room for what it writes.
+    Room(Place),
+    /// Somebody who connects to this socket.
+    Connection(u32),
+    /// A child, or this one, to end.
+    Child(Option<Task>),
+    /// What it has made with `vfork` to exec or end.
+    Made(Task),
+    /// One of these signals; empty: any.
+    Signal(Vec<i32>),
+    /// Time to pass, in nanoseconds.
+    Time(u64),
+    /// A lock of its own process.
+    Lock,
+    /// A lock on a file.
+    FileLock(String),
+    /// Something else, in words that follow "waits for".
+    Other(String),
+}
+
+/// A task that sleeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// Who.
+    pub task: Task,
+    /// In which call, shortly: `read(3)`.
+    pub call: String,
+    /// For what: the first that comes is enough.
+    pub waits: Vec<Wait>,
+    /// It goes on after so many nanoseconds in any case.
+    pub at_most: Option<u64>,
+}
+
+const POLLIN: u16 = 1;
+const POLLOUT: u16 = 4;
+
+impl Blocked {
+    /// What a task waits for that is in a call. Whether it sleeps there, the model's states say.
+    #[must_use]
+    pub fn of(model: &Model, task: Task) -> Option<Self> {
+        let call = model.threads.get(&task)?.call.as_ref()?;
+        let (waits, at_most) = waits(model, task, call);
+        Some(Self { task, call: call_words(&call.name, &call.arguments, false), waits, at_most })
+    }
+
+    /// `data in pipe 1`, `a connection on socket 1 or data in pipe 2`.
+    #[must_use]
+    pub fn awaited(&self) -> String {
+        let waits: Vec<String> = self.waits.iter().map(Wait::words).collect();
+        match (waits.split_last(), self.at_most) {
+            (None, Some(time)) => format!("{} to pass", names::time(time)),
+            (None, None) => "something that nobody can do".into(),
+            (Some((last, [])), None) => last.clone(),
+            (Some((last, [])), Some(time)) => format!("{last}, at most {}", names::time(time)),
+            (Some((last, most)), time) => {
+                let time = time
+                    .map_or_else(String::new, |time| format!(", at most {}", names::time(time)));
+                format!("{} or {last}{time}", most.join(", "))
+            }
+        }
+    }
+
+    /// `P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, fd 4
+    /// of P2 itself`.
+    #[must_use]
+    pub fn sentence(&self, model: &Model) -> String {
+        let mut sentence =
+            format!("{} is blocked in {}: waits for {}", self.task, self.call, self.awaited());
+        for wait in &self.waits {
+            if let Some(held) = self.other_end(model, wait) {
+                sentence += "; ";
+                sentence += &held;
+            }
+        }
+        sentence
+    }
+
+    /// Who holds the end that could wake it, in words.
+    fn other_end(&self, model: &Model, wait: &Wait) -> Option<String> {
+        let (kind, name) = match wait {
+            Wait::Data(Place::Pipe(number)) => (Kind::WriteEnd(*number), "write end"),
+            Wait::Room(Place::Pipe(number)) => (Kind::ReadEnd(*number), "read end"),
+            Wait::Data(Place::Socket(number)) => {
+                (Kind::Socket(model.sockets.get(number)?.peer?), "other end")
+            }
+            Wait::Room(Place::Socket(number)) => (Kind::Socket(*number), "other end"),
+            _ => return None,
+        };
+        let holders = model.holders(&kind);
+        let held: Vec<String> = holders.iter().map(|holder| self.holder(model, holder)).collect();
+        Some(match held.len() {
+            0 => format!("no {name} is open"),
+            1 => format!("{name} still open: {}", held.join("")),
+            _ => format!("{name}s still open: {}", held.join(", ")),
+        })
+    }
+
+    fn holder(&self, model: &Model, holder: &Holder) -> String {
+        match holder {
+            Holder::Descriptor(task, fd)
+                if model.process_of(*task) == model.process_of(self.task) =>
+            {
+                format!("fd {fd} of {} itself", model.process_of(*task))
+            }
+            Holder::Descriptor(task, fd) => format!("fd {fd} of {task}"),
+            Holder::InFlight(socket) => format!("one in a message to socket {socket}"),
+        }
+    }
+}
+
+impl Wait {
+    /// What follows "waits for".
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Data(Place::Pipe(number)) => format!("data in pipe {number}"),
+            Self::Data(Place::Socket(number)) => format!("data on socket {number}"),
+            Self::Room(place @ Place::Pipe(_)) => format!("room in {place}"),
+            Self::Room(Place::Socket(number)) => format!("room at socket {number}"),
+            Self::Connection(socket) => format!("a connection on socket {socket}"),
+            Self::Child(None) => "a child to end".into(),
+            Self::Child(Some(task)) => format!("{task} to end"),
+            Self::Made(task) => format!("{task} to exec or end"),
+            Self::Signal(signals) if signals.is_empty() => "a signal".into(),
+            Self::Signal(signals) => {
+                let names: Vec<String> =
+                    signals.iter().map(|signal| names::signal(*signal)).collect();
+                names.join(" or ")
+            }
+            Self::Time(time) => format!("{} to pass", names::time(*time)),
+            Self::Lock => "a lock".into(),
+            Self::FileLock(path) => format!("a lock on {path}"),
+            Self::Other(what) => what.clone(),
+        }
+    }
+}
+
+fn waits(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Option<u64>) {
+    let arguments = Arguments(&call.arguments);
+    if let (Some(made), true) = (call.made, call.waits_for_made) {
+        return (vec![Wait::Made(made)], None);
+    }
+    let reads = |index| arguments.fd(index).map(|fd| to_read(model, task, fd));
+    let writes = |index| arguments.fd(index).map(|fd| to_write(model, task, fd));
+    let one = match call.name.as_str() {
+        "read" | "readv" | "pread64" | "recvfrom" | "recvmsg" => reads(0),
+        "accept" | "accept4" => reads(0),
+        "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendfile" => writes(0),
+        "splice" => return (reads(0).into_iter().chain(writes(2)).collect(), None),
+        "connect" => Some(Wait::Other("its connection to be taken".into())),
+        "wait4" => Some(Wait::Child(arguments.task(0))),
+        "waitid" => Some(Wait::Child(arguments.task(1))),
+        "nanosleep" | "clock_nanosleep" => {
+            Some(arguments.time().map_or_else(|| Wait::Other("time to pass".into()), Wait::Time))
+        }
+        "pause" | "rt_sigsuspend" => Some(Wait::Signal(Vec::new())),
+        "rt_sigtimedwait" => {
+            let signals = arguments.signals().unwrap_or_default().to_vec();
+            return (vec![Wait::Signal(signals)], arguments.time());
+        }
+        "futex" => Some(Wait::Lock),
+        "flock" => Some(file_lock(model, task, arguments.fd(0))),
+        "fcntl" if matches!(arguments.number(1), Some(7 | 38)) => {
+            Some(file_lock(model, task, arguments.fd(0)))
+        }
+        "open" | "openat" => Some(Wait::Other("somebody to open the other end".into())),
+        "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
+        "poll" | "ppoll" => return polled(model, task, arguments),
+        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => return watched(model, task, arguments),
+        name => Some(Wait::Other(format!("{name} to be done"))),
+    };
+    (one.into_iter().collect(), None)
+}
+
+fn to_read(model: &Model, task: Task, fd: i32) -> Wait {
+    if let Some(place) = model.read_from(task, fd) {
+        return Wait::Data(place);
+    }
+    let Some(kind) = model.kind(task, fd) else { return Wait::Other(format!("descriptor {fd}")) };
+    kind_to_read(model, kind)
+}
+
+fn kind_to_read(model: &Model, kind: &Kind) -> Wait {
+    match kind {
+        Kind::ReadEnd(pipe) => Wait::Data(Place::Pipe(*pipe)),
+        Kind::Socket(socket) if model.sockets.get(socket).is_some_and(|found| found.listening) => {
+            Wait::Connection(*socket)
+        }
+        Kind::Socket(socket) => Wait::Data(Place::Socket(*socket)),
+        Kind::SignalFd => Wait::Signal(Vec::new()),
+        Kind::TimerFd => Wait::Other("a timer to expire".into()),
+        Kind::PidFd(task) => Wait::Child(*task),
+        Kind::EventFd => Wait::Other("an eventfd to be written to".into()),
+        Kind::Epoll => Wait::Other("one of what an epoll instance watches".into()),
+        kind => Wait::Other(format!("something to read from {}", model.name(kind))),
+    }
+}
+
+fn to_write(model: &Model, task: Task, fd: i32) -> Wait {
+    match (model.written_to(task, fd), model.kind(task, fd)) {
+        (Some(place), _) => Wait::Room(place),
+        (None, Some(kind)) => Wait::Other(format!("room in {}", model.name(kind))),
+        (None, None) => Wait::Other(format!("descriptor {fd}")),
+    }
+}
+
+fn file_lock(model: &Model, task: Task, fd: Option<i32>) -> Wait {
+    let kind = fd.and_then(|fd| model.kind(task, fd));
+    Wait::FileLock(kind.map_or_else(|| "a file".into(), |kind| model.name(kind)))
+}
+
+fn selected(model: &Model, task: Task, arguments: Arguments<'_>) -> Vec<Wait> {
+    let read = arguments.set(1).unwrap_or_default().iter().map(|fd| to_read(model, task, *fd));
+    let write = arguments.set(2).unwrap_or_default().iter().map(|fd| to_write(model, task, *fd));
+    read.chain(write).collect()
+}
+
+fn polled(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Option<u64>) {
+    let mut waits = Vec::new();
+    for (fd, asked, _) in arguments.polled().unwrap_or_default() {
+        if asked & POLLIN != 0 {
+            waits.push(to_read(model, task, *fd));
+        }
+        if asked & POLLOUT != 0 {
+            waits.push(to_write(model, task, *fd));
+        }
+    }
+    let milliseconds = arguments.number(2).and_then(|number| u64::try_from(number).ok());
+    (waits, arguments.time().or(milliseconds.map(|time| time.saturating_mul(1_000_000))))
+}
+
+fn watched(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Option<u64>) {
+    let epoll = arguments.fd(0).and_then(|fd| model.description(task, fd));
+    let kinds = epoll.into_iter().flat_map(|epoll| epoll.watches.values());
+    let kinds = kinds.filter_map(|id| model.descriptions.get(id));
+    let waits = kinds.map(|watched| kind_to_read(model, &watched.kind)).collect();
+    let milliseconds = arguments.number(3).and_then(|number| u64::try_from(number).ok());
+    (waits, arguments.time().or(milliseconds.map(|time| time.saturating_mul(1_000_000))))
+}
+
+/// Everybody who sleeps, a sentence each.
+#[must_use]
+pub fn sleepers(model: &Model) -> Vec<Blocked> {
+    let sleeping = |task: &Task| model.state(*task) == Some(crate::model::State::Sleeping);
+    let tasks = model.threads.keys().copied().filter(sleeping);
+    tasks.filter_map(|task| Blocked::of(model, task)).collect()
+}
+
+/// What everybody who sleeps waits for, in one sentence each.
+#[must_use]
+pub fn explain(model: &Model) -> String {
+    list(&sleepers(model).iter().map(|blocked| blocked.sentence(model)).collect::<Vec<_>>())
+}

@@ -1,0 +1,210 @@
+//! What a call has done, in a sentence.
+
+use super::label::{call_words, quoted, result_words};
+use super::status_words;
+use crate::call::Argument;
+use crate::event::{Disposition, Outcome, Task};
+use crate::model::{Arguments, Change, Kind, Model};
+use crate::names::{bytes, count, list, signal, signals};
+
+/// A call that has returned a number.
+pub(super) fn done(
+    model: &Model,
+    task: Task,
+    (name, arguments): (&str, &[Argument]),
+    value: i64,
+    changes: &[Change],
+) -> String {
+    let said = Arguments(arguments);
+    let fd = said.fd(0);
+    let what = |fd: i64| {
+        let kind = i32::try_from(fd).ok().and_then(|fd| model.kind(task, fd));
+        kind.map_or_else(|| "what was not recorded".into(), |kind| model.name(kind))
+    };
+    if let Some(moved) = moved(task, said, changes) {
+        return moved;
+    }
+    let plain = || {
+        let result = result_words(name, &Outcome::Value(value));
+        format!("{task} calls {}{result}", call_words(name, arguments, true))
+    };
+    match (name, fd) {
+        ("read" | "readv" | "pread64" | "recvfrom" | "recvmsg", Some(fd)) => {
+            format!("{task} reads {} from {}", bytes(value as u64), what(fd.into()))
+        }
+        ("write" | "writev" | "pwrite64" | "sendto" | "sendmsg", Some(fd)) => {
+            let text = said
+                .bytes()
+                .map_or_else(String::new, |(text, total)| format!(": {}", quoted(text, total)));
+            format!("{task} writes {} to {}{text}", bytes(value as u64), what(fd.into()))
+        }
+        ("pipe" | "pipe2", _) => made_pipe(model, task, said),
+        ("close", Some(fd)) => match changes.first() {
+            Some(Change::Closed(_, kind)) => {
+                format!("{task} closes fd {fd}, {}{}", model.name(kind), last(model, kind))
+            }
+            _ => format!("{task} closes fd {fd}"),
+        },
+        ("dup" | "dup2" | "dup3", Some(fd)) => {
+            format!("{task} makes fd {value} a copy of fd {fd}, {}", what(value))
+        }
+        ("open" | "openat" | "openat2" | "creat", _) => {
+            format!("{task} opens {} as fd {value}", what(value))
+        }
+        ("socket", _) => format!("{task} makes {}: fd {value}", what(value)),
+        ("accept" | "accept4", Some(listener)) => {
+            let peer = i32::try_from(value).ok().and_then(|fd| model.socket(task, fd));
+            let peer = peer.and_then(|number| model.sockets.get(&number)?.peer);
+            let from =
+                peer.map_or_else(|| " from outside".into(), |peer| format!(" from socket {peer}"));
+            format!("{task} accepts a connection{from} at fd {listener}: fd {value}")
+        }
+        ("bind", Some(fd)) => {
+            format!(
+                "{task} binds {} to {}",
+                what(fd.into()),
+                said.address().unwrap_or("an address")
+            )
+        }
+        ("listen", Some(fd)) => format!("{task} listens on {}", what(fd.into())),
+        ("connect", Some(fd)) => {
+            format!(
+                "{task} connects {} to {}",
+                what(fd.into()),
+                said.address().unwrap_or("an address")
+            )
+        }
+        ("wait4" | "waitid", _) if value == 0 => format!("{task} asks, and no child has ended yet"),
+        ("kill" | "tkill", _) => sent(task, said.task(0), said.signal(1)).unwrap_or_else(plain),
+        ("tgkill", _) => sent(task, said.task(1), said.signal(2)).unwrap_or_else(plain),
+        ("rt_sigaction", _) => action(task, said).unwrap_or_else(plain),
+        ("rt_sigprocmask", _) => mask(task, arguments).unwrap_or_else(plain),
+        ("nanosleep" | "clock_nanosleep", _) => format!("{task} has slept long enough"),
+        ("select" | "pselect6" | "poll" | "ppoll", _) => ready(task, name, said, value),
+        ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => {
+            format!("{task} is told that {} ready", count(value as u64, "thing is", "things are"))
+        }
+        _ => plain(),
+    }
+}
+
+/// A call that has made or found a task.
+pub(super) fn told(
+    model: &Model,
+    task: Task,
+    (name, arguments): (&str, &[Argument]),
+    other: Task,
+) -> String {
+    match name {
+        "fork" | "vfork" => format!("{task} has forked {other}"),
+        "clone" | "clone3" => format!("{task} has made {other}"),
+        "wait4" | "waitid" => {
+            let status =
+                model.processes.get(&model.process_of(other)).and_then(|found| found.status);
+            match (status, arguments.get(1)) {
+                (_, Some(Argument::Signal(stop))) => {
+                    format!(
+                        "{task} is told that {other} was stopped or continued: {}",
+                        signal(*stop)
+                    )
+                }
+                (Some(status), _) => {
+                    format!("{task} reaps {other}, which ended with {}", status_words(status))
+                }
+                (None, _) => format!("{task} is told of {other}"),
+            }
+        }
+        _ => format!("{task} calls {} and gets {other}", call_words(name, arguments, true)),
+    }
+}
+
+/// What went into a pipe or came out of it.
+fn moved(task: Task, said: Arguments<'_>, changes: &[Change]) -> Option<String> {
+    let text =
+        said.bytes().map_or_else(String::new, |(text, total)| format!(": {}", quoted(text, total)));
+    let left = |left: u64| match left {
+        0 => String::new(),
+        left => format!(" ({} left)", bytes(left)),
+    };
+    changes.iter().find_map(|change| match change {
+        Change::Put(place, number, _) => {
+            let into = match place {
+                crate::model::Place::Pipe(_) => "into",
+                crate::model::Place::Socket(_) => "to",
+            };
+            let short = said.bytes().filter(|(_, total)| total > number);
+            let of = short.map_or_else(String::new, |(_, total)| format!(", of {total}"));
+            Some(format!("{task} writes {} {into} {place}{of}{text}", bytes(*number)))
+        }
+        Change::Taken(place, number, rest) => {
+            Some(format!("{task} reads {} from {place}{text}{}", bytes(*number), left(*rest)))
+        }
+        Change::EndOfFile(place) => {
+            Some(format!("{task} reads the end of {place}: nobody is left who could write"))
+        }
+        _ => None,
+    })
+}
+
+fn made_pipe(model: &Model, task: Task, said: Arguments<'_>) -> String {
+    let Some((read, write)) = said.pair() else { return format!("{task} makes a pipe") };
+    let name = match model.kind(task, read) {
+        Some(Kind::ReadEnd(number)) => format!("pipe {number}"),
+        _ => "a pipe".into(),
+    };
+    let cloexec = model.slot(task, read).is_some_and(|slot| slot.close_on_exec);
+    let rest = if cloexec { ", both close-on-exec" } else { "" };
+    format!("{task} makes {name}: fd {read} reads, fd {write} writes{rest}")
+}
+
+/// What the last descriptor of an end means to the others.
+fn last(model: &Model, kind: &Kind) -> &'static str {
+    match kind {
+        Kind::WriteEnd(pipe) if model.writers(*pipe) == 0 => "; it was the last write end",
+        Kind::ReadEnd(pipe) if model.readers(*pipe) == 0 => "; it was the last read end",
+        _ => "",
+    }
+}
+
+fn sent(task: Task, to: Option<Task>, number: Option<i32>) -> Option<String> {
+    Some(match number? {
+        0 => format!("{task} asks whether {} is there", to?),
+        number if to? == task => format!("{task} sends {} to itself", signal(number)),
+        number => format!("{task} sends {} to {}", signal(number), to?),
+    })
+}
+
+fn action(task: Task, said: Arguments<'_>) -> Option<String> {
+    let name = signal(said.signal(0)?);
+    Some(match said.action() {
+        Some((Disposition::Handler, ..)) => format!("{task} sets a handler for {name}"),
+        Some((Disposition::Ignore, ..)) => format!("{task} ignores {name} from now on"),
+        Some((Disposition::Default, ..)) => format!("{task} puts {name} back to its default"),
+        None => format!("{task} asks what is set for {name}"),
+    })
+}
+
+fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
+    let Some(Argument::Signals(set)) = arguments.get(1) else {
+        return Some(format!("{task} asks which signals it blocks"));
+    };
+    let names = if set.len() > 8 { "most signals".into() } else { signals(set) };
+    Some(match Arguments(arguments).number(0)? {
+        0 => format!("{task} blocks {names}"),
+        1 => format!("{task} unblocks {names}"),
+        _ if set.is_empty() => format!("{task} blocks no signal any more"),
+        _ => format!("{task} blocks {names}, and no others"),
+    })
+}
+
+fn ready(task: Task, name: &str, said: Arguments<'_>, value: i64) -> String {
+    if value == 0 {
+        return format!("{task}'s {name} finds nothing ready in time");
+    }
+    let polled = said.polled().unwrap_or_default().iter();
+    let polled = polled.filter(|(_, _, found)| *found != 0).map(|(fd, ..)| *fd);
+    let sets = [1, 2, 3].into_iter().filter_map(|index| said.set(index)).flatten().copied();
+    let fds: Vec<String> = polled.chain(sets).map(|fd| format!("fd {fd}")).collect();
+    let verb = if fds.len() == 1 { "is" } else { "are" };
+    format!("{task}'s {name} says that {} {verb} ready", list(&fds))
+}

@@ -1,0 +1,208 @@
+//! A call as one writes it in a program: `write(4, "hello\n")`.
+
+use crate::call::Argument;
+use crate::event::{Disposition, Outcome};
+use crate::model::Arguments;
+use crate::names;
+
+/// The current folder, where a descriptor of a folder is asked for.
+const AT_FDCWD: i32 = -100;
+
+/// A call with its arguments, without those that say nothing to a reader. Not `whole`: with its
+/// descriptor alone, if it has one: `read(3)`.
+#[must_use]
+pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
+    let said = if whole { whole_call(name, arguments) } else { first(name, arguments) };
+    format!("{name}({})", said.join(", "))
+}
+
+/// What came of it: ` = 6`, ` = P2`, ` fails: EAGAIN`.
+#[must_use]
+pub fn result_words(name: &str, result: &Outcome) -> String {
+    const SILENT: [&str; 15] = [
+        "close",
+        "bind",
+        "listen",
+        "connect",
+        "pipe",
+        "pipe2",
+        "socketpair",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "kill",
+        "tgkill",
+        "nanosleep",
+        "clock_nanosleep",
+        "dup2",
+        "dup3",
+    ];
+    match result {
+        Outcome::Value(0) if matches!(name, "read" | "recvfrom" | "readv") => {
+            " = 0, the end".into()
+        }
+        Outcome::Value(_) if SILENT.contains(&name) => String::new(),
+        Outcome::Value(value) => format!(" = {value}"),
+        Outcome::Task(task) => format!(" = {task}"),
+        Outcome::Error(error) => format!(" fails: {error}"),
+        Outcome::Interrupted => " is interrupted".into(),
+    }
+}
+
+fn first(name: &str, arguments: &[Argument]) -> Vec<String> {
+    let first = arguments.first().filter(|argument| {
+        matches!(argument, Argument::Descriptor(_) | Argument::Task(_) | Argument::Path(_))
+    });
+    first.and_then(|argument| one(name, argument)).into_iter().collect()
+}
+
+fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
+    let number = |index| Arguments(arguments).number(index);
+    let mut said: Vec<Option<String>> =
+        arguments.iter().map(|argument| one(name, argument)).collect();
+    let mut hide = |index: usize| {
+        if let Some(argument) = said.get_mut(index) {
+            *argument = None;
+        }
+    };
+    match name {
+        // How many bytes, pieces or descriptors: the bytes themselves say so.
+        "write" | "pwrite64" | "writev" | "readv" | "sendto" | "poll" | "bind" | "connect" => {
+            (2..arguments.len()).for_each(&mut hide);
+            if name == "poll" || name == "bind" || name == "connect" {
+                hide(if name == "poll" { 1 } else { 2 });
+            }
+        }
+        "read" | "recvfrom" => {
+            hide(1);
+            (3..arguments.len()).for_each(&mut hide);
+        }
+        "select" | "pselect6" | "rt_sigprocmask" | "fcntl" | "signalfd4" => hide(0),
+        "openat" if number(2).is_some_and(|flags| flags & 0o100 == 0) => hide(3),
+        "ppoll" | "clone" => hide(1),
+        _ => {}
+    }
+    if let Some(first) = named_number(name, arguments) {
+        return first;
+    }
+    said.into_iter().flatten().collect()
+}
+
+/// Calls whose numbers have names of their own.
+fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
+    let number = |index| Arguments(arguments).number(index);
+    let named = |index, names: &[&str]| {
+        let place = number(index).and_then(|number| usize::try_from(number).ok());
+        place.and_then(|place| names.get(place)).map(|name| (*name).to_owned())
+    };
+    let said = match name {
+        "rt_sigprocmask" => {
+            let set = Arguments(arguments).get(1).and_then(|set| one(name, set));
+            vec![set.as_ref().and(named(0, &["SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK"])), set]
+        }
+        "fcntl" => {
+            let command = match number(1) {
+                Some(1030) => Some("F_DUPFD_CLOEXEC".to_owned()),
+                Some(1031) => Some("F_SETPIPE_SZ".to_owned()),
+                Some(1032) => Some("F_GETPIPE_SZ".to_owned()),
+                Some(number) => named(1, &FCNTL).or_else(|| Some(number.to_string())),
+                None => None,
+            };
+            let value = match (number(1), number(2)) {
+                (Some(2), Some(bits)) => {
+                    Some(if bits & 1 != 0 { "FD_CLOEXEC" } else { "0" }.into())
+                }
+                (Some(4), Some(bits)) => Some(names::flags("pipe2", bits as u64 & !3)),
+                (Some(0 | 1030 | 1031), Some(value)) => Some(value.to_string()),
+                _ => None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), command, value]
+        }
+        "epoll_ctl" => {
+            let operation = named(1, &["", "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"]);
+            let fd = |index| number(index).map(|fd| fd.to_string());
+            vec![fd(0), operation, fd(2)]
+        }
+        "socket" | "socketpair" => {
+            let family = match number(0) {
+                Some(1) => "AF_UNIX".to_owned(),
+                Some(2) => "AF_INET".to_owned(),
+                Some(10) => "AF_INET6".to_owned(),
+                other => other.unwrap_or_default().to_string(),
+            };
+            vec![Some(family), Some(names::flags(name, Arguments(arguments).flags(1)))]
+        }
+        "wait4" => {
+            let whom = match arguments.first() {
+                Some(Argument::Task(task)) => task.to_string(),
+                Some(Argument::Number(-1)) => "any".into(),
+                _ => "group".into(),
+            };
+            let flags = Arguments(arguments).flags(2);
+            vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
+        "shutdown" => {
+            vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
+        }
+        _ => return None,
+    };
+    Some(said.into_iter().flatten().collect())
+}
+
+const FCNTL: [&str; 8] =
+    ["F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW"];
+
+/// One argument; `None`: it says nothing.
+fn one(call: &str, argument: &Argument) -> Option<String> {
+    Some(match argument {
+        Argument::Descriptor(AT_FDCWD) | Argument::Null | Argument::Out | Argument::Opaque => {
+            return None;
+        }
+        Argument::Number(number) => number.to_string(),
+        Argument::Descriptor(fd) => fd.to_string(),
+        Argument::Descriptors(pair) | Argument::Passed(pair) => numbers(pair),
+        Argument::Flags(0) => return None,
+        Argument::Flags(bits) => names::flags(call, *bits),
+        Argument::Path(path) => quoted(path, path.len() as u64),
+        Argument::Strings(strings) => {
+            let strings: Vec<String> =
+                strings.iter().map(|text| quoted(text, text.len() as u64)).collect();
+            format!("[{}]", strings.join(", "))
+        }
+        Argument::Bytes(text, total) => quoted(text, *total),
+        Argument::Task(task) => task.to_string(),
+        Argument::Signal(signal) => names::signal(*signal),
+        Argument::Signals(signals) => format!("[{}]", names::signals(signals)),
+        Argument::Action(Disposition::Default, ..) => "SIG_DFL".into(),
+        Argument::Action(Disposition::Ignore, ..) => "SIG_IGN".into(),
+        Argument::Action(Disposition::Handler, true, _) => "a handler, SA_RESTART".into(),
+        Argument::Action(Disposition::Handler, false, _) => "a handler".into(),
+        Argument::Set(set) => numbers(set),
+        Argument::Polled(polled) => numbers(&polled.iter().map(|(fd, ..)| *fd).collect::<Vec<_>>()),
+        Argument::Status(status) => super::status_words(*status),
+        Argument::Time(time) => names::time(*time),
+        Argument::Address(address) => address.clone(),
+    })
+}
+
+fn numbers(numbers: &[i32]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("[{}]", numbers.join(", "))
+}
+
+/// The longest text that is shown whole.
+const SHOWN: usize = 48;
+
+/// A text as one writes it in a program, and `…` where there is more of it.
+pub(crate) fn quoted(text: &str, total: u64) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let more = if (shown.len() as u64) < total { "…" } else { "" };
+    let escaped: String = shown
+        .chars()
+        .map(|char| match char {
+            '\'' => "'".to_owned(),
+            char if char.is_ascii() => char.escape_default().to_string(),
+            char => char.to_string(),
+        })
+        .collect();
+    format!("\"{escaped}\"{more}")
+}

@@ -1,0 +1,161 @@
+//! Each event in one plain sentence.
+//!
+//! Read in this order: [`sentence`]; `calls.rs`, what a call has done; `label.rs`, a call as one
+//! writes it in a program.
+
+mod calls;
+mod label;
+
+pub(crate) use label::quoted;
+pub use label::{call_words, result_words};
+
+use crate::event::{Disposition, Event, Outcome, Status, Task, What};
+use crate::model::{Change, Model};
+use crate::names;
+use crate::why::Blocked;
+
+/// What an event is, in a sentence without a full stop. `model` has followed it, and `changes` is
+/// what that has changed.
+#[must_use]
+pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
+    let task = event.task;
+    match &event.what {
+        What::Begin { argv, .. } => format!("{task} starts: {}", argv.join(" ")),
+        What::Born { parent, process, maker_waits, .. } => {
+            born(task, *parent, *process, *maker_waits)
+        }
+        What::Enter { name, arguments, .. } => {
+            format!("{task} calls {}", call_words(name, arguments, true))
+        }
+        What::Sleeps => waits(model, task),
+        What::Held => format!("{task} could go on, and the recorder lets another one run first"),
+        What::Runs => format!("{task} goes on"),
+        What::Leave { name, result, arguments } => match result {
+            Outcome::Error(error) => failed(task, name, arguments, error),
+            Outcome::Interrupted => {
+                format!(
+                    "{task} is interrupted in {} by a signal",
+                    call_words(name, arguments, false)
+                )
+            }
+            Outcome::Value(value) => calls::done(model, task, (name, arguments), *value, changes),
+            Outcome::Task(other) => calls::told(model, task, (name, arguments), *other),
+        },
+        What::Exec { argv, path } => {
+            let closed: Vec<String> = closed(changes);
+            let rest = match closed.len() {
+                0 => String::new(),
+                1 => format!("; fd {} was close-on-exec and is closed", closed[0]),
+                _ => format!("; fds {} were close-on-exec and are closed", names::list(&closed)),
+            };
+            let told = if argv.is_empty() { path.clone() } else { argv.join(" ") };
+            format!("{task} becomes another program: {told}{rest}")
+        }
+        What::Signalled { signal, by } => signalled(model, task, *signal, *by),
+        What::Delivered { signal, disposition } => delivered(task, *signal, *disposition),
+        What::HandlerReturns => format!("{task}'s signal handler returns"),
+        What::Stopped { signal } => format!("{task} is stopped by {}", names::signal(*signal)),
+        What::Continued => format!("{task} goes on after SIGCONT"),
+        What::Ended { status } => ended(model, task, *status),
+        What::Reaped { by: Some(by) } => format!("{by} reaps {task}: no trace of it is left"),
+        What::Reaped { by: None } => {
+            format!("{task} leaves no zombie: nobody wants to know how it ended")
+        }
+        What::Descriptors { .. } => descriptors(task, changes),
+        What::Stuck => "Everybody sleeps, and nobody is left who could wake anybody".into(),
+        What::End => "The recording ends".into(),
+    }
+}
+
+fn closed(changes: &[Change]) -> Vec<String> {
+    let closed = changes.iter().filter_map(|change| match change {
+        Change::Closed(fd, _) => Some(fd.to_string()),
+        _ => None,
+    });
+    closed.collect()
+}
+
+fn born(task: Task, parent: Task, process: Task, maker_waits: bool) -> String {
+    match (process == task, maker_waits) {
+        (true, false) => format!("{parent} forks: {task} is its copy"),
+        (true, true) => format!("{parent} makes {task}, and waits until {task} execs or ends"),
+        (false, _) => format!("{parent} starts a thread of {process}: {task}"),
+    }
+}
+
+/// What a sleeping task waits for: `P2 waits for data in pipe 1`.
+fn waits(model: &Model, task: Task) -> String {
+    match Blocked::of(model, task) {
+        Some(blocked) => format!("{task} waits for {}", blocked.awaited()),
+        None => format!("{task} sleeps"),
+    }
+}
+
+fn failed(task: Task, name: &str, arguments: &[crate::Argument], error: &str) -> String {
+    let call = call_words(name, arguments, false);
+    match names::error(error) {
+        Some(meaning) => format!("{task}'s {call} fails with {error}: {meaning}"),
+        None => format!("{task}'s {call} fails with {error}"),
+    }
+}
+
+fn signalled(model: &Model, task: Task, signal: i32, by: Option<Task>) -> String {
+    let name = names::signal(signal);
+    let blocked = model.threads.get(&task).is_some_and(|thread| thread.mask.contains(&signal));
+    let rest = if blocked { ", and waits outside: it is blocked there" } else { "" };
+    match by {
+        Some(by) if by == task => format!("{by} sends {name} to itself{rest}"),
+        Some(by) => format!("{by} sends {name} to {task}{rest}"),
+        None => format!("{name} comes for {task}{rest}"),
+    }
+}
+
+fn delivered(task: Task, signal: i32, disposition: Disposition) -> String {
+    let name = names::signal(signal);
+    match disposition {
+        Disposition::Handler => format!("{task} is interrupted by {name}; its handler runs"),
+        Disposition::Ignore => format!("{task} ignores {name}"),
+        Disposition::Default if crate::model::kills(signal) => format!("{name} kills {task}"),
+        Disposition::Default => format!("{name} reaches {task}, for which it does nothing"),
+    }
+}
+
+/// `exit code 0`, `SIGKILL`.
+#[must_use]
+pub fn status_words(status: Status) -> String {
+    match status {
+        Status::Code(code) => format!("exit code {code}"),
+        Status::Signal(signal) => names::signal(signal),
+    }
+}
+
+fn ended(model: &Model, task: Task, status: Status) -> String {
+    let how = match status {
+        Status::Code(code) => format!("{task} ends with exit code {code}"),
+        Status::Signal(signal) => format!("{task} is killed by {}", names::signal(signal)),
+    };
+    let process = model.processes.get(&model.process_of(task));
+    match process {
+        Some(found) if found.status.is_none() => format!("{how}; its process goes on"),
+        Some(found) => match found.parent {
+            Some(parent) => format!("{how}; it is a zombie until {parent} reaps it"),
+            None => how,
+        },
+        None => how,
+    }
+}
+
+fn descriptors(task: Task, changes: &[Change]) -> String {
+    let differs: Vec<String> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Differs(what) => Some(what.clone()),
+            _ => None,
+        })
+        .collect();
+    if differs.is_empty() {
+        format!("{task}'s descriptors, as /proc has them")
+    } else {
+        format!("{task}'s descriptors, as /proc has them: {}", names::list(&differs))
+    }
+}
