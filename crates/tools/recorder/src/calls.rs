@@ -8,6 +8,7 @@ use trace::{Call as Form, Task};
 
 use crate::decode::Reader;
 use crate::recording::Recording;
+use crate::signals::sends;
 use crate::task::Call;
 use crate::{files, memory, normal, numbers};
 
@@ -35,6 +36,9 @@ impl Recording<'_> {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Enter { name, arguments, line: None });
         }
+        if self.looks_at_another(task, &call) {
+            self.turns.give_up(task);
+        }
         if sends(call.name) {
             self.forget_taken_signals();
         }
@@ -56,6 +60,7 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && call.surely_slept(result) {
             self.tell(task, What::Sleeps);
@@ -64,7 +69,10 @@ impl Recording<'_> {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Leave { name, result: result_told, arguments });
         }
-        if !(-ERRORS..0).contains(&result) {
+        if call.asked_in_vain(result) {
+            self.turns.give_up(task);
+        }
+        if !(-ERRORS..0).contains(&result) && !INTERRUPTED.contains(&result) {
             self.follows(task, pid, &call, result);
         }
     }
@@ -117,10 +125,8 @@ impl Recording<'_> {
                     self.reaped(Pid::from_raw(field(16)), task);
                 }
             }
-            name if sends(name) => {
-                self.tell_waiting_signals(Some(task));
-                self.tell_kill(task, call);
-            }
+            name if sends(name) => self.has_sent(task, call),
+            "rt_sigtimedwait" => self.has_taken(task, result),
             "socketpair" => {
                 if let Some(Argument::Descriptors(pair)) = call.arguments.get(3) {
                     self.paired.extend(pair.iter().filter_map(|&fd| files::leads_to(pid, fd)));
@@ -141,24 +147,6 @@ impl Recording<'_> {
             _ => (),
         }
     }
-
-    /// SIGKILL waits for nobody, so it is told by its sender's call alone.
-    fn tell_kill(&mut self, by: Task, call: &Call) {
-        if let [Argument::Task(target), Argument::Signal(signal @ libc::SIGKILL)] =
-            call.arguments[..]
-            && self.tasks.contains_key(&target)
-        {
-            self.tell(target, What::Signalled { signal, by: Some(by) });
-        }
-    }
-}
-
-/// Whether a call sends a signal.
-fn sends(name: &str) -> bool {
-    matches!(
-        name,
-        "kill" | "tkill" | "tgkill" | "pidfd_send_signal" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo"
-    )
 }
 
 fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u64; 6]) -> Call {

@@ -6,7 +6,7 @@ use trace::event::{Status, What};
 
 use crate::look;
 use crate::recording::Recording;
-use crate::task::State;
+use crate::task::{Sent, State};
 
 impl Recording<'_> {
     /// Tells a task's end, if that was not told yet, and takes it out.
@@ -37,7 +37,7 @@ impl Recording<'_> {
             None => self.nobody_reaps(process),
         }
         self.children_change_parents(process);
-        self.tell_waiting_signals(None);
+        self.sent.get_or_insert(Sent { by: None, signal: 0 });
     }
 
     fn children_change_parents(&mut self, from: Task) {
@@ -79,38 +79,5 @@ impl Recording<'_> {
         if state.ended && !std::mem::replace(&mut state.reaped, true) {
             self.tell(process, What::Reaped { by });
         }
-    }
-
-    /// Tells the signals that have come to wait since the last time.
-    pub(crate) fn tell_waiting_signals(&mut self, by: Option<Task>) {
-        for (task, new) in self.waiting_signals() {
-            for signal in look::members(new) {
-                self.tell(task, What::Signalled { signal, by });
-            }
-        }
-    }
-
-    /// Some may have been taken by sigtimedwait(2) or read from a signalfd: they could come again.
-    pub(crate) fn forget_taken_signals(&mut self) {
-        _ = self.waiting_signals();
-    }
-
-    /// Looks which signals wait, and returns those that did not the last time.
-    fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
-        let mut news = Vec::new();
-        for (&task, tracee) in &mut self.tasks {
-            let signals = look::signals(tracee.pid);
-            // SIGKILL waits for a moment only, which nobody could tell from another.
-            let settled = !look::only(libc::SIGKILL);
-            let (own, shared) = (signals.pending & settled, signals.pending_for_all & settled);
-            let known = std::mem::replace(&mut tracee.pending, own);
-            news.push((task, own & !known));
-            if let Some(process) = self.processes.get_mut(&tracee.process) {
-                let known = std::mem::replace(&mut process.pending, shared);
-                news.push((tracee.process, shared & !known));
-            }
-        }
-        news.retain(|&(_, new)| new != 0);
-        news
     }
 }

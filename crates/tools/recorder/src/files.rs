@@ -1,12 +1,12 @@
 //! A task's descriptors, as /proc has them.
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use trace::event::Descriptor;
+
+use crate::names::Names;
 
 /// `KCMP_FILE` of linux/kcmp.h, which the libc crate doesn't have.
 const KCMP_FILE: libc::c_int = 0;
@@ -27,8 +27,7 @@ pub(crate) fn open(pid: Pid) -> Vec<i32> {
 }
 
 /// The whole table. Pipes and sockets are counted from 1, and so are the open file descriptions.
-pub(crate) fn table(pid: Pid) -> Vec<Descriptor> {
-    let mut counted = HashMap::new();
+pub(crate) fn table(pid: Pid, names: &Names) -> Vec<Descriptor> {
     let mut table: Vec<Descriptor> = Vec::new();
     for number in open(pid) {
         let Some(leads_to) = leads_to(pid, number) else { continue };
@@ -38,25 +37,13 @@ pub(crate) fn table(pid: Pid) -> Vec<Descriptor> {
         let flags = flags(pid, number);
         table.push(Descriptor {
             number,
-            leads_to: counted_name(&leads_to, &mut counted),
+            leads_to: names.in_text(&leads_to),
             description,
             close_on_exec: flags & libc::O_CLOEXEC as u32 != 0,
             flags: flags & !(libc::O_CLOEXEC as u32),
         });
     }
     table
-}
-
-/// `pipe:[1234]` becomes `pipe:[1]` if it is the first.
-fn counted_name(leads_to: &str, counted: &mut HashMap<String, usize>) -> String {
-    match leads_to.split_once(":[") {
-        Some((kind, _)) if !Path::new(leads_to).is_absolute() && kind != "anon_inode" => {
-            let next = counted.keys().filter(|other| other.starts_with(kind)).count() + 1;
-            let number = *counted.entry(leads_to.to_string()).or_insert(next);
-            format!("{kind}:[{number}]")
-        }
-        _ => leads_to.to_string(),
-    }
 }
 
 /// The line `flags:` of /proc/PID/fdinfo/N, which is octal.

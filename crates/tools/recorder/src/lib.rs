@@ -1,8 +1,9 @@
 //! Runs a program under ptrace(2), one task at a time, and tells what the kernel did.
 //!
-//! Read in this order: [`record`]; `recording.rs`, the loop that lets one task run until it stops or
-//! sleeps; `stops.rs`, what each stop means; `calls.rs`, what follows from a call; `schedule.rs`, who
-//! is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
+//! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
+//! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
+//! follows from a call; `schedule.rs`, who is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
+//! ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
@@ -17,14 +18,18 @@ mod memory;
 mod names;
 mod normal;
 mod numbers;
+mod others;
 mod pointed;
 mod prologue;
 mod ptrace;
 mod recording;
 mod schedule;
+mod settle;
+mod signals;
 mod start;
 mod stops;
 mod task;
+mod turns;
 mod waits;
 
 use std::ffi::OsString;

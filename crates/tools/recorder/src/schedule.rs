@@ -42,37 +42,87 @@ pub(crate) struct Turns {
     chance: fastrand::Rng,
     last: Option<Task>,
     steps: u32,
+    /// Lets all others run first.
+    patient: Option<Task>,
 }
 
 impl Turns {
     pub(crate) fn new(policy: Policy, seed: u64) -> Turns {
-        Turns { policy, chance: fastrand::Rng::with_seed(seed), last: None, steps: 0 }
+        let chance = fastrand::Rng::with_seed(seed);
+        Turns { policy, chance, last: None, steps: 0, patient: None }
     }
 
     /// Chooses among those that can run, given with the time since when they can.
     pub(crate) fn choose(&mut self, ready: &[(Task, u64)]) -> Option<Task> {
-        let last = self.last;
-        let long = self.steps >= LONG;
-        let others: Vec<_> =
-            ready.iter().copied().filter(|&(task, _)| !(long && Some(task) == last)).collect();
-        let ready = if others.is_empty() { ready } else { &others };
+        if self.steps >= LONG {
+            self.patient = self.last;
+        }
+        let impatient: Vec<_> =
+            ready.iter().copied().filter(|&(task, _)| Some(task) != self.patient).collect();
+        let ready = if impatient.is_empty() { ready } else { &impatient };
         let chosen = match self.policy {
             Policy::RunToBlock | Policy::Free => ready
                 .iter()
-                .find(|&&(task, _)| Some(task) == last)
+                .find(|&&(task, _)| Some(task) == self.last)
                 .or_else(|| ready.iter().min_by_key(|&&(task, since)| (since, task))),
             Policy::ChildFirst => ready.iter().max(),
             Policy::ParentFirst => ready.iter().min(),
             Policy::Random => self.chance.choice(ready),
         };
         let &(task, _) = chosen?;
-        self.steps = if Some(task) == last && !long { self.steps + 1 } else { 0 };
+        if Some(task) == self.last {
+            self.steps += 1;
+        } else {
+            self.steps = 0;
+        }
+        if Some(task) == self.patient {
+            (self.patient, self.steps) = (None, 0);
+        }
         self.last = Some(task);
         Some(task)
     }
 
-    /// Whoever has the turn has had enough of it.
-    pub(crate) fn give_up(&mut self) {
-        self.steps = LONG;
+    /// This task has asked in vain for what only others can bring about: they run first.
+    pub(crate) fn give_up(&mut self, task: Task) {
+        self.patient = Some(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READY: [(Task, u64); 3] = [(Task(1), 30), (Task(2), 10), (Task(3), 20)];
+
+    fn chosen(turns: &mut Turns, times: usize) -> Vec<u32> {
+        (0..times).filter_map(|_| Some(turns.choose(&READY)?.0)).collect()
+    }
+
+    #[test]
+    fn each_policy_has_its_rule() {
+        assert_eq!(chosen(&mut Turns::new(Policy::RunToBlock, 0), 2), [2, 2]);
+        assert_eq!(chosen(&mut Turns::new(Policy::ChildFirst, 0), 2), [3, 3]);
+        assert_eq!(chosen(&mut Turns::new(Policy::ParentFirst, 0), 2), [1, 1]);
+        let random = chosen(&mut Turns::new(Policy::Random, 7), 20);
+        assert_eq!(random, chosen(&mut Turns::new(Policy::Random, 7), 20));
+        assert_ne!(random, chosen(&mut Turns::new(Policy::Random, 8), 20));
+    }
+
+    #[test]
+    fn nobody_runs_for_ever_while_others_could() {
+        for policy in [Policy::RunToBlock, Policy::ChildFirst, Policy::ParentFirst] {
+            let mut turns = Turns::new(policy, 0);
+            let all = chosen(&mut turns, 3 * LONG as usize);
+            assert!(all.windows(2).any(|pair| pair[0] != pair[1]), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn who_gives_up_is_next_only_when_nobody_else_can_run() {
+        let mut turns = Turns::new(Policy::ParentFirst, 0);
+        turns.give_up(Task(1));
+        assert_eq!(chosen(&mut turns, 2), [2, 2]);
+        assert_eq!(turns.choose(&[(Task(1), 0)]), Some(Task(1)));
+        assert_eq!(chosen(&mut turns, 1), [1]);
     }
 }

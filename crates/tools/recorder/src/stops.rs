@@ -2,9 +2,8 @@
 
 use nix::unistd::Pid;
 use trace::Task;
-use trace::event::{Disposition, Status, What};
+use trace::event::{Status, What};
 
-use crate::look;
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
@@ -48,7 +47,7 @@ impl Recording<'_> {
     }
 
     /// It can run, and gets this signal then, if it is not 0.
-    fn ready(&mut self, task: Task, signal: i32) {
+    pub(crate) fn ready(&mut self, task: Task, signal: i32) {
         self.clock += 1;
         let since = self.clock;
         self.set_state(task, State::Ready { since, signal });
@@ -134,33 +133,6 @@ impl Recording<'_> {
         if let Some(tracee) = self.tasks.get_mut(&task) {
             tracee.prologue = prologue;
         }
-    }
-
-    /// A signal is about to be delivered. The kernel asks the tracer even about one that is ignored.
-    fn signalled(&mut self, task: Task, signal: i32) {
-        self.ready(task, signal);
-        let Some(tracee) = self.tasks.get_mut(&task) else { return };
-        let (pid, process) = (tracee.pid, tracee.process);
-        let bit = look::only(signal);
-        let mut was_told = tracee.pending & bit != 0;
-        tracee.pending &= !bit;
-        if let Some(process) = self.processes.get_mut(&process) {
-            was_told |= process.pending & bit != 0;
-            process.pending &= !bit;
-            process.alarm &= signal != libc::SIGALRM;
-        }
-        if !was_told {
-            let sender = ptrace::sender(pid).ok().flatten();
-            let by = sender.map(|sender| self.names.task(sender));
-            self.tell(task, What::Signalled { signal, by });
-        }
-        let set = look::signals(pid);
-        let disposition = match bit {
-            _ if set.ignored & bit != 0 => Disposition::Ignore,
-            _ if set.caught & bit != 0 => Disposition::Handler,
-            _ => Disposition::Default,
-        };
-        self.tell(task, What::Delivered { signal, disposition });
     }
 
     fn group_stopped(&mut self, task: Task, signal: i32) {

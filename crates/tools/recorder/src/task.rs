@@ -41,6 +41,8 @@ pub(crate) struct Tracee {
     pub(crate) prologue: Prologue,
     /// Signals that wait for it, as far as was told.
     pub(crate) pending: Set,
+    /// Signals that were told when they were sent.
+    pub(crate) sent: Set,
     /// How it ends, once it does.
     pub(crate) exit_status: Option<Status>,
     pub(crate) look: Look,
@@ -57,6 +59,7 @@ impl Tracee {
             interrupted: None,
             prologue: Prologue::Over,
             pending: 0,
+            sent: 0,
             exit_status: None,
             look: Look::new(leader, pid),
         }
@@ -99,6 +102,15 @@ impl Call {
     }
 }
 
+/// A signal that was sent, or all those that the kernel sends by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// By whom; `None`: the kernel.
+    pub(crate) by: Option<Task>,
+    /// Which one `by` has sent.
+    pub(crate) signal: i32,
+}
+
 /// A process.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -112,6 +124,8 @@ pub(crate) struct Process {
     pub(crate) alarm: bool,
     /// Signals that wait for any of its threads, as far as was told.
     pub(crate) pending: Set,
+    /// Signals that were told when they were sent.
+    pub(crate) sent: Set,
     pub(crate) ended: bool,
     pub(crate) reaped: bool,
 }
@@ -125,6 +139,7 @@ impl Process {
             never_waits: false,
             alarm: false,
             pending: 0,
+            sent: 0,
             ended: false,
             reaped: false,
         }
