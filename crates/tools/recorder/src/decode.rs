@@ -1,6 +1,7 @@
 //! The arguments of a call: registers, and what they point to in the task's memory.
 
 use nix::unistd::Pid;
+use trace::Task;
 use trace::call::{Argument, Kind};
 use trace::event::{Disposition, Status};
 
@@ -119,8 +120,13 @@ impl Reader<'_> {
         Argument::Bytes(self.text(&memory::read(self.pid, address, length_to_read)), length)
     }
 
-    /// The first of some bytes, as text.
+    /// The first of some bytes, as text. Four that are a task's id are its name.
     fn text(&self, bytes: &[u8]) -> String {
+        if let Ok(id) = bytes.try_into().map(i32::from_ne_bytes)
+            && let named @ Task(1..) = self.names.task(Pid::from_raw(id))
+        {
+            return named.to_string();
+        }
         let text = self.names.in_text(&String::from_utf8_lossy(bytes));
         let end = (0..=SHOWN.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
         text[..end.unwrap_or_default()].to_string()

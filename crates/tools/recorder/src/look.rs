@@ -44,6 +44,11 @@ impl Look {
         }
     }
 
+    /// Whether it is stopped, and so does nothing until the tracer lets it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state(), Some(b't' | b'T'))
+    }
+
     /// The letter of proc(5).
     fn state(&self) -> Option<u8> {
         let mut buffer = self.buffer.borrow_mut();

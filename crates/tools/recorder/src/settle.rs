@@ -10,6 +10,9 @@ use crate::schedule::Policy;
 use crate::task::State;
 use crate::turns::{LONG_PAUSE, PAUSE, wait_for_news};
 
+/// From this rank on, a stop may be what others have brought about.
+const EFFECT: u8 = 2;
+
 impl Recording<'_> {
     /// Hears all who were woken, until nobody moves any more but those who have their turn.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
@@ -34,9 +37,12 @@ impl Recording<'_> {
                 }
                 continue;
             }
-            // Only now is it certain which signals wait, and which have been taken at once.
-            self.tell_waiting_signals();
-            if self.later.is_empty() {
+            // Whoever stopped while the others were looked at.
+            if let Some((pid, stop)) = self.next()? {
+                self.heard(pid, stop, None);
+                continue;
+            }
+            if self.later.is_empty() && self.sent.is_none() {
                 return Ok(());
             }
             self.hear_later();
@@ -55,6 +61,10 @@ impl Recording<'_> {
             State::Runs if free && tracee.call.is_some() => {
                 !matches!(self.doing(task), Doing::Sleeps | Doing::SleepsDeeply)
             }
+            // SIGKILL and SIGCONT reach even one that is stopped.
+            State::Ready { .. } | State::Stopped if self.sent.is_some() => {
+                !tracee.look.is_stopped()
+            }
             _ => false,
         }
     }
@@ -66,7 +76,14 @@ impl Recording<'_> {
             .filter_map(|(pid, stop)| Some((self.owner(pid, stop)?, stop)))
             .collect();
         later.sort_by_key(|&(task, stop)| (self.rank(task, stop), task));
+        let effects = later.partition_point(|&(task, stop)| self.rank(task, stop) < EFFECT);
+        let effects = later.split_off(effects);
         for (task, stop) in later {
+            self.stopped(task, stop);
+        }
+        // Only now is it certain which signals wait, and which have been taken at once.
+        self.tell_waiting_signals();
+        for (task, stop) in effects {
             self.stopped(task, stop);
         }
     }
@@ -74,9 +91,9 @@ impl Recording<'_> {
     fn rank(&self, task: Task, stop: Stop) -> u8 {
         let waited = self.tasks.get(&task).and_then(|tracee| tracee.call.as_ref());
         match stop {
-            Stop::Call if waited.is_some_and(|call| call.slept || call.may_wait()) => 3,
-            Stop::Gone(_) => 1,
-            Stop::Signal(_) | Stop::Group(_) | Stop::Trap => 2,
+            Stop::Call if waited.is_some_and(|call| call.slept || call.may_wait()) => EFFECT + 1,
+            Stop::Signal(_) => EFFECT,
+            Stop::Gone(_) | Stop::Group(_) | Stop::Trap => EFFECT - 1,
             _ => 0,
         }
     }
