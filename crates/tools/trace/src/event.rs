@@ -25,6 +25,11 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Task(pub u32);
 
+impl Task {
+    /// Anybody who is not recorded: the first process's parent, another user's process.
+    pub const OUTSIDE: Task = Task(0);
+}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "P{}", self.0)

@@ -1,0 +1,189 @@
+//! Calls: how they are told, and what follows from them.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use trace::call::{self, Argument};
+use trace::event::{Outcome, Status, What};
+use trace::{Call as Form, Task};
+
+use crate::decode::Reader;
+use crate::recording::Recording;
+use crate::signals::sends;
+use crate::task::Call;
+use crate::{files, memory, normal, numbers};
+
+/// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
+const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
+/// The largest number that means an error.
+const ERRORS: i64 = 4095;
+/// In a siginfo_t for SIGCHLD: that the child has ended, and its id.
+const CLD_ENDED: std::ops::RangeInclusive<i32> = libc::CLD_EXITED..=libc::CLD_DUMPED;
+
+impl Recording<'_> {
+    pub(crate) fn enters(&mut self, task: Task, number: u64, args: [u64; 6]) {
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let pid = tracee.pid;
+        let raw = numbers::name(number).unwrap_or("unknown");
+        // What a signal has interrupted goes on under another name.
+        let again = tracee.interrupted.take().filter(|_| raw == "restart_syscall");
+        let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
+        let form =
+            call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
+        let belongs = tracee.prologue.goes_on_with(raw, form, &args);
+        call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
+        call.slept = false;
+        if call.told {
+            let (name, arguments) = (call.name.to_string(), call.arguments.clone());
+            self.tell(task, What::Enter { name, arguments, line: None });
+        }
+        if self.looks_at_another(task, &call) {
+            self.turns.give_up(task);
+        }
+        if sends(call.name) {
+            self.forget_taken_signals();
+        }
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.call = Some(call);
+        }
+    }
+
+    pub(crate) fn leaves(&mut self, task: Task, result: i64) {
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let pid = tracee.pid;
+        // None: a new task, or a new program.
+        let Some(mut call) = tracee.call.take() else { return };
+        if INTERRUPTED.contains(&result) {
+            tracee.interrupted = Some(call.clone());
+        }
+        if call.name == "rt_sigreturn" {
+            return self.tell(task, What::HandlerReturns);
+        }
+        let reader = Reader { pid, names: &self.names };
+        reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        self.follow_proc_files(task, &mut call, result);
+        let result_told = self.outcome(&call, result);
+        if call.told && !call.slept && call.surely_slept(result) {
+            self.tell(task, What::Sleeps);
+        }
+        if call.told {
+            let (name, arguments) = (call.name.to_string(), call.arguments.clone());
+            self.tell(task, What::Leave { name, result: result_told, arguments });
+        }
+        if call.asked_in_vain(result) {
+            self.turns.give_up(task);
+        }
+        if !(-ERRORS..0).contains(&result) && !INTERRUPTED.contains(&result) {
+            self.follows(task, pid, &call, result);
+        }
+    }
+
+    /// The task sleeps in its call. One that was not told until now is told then.
+    pub(crate) fn tell_sleep(&mut self, task: Task) {
+        let Some(call) = self.tasks.get_mut(&task).and_then(|tracee| tracee.call.as_mut()) else {
+            return;
+        };
+        if std::mem::replace(&mut call.slept, true) {
+            return;
+        }
+        if !std::mem::replace(&mut call.told, true) {
+            let (name, arguments) = (call.name.to_string(), call.arguments.clone());
+            self.tell(task, What::Enter { name, arguments, line: None });
+        }
+        self.tell(task, What::Sleeps);
+    }
+
+    fn outcome(&self, call: &Call, result: i64) -> Outcome {
+        if INTERRUPTED.contains(&result) {
+            return Outcome::Interrupted;
+        }
+        if (-ERRORS..0).contains(&result) {
+            return Outcome::Error(format!("{:?}", Errno::from_raw(-result as i32)));
+        }
+        match call::called(call.name) {
+            Some(Form { returns_task: true, .. }) if result > 0 => {
+                Outcome::Task(self.names.task(Pid::from_raw(result as i32)))
+            }
+            _ => Outcome::Value(result),
+        }
+    }
+
+    /// What follows from a call that has succeeded.
+    fn follows(&mut self, task: Task, pid: Pid, call: &Call, result: i64) {
+        let process = self.tasks.get(&task).map(|tracee| tracee.process);
+        match call.name {
+            "wait4" if result > 0 => {
+                let still_there = call.arguments.get(1).is_some_and(|argument| {
+                    matches!(argument, Argument::Signal(_)) // stopped, or continued
+                });
+                if !still_there {
+                    self.reaped(Pid::from_raw(result as i32), task);
+                }
+            }
+            "waitid" if call.args[3] & libc::WNOWAIT as u64 == 0 && call.args[2] != 0 => {
+                let field = |offset| memory::int(pid, call.args[2] + offset).unwrap_or_default();
+                if CLD_ENDED.contains(&field(8)) {
+                    self.reaped(Pid::from_raw(field(16)), task);
+                }
+            }
+            name if sends(name) => self.has_sent(task, call),
+            "rt_sigtimedwait" => self.has_taken(task, result),
+            "socketpair" => {
+                if let Some(Argument::Descriptors(pair)) = call.arguments.get(3) {
+                    self.paired.extend(pair.iter().filter_map(|&fd| files::leads_to(pid, fd)));
+                }
+            }
+            "rt_sigaction" if call.args[0] == libc::SIGCHLD as u64 && call.args[1] != 0 => {
+                if let Some(process) = process.and_then(|process| self.processes.get_mut(&process))
+                {
+                    process.never_waits = call.flags & libc::SA_NOCLDWAIT as u64 != 0;
+                }
+            }
+            "alarm" | "setitimer" | "timer_settime" => {
+                if let Some(process) = process.and_then(|process| self.processes.get_mut(&process))
+                {
+                    process.alarm = call.name != "alarm" || call.args[0] != 0;
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u64; 6]) -> Call {
+    let peek = |address| memory::long(pid, address);
+    let flags = normal::clone_flags(raw, &args, peek);
+    let name = flags.map_or(raw, normal::maker);
+    if let Some(flags) = flags {
+        args[0] = flags;
+    }
+    let kinds = call::called(if flags.is_some() { name } else { raw })
+        .map_or(&[][..], |form| form.arguments);
+    let mut arguments = Reader { pid, names }.enter(kinds, &args);
+    normal::tidy(raw, &args, &mut arguments);
+    // Whoever joins a thread waits until its id is no longer at this place.
+    if raw == "futex"
+        && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)
+        && names.task(Pid::from_raw(args[2] as i32)) != Task::OUTSIDE
+    {
+        *value = Argument::Task(names.task(Pid::from_raw(args[2] as i32)));
+    }
+    let name = normal::call(name, &args, &mut arguments, normal::NEWER_ONLY, peek);
+    let action_flags = (raw == "rt_sigaction" && args[1] != 0).then(|| peek(args[1] + 8)).flatten();
+    let flags = flags.or(action_flags).unwrap_or_default();
+    Call { name, kinds, args, arguments, flags, told: false, slept: false }
+}
+
+impl Recording<'_> {
+    /// A task is gone: forgets it, and tells its end if that was not told yet.
+    pub(crate) fn gone(&mut self, task: Task, status: Status) {
+        let process = self.tasks.get(&task).map(|tracee| tracee.process);
+        self.forget(task, status);
+        let Some(process) = process else { return };
+        if process == Task(1) && (task == process || self.status.is_none()) {
+            self.status = Some(status);
+        }
+        if !self.tasks.values().any(|tracee| tracee.process == process) {
+            self.process_ended(process);
+        }
+    }
+}

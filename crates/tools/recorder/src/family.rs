@@ -1,0 +1,83 @@
+//! Parents and children: who ends, who is told of it, who is reaped; and the signals that wait.
+
+use nix::unistd::Pid;
+use trace::Task;
+use trace::event::{Status, What};
+
+use crate::look;
+use crate::recording::Recording;
+use crate::task::{Sent, State};
+
+impl Recording<'_> {
+    /// Tells a task's end, if that was not told yet, and takes it out.
+    pub(crate) fn forget(&mut self, task: Task, status: Status) {
+        let Some(tracee) = self.tasks.remove(&task) else { return };
+        if self.by_pid.get(&tracee.pid) == Some(&task) {
+            self.by_pid.remove(&tracee.pid);
+        }
+        if tracee.state != State::Ended {
+            self.tell(task, What::Ended { status });
+        }
+    }
+
+    /// A process has no thread any more. Its parent knows now, and its children have another parent.
+    pub(crate) fn process_ended(&mut self, process: Task) {
+        let Some(ended) = self.processes.get_mut(&process) else { return };
+        ended.ended = true;
+        let parent = ended.parent;
+        match parent.and_then(|parent| self.processes.get(&parent)) {
+            Some(parent) => {
+                let ignored = look::signals(parent.pid).ignored & look::only(libc::SIGCHLD) != 0;
+                if ignored || parent.never_waits {
+                    self.nobody_reaps(process);
+                }
+            }
+            // The first process's parent is the recorder, which tells nothing of itself.
+            None if process == Task(1) => (),
+            None => self.nobody_reaps(process),
+        }
+        self.children_change_parents(process);
+        self.sent.get_or_insert(Sent { by: None, signal: 0 });
+    }
+
+    fn children_change_parents(&mut self, from: Task) {
+        let children: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|(_, child)| child.parent == Some(from) && !child.reaped)
+            .map(|(&task, child)| (task, child.pid, child.ended))
+            .collect();
+        for (child, pid, ended) in children {
+            // A subreaper may be among those who are recorded.
+            let parent = look::parent(pid).map(|parent| self.names.task(parent));
+            let parent = parent
+                .filter(|parent| self.processes.get(parent).is_some_and(|parent| !parent.ended));
+            if let Some(child) = self.processes.get_mut(&child) {
+                child.parent = parent;
+            }
+            if ended && parent.is_none() {
+                self.nobody_reaps(child);
+            }
+        }
+    }
+
+    /// The kernel forgets a process, or the system's first process reaps it.
+    fn nobody_reaps(&mut self, process: Task) {
+        self.is_reaped(process, None);
+    }
+
+    /// A call of `by` has returned this process as ended.
+    pub(crate) fn reaped(&mut self, pid: Pid, by: Task) {
+        let ended = self.processes.iter().rev().find(|(_, process)| process.pid == pid);
+        if let Some(&process) = ended.map(|(task, _)| task) {
+            self.is_reaped(process, Some(by));
+        }
+    }
+
+    fn is_reaped(&mut self, process: Task, by: Option<Task>) {
+        let Some(state) = self.processes.get_mut(&process) else { return };
+        if state.ended && !std::mem::replace(&mut state.reaped, true) {
+            self.tell(process, What::Reaped { by });
+        }
+    }
+}

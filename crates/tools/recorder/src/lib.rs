@@ -1,0 +1,114 @@
+//! Runs a program under ptrace(2), one task at a time, and tells what the kernel did.
+//!
+//! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
+//! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
+//! follows from a call; `schedule.rs`, who is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
+//! ask the kernel.
+//!
+//! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
+//!
+//! Linux only.
+
+mod calls;
+mod decode;
+mod family;
+mod files;
+mod look;
+mod memory;
+mod names;
+mod normal;
+mod numbers;
+mod others;
+mod pointed;
+mod prologue;
+mod ptrace;
+mod recording;
+mod schedule;
+mod settle;
+mod signals;
+mod start;
+mod stops;
+mod task;
+mod turns;
+mod waits;
+
+use std::ffi::OsString;
+use std::time::Duration;
+use std::{error, fmt, io};
+
+use nix::errno::Errno;
+use trace::event::Status;
+
+pub use recording::record;
+pub use schedule::Policy;
+
+/// How to record.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Who runs next.
+    pub policy: Policy,
+    /// What [`Policy::Random`] chooses by.
+    pub seed: u64,
+    /// Tells all calls, those of the loader and of the runtime too.
+    pub all: bool,
+    /// How long everybody may sleep, with nothing to wake them, before they are ended.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { policy: Policy::default(), seed: 0, all: false, patience: Duration::from_secs(1) }
+    }
+}
+
+/// How a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// How the program did: its first process.
+    pub status: Status,
+    /// Nobody could go on, so the recorder has ended them.
+    pub stuck: bool,
+}
+
+/// Why there is no recording.
+#[derive(Debug)]
+pub enum Error {
+    /// No program was named.
+    Nothing,
+    /// No process could be made for it.
+    Fork(Errno),
+    /// The program can't be executed.
+    Start {
+        /// The program.
+        program: OsString,
+        /// Why.
+        error: io::Error,
+    },
+    /// The kernel doesn't let the recorder trace.
+    Trace(Errno),
+    /// The kernel has nothing to tell of tasks that should be there.
+    Lost(Errno),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Nothing => write!(f, "cannot record: no program was named"),
+            Error::Fork(error) => {
+                write!(f, "cannot make a process for the program: {}", error.desc())
+            }
+            Error::Start { program, error } => {
+                write!(f, "cannot run {}: {error}", program.to_string_lossy())
+            }
+            Error::Trace(error) => write!(
+                f,
+                "cannot trace the program: {} (a container's seccomp filter, or \
+                 /proc/sys/kernel/yama/ptrace_scope, may forbid ptrace)",
+                error.desc()
+            ),
+            Error::Lost(error) => write!(f, "cannot wait for the program: {}", error.desc()),
+        }
+    }
+}
+
+impl error::Error for Error {}

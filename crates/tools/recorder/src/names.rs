@@ -1,0 +1,94 @@
+//! What is called differently in each run is called the same here: a pid becomes a task's number.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use nix::unistd::{Pid, getpgrp, getpid, getppid, getsid};
+use trace::Task;
+
+/// Below it, a number in a text is hardly a pid.
+const SMALL: i32 = 100;
+
+/// The tasks by their ids, and pipes and sockets in the order in which they have appeared.
+#[derive(Debug)]
+pub(crate) struct Names {
+    by_pid: HashMap<i32, Task>,
+    inodes: RefCell<HashMap<String, usize>>,
+}
+
+impl Names {
+    /// Nobody is known but the recorder itself, who is the first process's parent, and its kin.
+    pub(crate) fn new() -> Names {
+        let session = getsid(None).unwrap_or(getpid());
+        let outside = [getpid(), getppid(), getpgrp(), session];
+        let by_pid = outside.map(|pid| (pid.as_raw(), Task::OUTSIDE)).into();
+        Names { by_pid, inodes: RefCell::default() }
+    }
+
+    /// From now on, this id is this task's: the kernel uses ids again.
+    pub(crate) fn set(&mut self, pid: Pid, task: Task) {
+        self.by_pid.insert(pid.as_raw(), task);
+    }
+
+    /// Whose id it is; [`Task::OUTSIDE`] if nobody's that is recorded.
+    pub(crate) fn task(&self, pid: Pid) -> Task {
+        self.by_pid.get(&pid.as_raw()).copied().unwrap_or(Task::OUTSIDE)
+    }
+
+    /// The number of a pipe or socket, `pipe:[4711]`, among those of its kind, from 1.
+    fn counted(&self, kind: &str, inode: &str) -> usize {
+        let mut inodes = self.inodes.borrow_mut();
+        let next = inodes.keys().filter(|other| other.starts_with(kind)).count() + 1;
+        *inodes.entry(format!("{kind}{inode}")).or_insert(next)
+    }
+
+    /// A text with the tasks' names in the place of their ids, and `pipe:[1]` for the first pipe.
+    pub(crate) fn in_text(&self, text: &str) -> String {
+        let mut named = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
+            named.push_str(&rest[..start]);
+            rest = &rest[start..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            named.push_str(&self.word(word, &named).unwrap_or_else(|| word.to_string()));
+            rest = after;
+        }
+        named.push_str(rest);
+        named
+    }
+
+    /// What a word is called instead, after all that stands before it.
+    fn word(&self, word: &str, before: &str) -> Option<String> {
+        let number: i32 = word.parse().ok()?;
+        for kind in ["pipe:[", "socket:["] {
+            if before.ends_with(kind) {
+                return Some(self.counted(kind, word).to_string());
+            }
+        }
+        let known = self.by_pid.get(&number).filter(|_| number >= SMALL);
+        let in_proc = || before.ends_with("/proc/").then_some(&Task::OUTSIDE);
+        known.or_else(in_proc).map(Task::to_string)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_number_is_a_name() {
+        let mut names = Names::new();
+        names.set(Pid::from_raw(400_211), Task(1));
+        names.set(Pid::from_raw(7), Task(2));
+        let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/1/fd";
+        assert_eq!(names.in_text(text), "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P0/fd");
+    }
+
+    #[test]
+    fn pipes_and_sockets_are_counted_by_first_appearance() {
+        let names = Names::new();
+        let text = "pipe:[815] socket:[4711] pipe:[99] pipe:[815]";
+        assert_eq!(names.in_text(text), "pipe:[1] socket:[1] pipe:[2] pipe:[1]");
+    }
+}

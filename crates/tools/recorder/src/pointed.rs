@@ -1,0 +1,99 @@
+//! The structures that arguments point to.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use nix::unistd::Pid;
+
+use crate::memory;
+
+/// More than any program of a course has, and less than would take long to read.
+const MANY: u64 = 1024;
+
+/// The descriptors in a `select` set of which `count` bits count.
+pub(crate) fn set(pid: Pid, address: u64, count: u64) -> Vec<i32> {
+    let count = count.min(MANY) as usize;
+    let words = count.div_ceil(64);
+    let bytes = memory::read(pid, address, words * 8);
+    let is_in = |bit: &usize| bytes.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
+    (0..count).filter(is_in).map(|bit| bit as i32).collect()
+}
+
+/// An array of `struct pollfd`.
+pub(crate) fn polled(pid: Pid, address: u64, count: u64) -> Vec<(i32, u16, u16)> {
+    let bytes = memory::read(pid, address, count.min(MANY) as usize * 8);
+    bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|&[a, b, c, d, e, f, g, h]| {
+            let asked = u16::from_ne_bytes([e, f]);
+            (i32::from_ne_bytes([a, b, c, d]), asked, u16::from_ne_bytes([g, h]))
+        })
+        .collect()
+}
+
+/// The first `shown` bytes of an array of `struct iovec`, and how many it holds, at most `limit`.
+pub(crate) fn pieces(
+    pid: Pid,
+    address: u64,
+    count: u64,
+    limit: u64,
+    shown: usize,
+) -> (Vec<u8>, u64) {
+    let bytes = memory::read(pid, address, count.min(MANY) as usize * 16);
+    let (mut text, mut total) = (Vec::new(), 0_u64);
+    for [base, length] in bytes.as_chunks::<8>().0.as_chunks::<2>().0 {
+        let length = u64::from_ne_bytes(*length).min(limit - total);
+        let to_read = (length as usize).min(shown - text.len());
+        text.extend(memory::read(pid, u64::from_ne_bytes(*base), to_read));
+        total += length;
+    }
+    (text, total)
+}
+
+/// The descriptors in the control part of a `struct msghdr`.
+pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
+    let field = |offset| memory::long(pid, message + offset).unwrap_or_default();
+    let control = memory::read(pid, field(32), field(40).min(4096) as usize);
+    let mut passed = Vec::new();
+    let mut rest = &control[..];
+    // A header is a length of 8 bytes, which counts the header too, a level and a type.
+    while let Some((header, _)) = rest.split_first_chunk::<16>() {
+        let [length, kinds] = *header.as_chunks::<8>().0 else { break };
+        let length = u64::from_ne_bytes(length) as usize;
+        let Some(data) = rest.get(16..length) else { break };
+        let rights = [libc::SOL_SOCKET.to_ne_bytes(), libc::SCM_RIGHTS.to_ne_bytes()];
+        if kinds == *rights.as_flattened() {
+            passed.extend(data.as_chunks::<4>().0.iter().map(|&number| i32::from_ne_bytes(number)));
+        }
+        rest = rest.get(length.next_multiple_of(8)..).unwrap_or_default();
+    }
+    passed
+}
+
+/// A socket's address.
+pub(crate) fn address(pid: Pid, address: u64, length: u64) -> Option<String> {
+    let bytes = memory::read(pid, address, length.min(128) as usize);
+    let (family, rest) = bytes.split_first_chunk::<2>()?;
+    match i32::from(u16::from_ne_bytes(*family)) {
+        libc::AF_INET => {
+            let [p, q, a, b, c, d] = *rest.first_chunk()?;
+            let address = Ipv4Addr::new(a, b, c, d);
+            Some(SocketAddr::from((address, u16::from_be_bytes([p, q]))).to_string())
+        }
+        libc::AF_INET6 => {
+            let port = u16::from_be_bytes(*rest.first_chunk()?);
+            let address: [u8; 16] = *rest.get(6..)?.first_chunk()?;
+            Some(SocketAddr::from((Ipv6Addr::from(address), port)).to_string())
+        }
+        // The first byte of an abstract name is 0, and all of it counts.
+        libc::AF_UNIX if rest.first() == Some(&0) => {
+            Some(format!("@{}", String::from_utf8_lossy(&rest[1..])))
+        }
+        libc::AF_UNIX => {
+            let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+            Some(String::from_utf8_lossy(&rest[..end]).into_owned())
+        }
+        _ => None,
+    }
+}

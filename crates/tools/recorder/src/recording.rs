@@ -1,0 +1,124 @@
+//! A recording from its beginning to its end, and all that is known while it lasts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::unistd::Pid;
+use trace::Task;
+use trace::event::{Event, Status, VERSION, What};
+
+use crate::names::Names;
+use crate::ptrace::Stop;
+use crate::schedule::Turns;
+use crate::task::{Process, Sent, Tracee};
+use crate::{Ended, Error, Options, files, start};
+
+/// Runs a program and hands each event to `sink`, until the program and all that it has made have
+/// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
+///
+/// The calling thread may have no other children, and must be the one that waits for them.
+///
+/// # Errors
+/// There is no program to record, or the kernel doesn't let it be traced: see [`Error`]. In the middle
+/// of a recording, only [`Error::Lost`]; whatever was started is ended then.
+pub fn record(
+    argv: &[OsString],
+    options: &Options,
+    sink: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    // A stop sends SIGCHLD. Blocked, it waits, and can be waited for with a timeout.
+    let news = SigSet::from(Signal::SIGCHLD);
+    let mut mask = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&news), Some(&mut mask)).map_err(Error::Trace)?;
+    let ended = start::start(argv, &mask).and_then(|pid| {
+        let mut recording = Recording::new(options, sink);
+        recording.begin(pid, argv);
+        let ended = recording.run();
+        if ended.is_err() {
+            recording.kill_all();
+        }
+        ended
+    });
+    _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+    ended
+}
+
+/// A recording under way.
+pub(crate) struct Recording<'a> {
+    pub(crate) options: &'a Options,
+    sink: &'a mut dyn FnMut(Event),
+    step: u64,
+    pub(crate) made: u32,
+    /// The threads that are there.
+    pub(crate) tasks: BTreeMap<Task, Tracee>,
+    pub(crate) by_pid: HashMap<Pid, Task>,
+    /// The processes, those that have ended too.
+    pub(crate) processes: BTreeMap<Task, Process>,
+    pub(crate) names: Names,
+    /// Stops of those whose making was not told yet.
+    pub(crate) strangers: HashMap<Pid, Stop>,
+    /// Stops that came while another one had its turn.
+    pub(crate) later: Vec<(Pid, Stop)>,
+    pub(crate) turns: Turns,
+    /// Counts the times at which somebody became ready.
+    pub(crate) clock: u64,
+    /// Signals may have come to wait that were not told.
+    pub(crate) sent: Option<Sent>,
+    /// Descriptors of files in /proc: what is read there is another machine's business.
+    pub(crate) proc_files: HashSet<(Task, i32)>,
+    /// What descriptors that came from outside lead to.
+    pub(crate) inherited: HashSet<String>,
+    /// Sockets that have their other end inside.
+    pub(crate) paired: HashSet<String>,
+    pub(crate) status: Option<Status>,
+    pub(crate) stuck: bool,
+}
+
+impl<'a> Recording<'a> {
+    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event)) -> Self {
+        Recording {
+            options,
+            sink,
+            step: 0,
+            made: 0,
+            tasks: BTreeMap::new(),
+            by_pid: HashMap::new(),
+            processes: BTreeMap::new(),
+            names: Names::new(),
+            strangers: HashMap::new(),
+            later: Vec::new(),
+            turns: Turns::new(options.policy, options.seed),
+            clock: 0,
+            sent: None,
+            proc_files: HashSet::new(),
+            inherited: HashSet::new(),
+            paired: HashSet::new(),
+            status: None,
+            stuck: false,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, task: Task, what: What) {
+        (self.sink)(Event { step: self.step, task, what });
+        self.step += 1;
+    }
+
+    fn begin(&mut self, pid: Pid, argv: &[OsString]) {
+        let mut argv: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        // Where the program lies differs from machine to machine.
+        if let Some(name) = argv.first_mut()
+            && let Some(file) = Path::new(name).file_name()
+        {
+            *name = file.to_string_lossy().into_owned();
+        }
+        let task = self.new_task(pid, None, None);
+        let policy = self.options.policy.name().to_string();
+        self.tell(task, What::Begin { version: VERSION, argv, policy, seed: self.options.seed });
+        let open = files::open(pid);
+        self.inherited = open.iter().filter_map(|&fd| files::leads_to(pid, fd)).collect();
+        self.tell(task, What::Descriptors { table: files::table(pid, &self.names) });
+        self.begins_a_program(task);
+    }
+}

@@ -1,0 +1,100 @@
+//! Between two turns: who was woken by the last one is heard, causes first.
+
+use trace::Task;
+
+use crate::Error;
+use crate::look::Doing;
+use crate::ptrace::Stop;
+use crate::recording::Recording;
+use crate::schedule::Policy;
+use crate::task::State;
+use crate::turns::{LONG_PAUSE, PAUSE, wait_for_news};
+
+/// From this rank on, a stop may be what others have brought about.
+const EFFECT: u8 = 2;
+
+impl Recording<'_> {
+    /// Hears all who were woken, until nobody moves any more but those who have their turn.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        let mut pause = PAUSE;
+        loop {
+            while !self.tasks.is_empty()
+                && let Some((pid, stop)) = self.next()?
+            {
+                self.heard(pid, stop, None);
+            }
+            let moving: Vec<_> =
+                self.tasks.keys().copied().filter(|&task| self.moves(task)).collect();
+            if !moving.is_empty() {
+                let (ended, moving): (Vec<_>, Vec<_>) =
+                    moving.into_iter().partition(|&task| self.doing(task) == Doing::Ended);
+                for task in ended {
+                    self.first_thread_ended(task);
+                }
+                if !moving.is_empty() {
+                    wait_for_news(pause);
+                    pause = LONG_PAUSE.min(pause * 2);
+                }
+                continue;
+            }
+            // Whoever stopped while the others were looked at.
+            if let Some((pid, stop)) = self.next()? {
+                self.heard(pid, stop, None);
+                continue;
+            }
+            if self.later.is_empty() && self.sent.is_none() {
+                return Ok(());
+            }
+            self.hear_later();
+        }
+    }
+
+    /// Whether a task will stop, or sleep again, or be gone, without anybody's doing.
+    fn moves(&self, task: Task) -> bool {
+        let free = self.options.policy == Policy::Free;
+        let Some(tracee) = self.tasks.get(&task) else { return false };
+        if self.later.iter().any(|&(pid, stop)| self.owner(pid, stop) == Some(task)) {
+            return false;
+        }
+        match tracee.state {
+            State::Sleeps | State::Ends => self.doing(task) != Doing::Sleeps,
+            State::Runs if free && tracee.call.is_some() => {
+                !matches!(self.doing(task), Doing::Sleeps | Doing::SleepsDeeply)
+            }
+            // SIGKILL and SIGCONT reach even one that is stopped.
+            State::Ready { .. } | State::Stopped if self.sent.is_some() => {
+                !tracee.look.is_stopped()
+            }
+            _ => false,
+        }
+    }
+
+    /// The stops that came together, causes first.
+    fn hear_later(&mut self) {
+        let mut later: Vec<_> = std::mem::take(&mut self.later)
+            .into_iter()
+            .filter_map(|(pid, stop)| Some((self.owner(pid, stop)?, stop)))
+            .collect();
+        later.sort_by_key(|&(task, stop)| (self.rank(task, stop), task));
+        let effects = later.partition_point(|&(task, stop)| self.rank(task, stop) < EFFECT);
+        let effects = later.split_off(effects);
+        for (task, stop) in later {
+            self.stopped(task, stop);
+        }
+        // Only now is it certain which signals wait, and which have been taken at once.
+        self.tell_waiting_signals();
+        for (task, stop) in effects {
+            self.stopped(task, stop);
+        }
+    }
+
+    fn rank(&self, task: Task, stop: Stop) -> u8 {
+        let waited = self.tasks.get(&task).and_then(|tracee| tracee.call.as_ref());
+        match stop {
+            Stop::Call if waited.is_some_and(|call| call.slept || call.may_wait()) => EFFECT + 1,
+            Stop::Signal(_) => EFFECT,
+            Stop::Gone(_) | Stop::Group(_) | Stop::Trap => EFFECT - 1,
+            _ => 0,
+        }
+    }
+}

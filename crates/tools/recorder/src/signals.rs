@@ -1,0 +1,127 @@
+//! Signals: sent, waiting, delivered.
+
+use trace::Task;
+use trace::call::Argument;
+use trace::event::{Disposition, What};
+
+use crate::look;
+use crate::ptrace;
+use crate::recording::Recording;
+use crate::task::{Call, Sent};
+
+/// Whether a call sends a signal.
+pub(crate) fn sends(name: &str) -> bool {
+    matches!(
+        name,
+        "kill" | "tkill" | "tgkill" | "pidfd_send_signal" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo"
+    )
+}
+
+impl Recording<'_> {
+    /// A call has sent a signal. To one task, that is told at once; who else has got it, as in a
+    /// process group, shows when all is settled.
+    pub(crate) fn has_sent(&mut self, by: Task, call: &Call) {
+        let (to_thread, target, signal) = match call.arguments[..] {
+            [Argument::Task(target), Argument::Signal(signal)] => {
+                (call.name == "tkill", target, signal)
+            }
+            [_, Argument::Task(target), Argument::Signal(signal)] => (true, target, signal),
+            [_, Argument::Signal(signal), ..] => {
+                self.sent = Some(Sent { by: Some(by), signal });
+                return;
+            }
+            _ => return,
+        };
+        if !(1..=64).contains(&signal) {
+            return;
+        }
+        let bit = look::only(signal);
+        if to_thread && let Some(tracee) = self.tasks.get_mut(&target) {
+            tracee.sent |= bit;
+            tracee.pending |= bit;
+        } else if let Some(process) = self.processes.get_mut(&target).filter(|p| !p.ended) {
+            process.sent |= bit;
+            process.pending |= bit;
+        } else {
+            return;
+        }
+        self.tell(target, What::Signalled { signal, by: Some(by) });
+        self.sent = Some(Sent { by: Some(by), signal });
+    }
+
+    /// A signal is about to be delivered. The kernel asks the tracer even about one that is ignored.
+    pub(crate) fn signalled(&mut self, task: Task, signal: i32) {
+        self.ready(task, signal);
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let (pid, bit) = (tracee.pid, look::only(signal));
+        let mut was_told = (tracee.pending | tracee.sent) & bit != 0;
+        tracee.pending &= !bit;
+        tracee.sent &= !bit;
+        if let Some(process) = self.processes.get_mut(&tracee.process) {
+            was_told |= (process.pending | process.sent) & bit != 0;
+            process.pending &= !bit;
+            process.sent &= !bit;
+            process.alarm &= signal != libc::SIGALRM;
+        }
+        if !was_told {
+            let sender = ptrace::sender(pid).ok().flatten();
+            let by = sender.map(|sender| self.names.task(sender));
+            self.tell(task, What::Signalled { signal, by });
+        }
+        let set = look::signals(pid);
+        let disposition = match bit {
+            _ if set.ignored & bit != 0 => Disposition::Ignore,
+            _ if set.caught & bit != 0 => Disposition::Handler,
+            _ => Disposition::Default,
+        };
+        self.tell(task, What::Delivered { signal, disposition });
+    }
+
+    /// A call such as sigtimedwait(2) has taken a signal, which could come again.
+    pub(crate) fn has_taken(&mut self, task: Task, signal: i64) {
+        let Ok(signal @ 1..=64) = i32::try_from(signal) else { return };
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let left = !look::only(signal);
+        tracee.pending &= left;
+        tracee.sent &= left;
+        if let Some(process) = self.processes.get_mut(&tracee.process) {
+            process.pending &= left;
+            process.sent &= left;
+        }
+    }
+
+    /// Tells the signals that have come to wait since the last time, if any can have.
+    pub(crate) fn tell_waiting_signals(&mut self) {
+        let Some(sent) = self.sent.take() else { return };
+        for (task, new) in self.waiting_signals() {
+            for signal in look::members(new) {
+                let by = sent.by.filter(|_| signal == sent.signal);
+                self.tell(task, What::Signalled { signal, by });
+            }
+        }
+    }
+
+    /// Some may have been taken without a call that says so, as from a signalfd: they could come again.
+    pub(crate) fn forget_taken_signals(&mut self) {
+        _ = self.waiting_signals();
+    }
+
+    /// Looks which signals wait, and returns those that did not the last time.
+    fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
+        let mut news = Vec::new();
+        for (&task, tracee) in &mut self.tasks {
+            let signals = look::signals(tracee.pid);
+            // SIGKILL waits for a moment only, which nobody could tell from another.
+            let lasting = !look::only(libc::SIGKILL);
+            let (own, shared) = (signals.pending & lasting, signals.pending_for_all & lasting);
+            let known = std::mem::replace(&mut tracee.pending, own);
+            news.push((task, own & !known));
+            if let Some(process) = self.processes.get_mut(&tracee.process) {
+                let known = std::mem::replace(&mut process.pending, shared);
+                news.push((tracee.process, shared & !known));
+            }
+        }
+        news.retain(|&(_, new)| new != 0);
+        news
+    }
+}

@@ -1,0 +1,175 @@
+//! What each stop means.
+
+use nix::unistd::Pid;
+use trace::Task;
+use trace::event::{Status, What};
+
+use crate::prologue::Prologue;
+use crate::ptrace::{self, AtCall, Stop};
+use crate::recording::Recording;
+use crate::task::{Process, State, Tracee};
+
+impl Recording<'_> {
+    /// Whose stop it is: a thread that has called exec stops with its process's id.
+    pub(crate) fn owner(&self, pid: Pid, stop: Stop) -> Option<Task> {
+        let former = if stop == Stop::Exec { ptrace::message(pid).ok() } else { None };
+        self.by_pid.get(&former.unwrap_or(pid)).copied()
+    }
+
+    pub(crate) fn stopped(&mut self, task: Task, stop: Stop) {
+        let Some(tracee) = self.tasks.get(&task) else { return };
+        let pid = tracee.pid;
+        self.ready(task, 0);
+        match stop {
+            Stop::Gone(status) => self.gone(task, status),
+            Stop::Call => match ptrace::at_call(pid) {
+                Ok(AtCall::Enter(number, args)) => self.enters(task, number, args),
+                Ok(AtCall::Leave(result)) => self.leaves(task, result),
+                // It was killed in this moment.
+                Ok(AtCall::Unknown) | Err(_) => (),
+            },
+            Stop::Made { vfork } => self.made(task, vfork),
+            Stop::Exec => self.executed(task),
+            Stop::Exit => self.ends(task),
+            Stop::Signal(signal) => self.signalled(task, signal),
+            Stop::Group(signal) => self.group_stopped(task, signal),
+            Stop::Trap => self.continued(task),
+        }
+        if self.options.policy == crate::Policy::Free {
+            self.let_run(task);
+        }
+    }
+
+    pub(crate) fn set_state(&mut self, task: Task, state: State) {
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.state = state;
+        }
+    }
+
+    /// It can run, and gets this signal then, if it is not 0.
+    pub(crate) fn ready(&mut self, task: Task, signal: i32) {
+        self.clock += 1;
+        let since = self.clock;
+        self.set_state(task, State::Ready { since, signal });
+    }
+
+    /// Takes a new task in; without a maker it is the first.
+    pub(crate) fn new_task(
+        &mut self,
+        pid: Pid,
+        maker: Option<Task>,
+        thread_of: Option<Task>,
+    ) -> Task {
+        self.made += 1;
+        let task = Task(self.made);
+        let process = thread_of.unwrap_or(task);
+        if thread_of.is_none() {
+            let parent = maker.and_then(|maker| Some(self.tasks.get(&maker)?.process));
+            self.processes.insert(task, Process::new(pid, parent));
+        }
+        let leader = self.processes.get(&process).map_or(pid, |process| process.pid);
+        self.clock += 1;
+        let state = State::Ready { since: self.clock, signal: 0 };
+        self.tasks.insert(task, Tracee::new(pid, process, leader, state));
+        self.by_pid.insert(pid, task);
+        self.names.set(pid, task);
+        task
+    }
+
+    /// A task has made another one, which exists from this moment.
+    fn made(&mut self, maker: Task, vfork: bool) {
+        let Some(tracee) = self.tasks.get(&maker) else { return };
+        let Ok(pid) = ptrace::message(tracee.pid) else { return };
+        let flags = tracee.call.as_ref().map_or(0, |call| call.flags);
+        let process = tracee.process;
+        let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
+        let child = self.new_task(pid, Some(maker), thread_of);
+        self.tell(
+            child,
+            What::Born {
+                parent: maker,
+                process: thread_of.unwrap_or(child),
+                shares_files: flags & libc::CLONE_FILES as u64 != 0,
+                maker_waits: vfork,
+            },
+        );
+        let first = self.strangers.remove(&pid);
+        let first = first.or_else(|| Some(ptrace::next(Some(pid), true).ok()??.1));
+        match first {
+            Some(Stop::Trap) | None => (),
+            Some(stop) => self.stopped(child, stop),
+        }
+        if self.options.policy == crate::Policy::Free {
+            self.let_run(child);
+        }
+    }
+
+    /// exec: all other threads are gone, and this one has the process's id.
+    fn executed(&mut self, task: Task) {
+        let Some(process) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };
+        let Some(leader) = self.processes.get(&process).map(|process| process.pid) else { return };
+        let others: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|&(&other, tracee)| other != task && tracee.process == process)
+            .map(|(&other, _)| other)
+            .collect();
+        for other in others {
+            self.forget(other, Status::Code(0));
+        }
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        self.by_pid.remove(&tracee.pid);
+        self.by_pid.insert(leader, task);
+        tracee.pid = leader;
+        tracee.look = crate::look::Look::new(leader, leader);
+        let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
+        self.tell(task, What::Exec { path, argv });
+        self.begins_a_program(task);
+    }
+
+    /// After exec, the loader and the runtime are not told, unless all is.
+    pub(crate) fn begins_a_program(&mut self, task: Task) {
+        let prologue = if self.options.all { Prologue::Over } else { Prologue::Loader };
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.prologue = prologue;
+        }
+    }
+
+    fn group_stopped(&mut self, task: Task, signal: i32) {
+        self.set_state(task, State::Stopped);
+        let Some(tracee) = self.tasks.get(&task) else { return };
+        _ = ptrace::listen(tracee.pid);
+        let leader = tracee.process;
+        let Some(process) = self.processes.get_mut(&leader) else { return };
+        if !std::mem::replace(&mut process.stopped, true) {
+            self.tell(leader, What::Stopped { signal });
+        }
+    }
+
+    fn continued(&mut self, task: Task) {
+        let Some(leader) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };
+        let Some(process) = self.processes.get_mut(&leader) else { return };
+        if std::mem::take(&mut process.stopped) {
+            self.tell(leader, What::Continued);
+        }
+    }
+
+    /// Whoever ends is never held: others may wait for it in the kernel.
+    fn ends(&mut self, task: Task) {
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.exit_status = ptrace::exit_status(tracee.pid).ok();
+        }
+        self.let_run(task);
+        self.set_state(task, State::Ends);
+    }
+
+    /// Nothing waits for a process's first thread while others live: its end is seen in /proc.
+    pub(crate) fn first_thread_ended(&mut self, task: Task) {
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        if tracee.state != State::Ended {
+            tracee.state = State::Ended;
+            let status = tracee.exit_status.unwrap_or(Status::Signal(libc::SIGKILL));
+            self.tell(task, What::Ended { status });
+        }
+    }
+}

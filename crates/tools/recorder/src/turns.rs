@@ -1,0 +1,198 @@
+//! The loop: one task runs until it stops or sleeps; then all who were woken by that are heard; then
+//! the next is chosen.
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+use trace::Task;
+use trace::event::{Status, What};
+
+use crate::look::Doing;
+use crate::ptrace::{self, Stop};
+use crate::recording::Recording;
+use crate::schedule::Policy;
+use crate::task::{State, Tracee};
+use crate::{Ended, Error};
+
+/// How long to wait for a stop before looking whether the task sleeps: at first, and at most.
+pub(crate) const PAUSE: Duration = Duration::from_micros(100);
+pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
+/// How long a task may compute while others could run.
+const COMPUTES: Duration = Duration::from_secs(1);
+
+impl Recording<'_> {
+    /// Steps until all have ended.
+    pub(crate) fn run(&mut self) -> Result<Ended, Error> {
+        while !self.tasks.is_empty() {
+            self.settle()?;
+            let ready: Vec<_> = self.tasks.iter().filter_map(since).collect();
+            match self.turns.choose(&ready) {
+                Some(task) => self.turn(task, &ready)?,
+                None => self.wait()?,
+            }
+        }
+        self.tell(Task(1), What::End);
+        let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
+        Ok(Ended { status, stuck: self.stuck })
+    }
+
+    /// Lets one task run until it stops or sleeps.
+    fn turn(&mut self, task: Task, ready: &[(Task, u64)]) -> Result<(), Error> {
+        let free = self.options.policy == Policy::Free;
+        if !free {
+            self.tell_whose_turn(task, ready);
+        }
+        self.let_run(task);
+        let (began, mut pause) = (Instant::now(), PAUSE);
+        while !free && self.runs(task) {
+            if let Some((pid, stop)) = self.next()? {
+                self.heard(pid, stop, Some(task));
+                continue;
+            }
+            match self.doing(task) {
+                Doing::Sleeps => self.falls_asleep(task),
+                Doing::Ended => self.first_thread_ended(task),
+                Doing::Something | Doing::SleepsDeeply => (),
+            }
+            if ready.len() > 1 && began.elapsed() > COMPUTES {
+                self.turns.give_up(task);
+                self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
+            }
+            wait_for_news(pause);
+            pause = LONG_PAUSE.min(pause * 2);
+        }
+        Ok(())
+    }
+
+    fn tell_whose_turn(&mut self, task: Task, ready: &[(Task, u64)]) {
+        for &(other, _) in ready.iter().filter(|&&(other, _)| other != task) {
+            if self
+                .tasks
+                .get_mut(&other)
+                .is_some_and(|other| !std::mem::replace(&mut other.held, true))
+            {
+                self.tell(other, What::Held);
+            }
+        }
+        if self.tasks.get_mut(&task).is_some_and(|task| std::mem::take(&mut task.held)) {
+            self.tell(task, What::Runs);
+        }
+    }
+
+    /// A task that is ready runs from now on.
+    pub(crate) fn let_run(&mut self, task: Task) {
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let State::Ready { signal, .. } = tracee.state else { return };
+        tracee.state = State::Runs;
+        // It may have been killed meanwhile: that is told by its next stop.
+        _ = ptrace::resume(tracee.pid, signal);
+    }
+
+    fn runs(&self, task: Task) -> bool {
+        let state = self.tasks.get(&task).map(|tracee| tracee.state);
+        matches!(state, Some(State::Runs | State::Ends))
+    }
+
+    /// What a task does; in vfork, it sleeps as anywhere.
+    pub(crate) fn doing(&self, task: Task) -> Doing {
+        let Some(tracee) = self.tasks.get(&task) else { return Doing::Ended };
+        match tracee.look.doing() {
+            Doing::SleepsDeeply if tracee.is_in("vfork") => Doing::Sleeps,
+            Doing::Sleeps if tracee.call.is_none() || tracee.state == State::Ends => {
+                Doing::Something
+            }
+            doing => doing,
+        }
+    }
+
+    fn falls_asleep(&mut self, task: Task) {
+        self.tell_sleep(task);
+        self.set_state(task, State::Sleeps);
+    }
+
+    /// The next stop, if there is one.
+    pub(crate) fn next(&self) -> Result<Option<(Pid, Stop)>, Error> {
+        ptrace::next(None, false).map_err(Error::Lost)
+    }
+
+    /// Hears of a stop: what the task does whose turn it is counts at once, others when it is over.
+    pub(crate) fn heard(&mut self, pid: Pid, stop: Stop, turn: Option<Task>) {
+        let Some(task) = self.owner(pid, stop) else {
+            self.strangers.insert(pid, stop);
+            return;
+        };
+        // exec waits until the other threads have ended.
+        let makes_way = stop == Stop::Exit
+            || matches!(stop, Stop::Gone(_)) && turn.is_some_and(|turn| self.is_in_exec(turn));
+        if Some(task) == turn || makes_way {
+            self.stopped(task, stop);
+        } else {
+            self.later.push((pid, stop));
+        }
+    }
+
+    fn is_in_exec(&self, task: Task) -> bool {
+        self.tasks.get(&task).is_some_and(|task| task.is_in("execve") || task.is_in("execveat"))
+    }
+
+    /// Nobody can be let run: waits until somebody stops, or it is clear that nobody will.
+    fn wait(&mut self) -> Result<(), Error> {
+        let (began, mut pause) = (Instant::now(), PAUSE);
+        loop {
+            if let Some((pid, stop)) = self.next()? {
+                self.heard(pid, stop, None);
+                return Ok(());
+            }
+            let running: Vec<_> = self
+                .tasks
+                .iter()
+                .filter(|(_, t)| t.state == State::Runs)
+                .map(|(&t, _)| t)
+                .collect();
+            for &task in &running {
+                if self.doing(task) == Doing::Sleeps {
+                    self.falls_asleep(task);
+                }
+            }
+            if running.is_empty()
+                && !self.stuck
+                && began.elapsed() > self.options.patience
+                && self.is_stuck()
+            {
+                self.stuck = true;
+                let first = self.tasks.keys().next().copied().unwrap_or(Task(1));
+                self.tell(first, What::Stuck);
+                self.kill_all();
+            }
+            wait_for_news(pause);
+            pause = LONG_PAUSE.min(pause * 2);
+        }
+    }
+
+    pub(crate) fn kill_all(&self) {
+        for tracee in self.tasks.values() {
+            if let Some(process) = self.processes.get(&tracee.process) {
+                _ = kill(process.pid, Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+fn since((&task, tracee): (&Task, &Tracee)) -> Option<(Task, u64)> {
+    match tracee.state {
+        State::Ready { since, .. } => Some((task, since)),
+        _ => None,
+    }
+}
+
+/// Waits for SIGCHLD, which each stop sends, but no longer than this: where other threads take the
+/// signal, looking again must do.
+pub(crate) fn wait_for_news(at_most: Duration) {
+    let set = SigSet::from(Signal::SIGCHLD);
+    let timeout = libc::timespec { tv_sec: 0, tv_nsec: i64::from(at_most.subsec_nanos()) };
+    // SAFETY: both point to variables of ours, and nobody wants to know who has sent the signal.
+    let waited = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &timeout) };
+    _ = Errno::result(waited);
+}
