@@ -2,17 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use recorder::{Options, Policy};
-use trace::event::{self, Status};
-
-mod text;
+use trace::event::{self, Status, What};
+use trace::{Event, Model, knot, text};
 
 /// The recorder's own failure, as env(1) and timeout(1) have it.
 const FAILED: u8 = 125;
@@ -27,11 +26,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a program, one task at a time, and write down what the kernel does for it
+    /// Run a program, one task at a time, and draw what the kernel did for it
     ///
     /// The program's input, output and terminal are left to it. The exit status is the program's own,
     /// 128 and the signal's number if one has killed it, or 125 if it could not be recorded.
     Run(Run),
+    /// Draw a recording that `run --events` has written
+    Show(Show),
 }
 
 #[derive(clap::Args)]
@@ -44,9 +45,12 @@ struct Run {
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Write the events to this file, one JSON object a line; without it, as text on standard error
+    /// Write the events to this file, one JSON object a line, for `cargo recorder show`
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+
+    #[command(flatten)]
+    views: Views,
 
     /// Write down all calls, those of the loader and of the language's runtime too
     #[arg(long)]
@@ -59,6 +63,26 @@ struct Run {
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// The recording
+    events: PathBuf,
+
+    #[command(flatten)]
+    views: Views,
+}
+
+#[derive(clap::Args)]
+struct Views {
+    /// Write the picture as text to this file; without any file, it goes to standard error
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+
+    /// How many characters a line of text may have
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    width: usize,
 }
 
 /// As [`Policy`], for the command line.
@@ -94,8 +118,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
-    let Command::Run(run) = Arguments::parse().command;
-    match record(&run) {
+    let done = match Arguments::parse().command {
+        Command::Run(run) => record(&run),
+        Command::Show(show) => draw_stored(&show).map(|()| 0),
+    };
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(why) => {
             _ = writeln!(io::stderr(), "error: {why}");
@@ -105,43 +132,71 @@ fn main() -> ExitCode {
 }
 
 fn record(run: &Run) -> Result<u8, String> {
-    let output = run.events.as_ref().map(|path| {
-        let file = File::create(path).map(BufWriter::new);
-        file.map_err(|error| format!("cannot write {}: {error}", path.display()))
-    });
-    let mut output = output.transpose()?;
     outlive_the_program();
-    let mut failed = None;
     let options = Options {
         policy: run.policy.into(),
         seed: run.seed,
         all: run.all,
         patience: Duration::from_secs_f64(run.patience),
     };
-    let ended = recorder::record(&run.program, &options, &mut |event| {
-        let written = match &mut output {
-            Some(file) => event::write(&event, file),
-            None => writeln!(io::stderr(), "{}", text::line(&event)),
-        };
-        if let Err(error) = written {
-            failed.get_or_insert(error);
-        }
-    });
-    let flushed = output.map_or(Ok(()), |mut file| file.flush());
+    let mut events = Vec::new();
+    let ended = recorder::record(&run.program, &options, &mut |event| events.push(event));
     let ended = ended.map_err(|error| error.to_string())?;
-    if let Err(error) = flushed {
-        failed.get_or_insert(error);
+    if let Some(path) = &run.events {
+        store(&events, path).map_err(|error| cannot_write(path, error))?;
     }
-    if let Some(error) = failed {
-        return Err(format!("cannot write the events: {error}"));
+    if run.views.text.is_some() || run.events.is_none() {
+        draw(&events, &run.views)?;
     }
-    if ended.stuck {
-        _ = writeln!(io::stderr(), "recorder: everybody slept, and nothing could wake them: ended");
+    for line in explain(&events) {
+        _ = writeln!(io::stderr(), "{line}");
     }
     Ok(match ended.status {
         Status::Code(code) => code,
-        Status::Signal(signal) => (128 + signal) as u8,
+        Status::Signal(signal) => (128 + signal) as u8, // signals end at 64
     })
+}
+
+fn store(events: &[Event], path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    events.iter().try_for_each(|event| event::write(event, &mut file))?;
+    file.flush()
+}
+
+fn draw_stored(show: &Show) -> Result<(), String> {
+    let cannot_read = |error| format!("cannot read {}: {error}", show.events.display());
+    let file = File::open(&show.events).map_err(cannot_read)?;
+    let events = event::read(BufReader::new(file)).map_err(cannot_read)?;
+    draw(&events, &show.views)
+}
+
+fn draw(events: &[Event], views: &Views) -> Result<(), String> {
+    let picture = text::lanes(events, views.width);
+    match &views.text {
+        Some(path) => std::fs::write(path, picture).map_err(|error| cannot_write(path, error)),
+        None => {
+            _ = write!(io::stderr(), "{picture}"); // nobody is left to be told
+            Ok(())
+        }
+    }
+}
+
+/// Who waited for what, where everybody did.
+fn explain(events: &[Event]) -> Vec<String> {
+    let mut model = Model::new();
+    for event in events {
+        if event.what == What::Stuck {
+            let mut lines = vec!["All of it waits, and nothing can end that:".to_string()];
+            lines.extend(knot::knot(&model));
+            return lines;
+        }
+        _ = model.apply(event); // what can be followed of it has been
+    }
+    Vec::new()
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }
 
 /// Ctrl-C and Ctrl-\ go to the program too, which decides; the recorder ends after it. A handler,
