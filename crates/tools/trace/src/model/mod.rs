@@ -18,14 +18,15 @@ mod lives;
 mod resync;
 mod signals;
 mod sockets;
+mod step;
 mod table;
 mod task;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use channel::Channel;
 pub use files::{Description, Holder, Kind, Pipe, Place, Slot, Socket, Table};
+pub use step::{Change, Mismatch, Step};
 pub use task::{Action, Frame, OpenCall, Process, State, Thread};
 
 pub(crate) use arguments::Arguments;
@@ -53,56 +54,11 @@ pub struct Model {
     last_description: u32,
     next_step: u64,
     bound: resync::Bound,
+    /// The descriptions that were there before the program.
+    inherited: BTreeSet<u32>,
     changes: Vec<Change>,
     complaint: Option<String>,
 }
-
-/// What an event has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The event's number.
-    pub number: u64,
-    /// What has changed, besides the state of the event's task.
-    pub changes: Vec<Change>,
-}
-
-/// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A descriptor leads to a description now.
-    Opened(i32, Kind),
-    /// A descriptor is closed.
-    Closed(i32, Kind),
-    /// Bytes have gone in, and so many are there now.
-    Put(Place, u64, u64),
-    /// Bytes have come out, and so many are left.
-    Taken(Place, u64, u64),
-    /// There was nothing to read, and nobody is left to write.
-    EndOfFile(Place),
-    /// What /proc says, and the model had otherwise.
-    Differs(String),
-}
-
-/// An event that can't follow from those before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The event's number.
-    pub step: u64,
-    /// Whose event it is.
-    pub task: Task,
-    /// What was expected, and what came.
-    pub expected: String,
-    /// What the event has changed all the same.
-    pub changes: Vec<Change>,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {}, {}: {}", self.step, self.task, self.expected)
-    }
-}
-
-impl std::error::Error for Mismatch {}
 
 impl Model {
     /// What is known before the first event: nothing.

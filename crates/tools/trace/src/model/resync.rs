@@ -138,6 +138,9 @@ impl Model {
             }
         };
         self.bound.descriptions.insert(row.description, id);
+        if guessed {
+            self.inherited.insert(id);
+        }
         if let Some(description) = self.descriptions.get_mut(&id) {
             description.flags = u64::from(row.flags);
             if let (Kind::File(path), true) = (&mut description.kind, row.leads_to.starts_with('/'))

@@ -193,7 +193,19 @@ impl Model {
         all.into_iter().for_each(|description| self.release(description));
     }
 
-    /// A description in a few words: `pipe 1's write end`, `socket 2`.
+    /// What a task's descriptor leads to, in a few words: `standard output`, where that was never
+    /// led anywhere else.
+    #[must_use]
+    pub fn name_of(&self, task: Task, fd: i32) -> Option<String> {
+        let slot = self.slot(task, fd)?;
+        let kind = &self.descriptions.get(&slot.description)?.kind;
+        let standard = ["standard input", "standard output", "standard error"];
+        let name = usize::try_from(fd).ok().and_then(|fd| standard.get(fd));
+        let name = name.filter(|_| self.inherited.contains(&slot.description));
+        Some(name.map_or_else(|| self.name(kind), |name| (*name).to_owned()))
+    }
+
+    /// A description in a few words: `the write end of pipe 1`, `socket 2`.
     #[must_use]
     pub fn name(&self, kind: &Kind) -> String {
         match kind {

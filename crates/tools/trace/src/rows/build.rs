@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Arrow, ArrowKind, Column, Row, RowKind, Rows, marks, notes};
+use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
-use crate::event::{Disposition, Event, Outcome, Status, Task, What};
+use crate::event::{Event, Outcome, Task, What};
 use crate::knot::knot;
-use crate::model::{Change, Model, kills};
-use crate::names::{SIGCHLD, signal};
+use crate::model::{Change, Model};
+use crate::names::signal;
 use crate::why::Blocked;
 use crate::words::{call_words, result_words, sentence};
 
@@ -43,17 +43,17 @@ pub(super) const QUIET: [&str; 26] = [
 
 #[derive(Default)]
 pub(super) struct Builder {
-    rows: Rows,
-    model: Model,
-    open: BTreeMap<Task, Begun>,
+    pub(super) rows: Rows,
+    pub(super) model: Model,
+    pub(super) open: BTreeMap<Task, Begun>,
     /// Whom the row that comes next reaches, by whose row it is.
-    arrows: BTreeMap<Task, Arrow>,
+    pub(super) arrows: BTreeMap<Task, Vec<Arrow>>,
 }
 
 /// A call whose row has not come, or has.
 #[derive(Clone, Default)]
-struct Begun {
-    step: u64,
+pub(super) struct Begun {
+    pub(super) step: u64,
     line: Option<String>,
     slept: bool,
     shown: bool,
@@ -135,7 +135,7 @@ impl Builder {
         }
     }
 
-    fn column(&mut self, task: Task) {
+    pub(super) fn column(&mut self, task: Task) {
         let process = self.model.process_of(task);
         let name = self.model.processes.get(&process).map_or("", |found| found.name.as_str());
         let title = if process == task {
@@ -147,7 +147,7 @@ impl Builder {
     }
 
     /// A row for an event; what stands at a call's beginning is taken from there.
-    fn push(&mut self, event: &Event, kind: RowKind, label: String, changes: &[Change]) {
+    pub(super) fn push(&mut self, event: &Event, kind: RowKind, label: String, changes: &[Change]) {
         let begun = self.open.get(&event.task).cloned().unwrap_or_default();
         let call = match &event.what {
             What::Leave { name, .. } => Some(name.clone()),
@@ -168,7 +168,7 @@ impl Builder {
             label,
             note: notes::note(&self.model, event, changes),
             sentence: sentence(&self.model, event, changes),
-            arrow: self.arrows.remove(&event.task),
+            arrows: self.arrows.remove(&event.task).unwrap_or_default(),
             marks: marks(&self.model),
             line: begun.line,
             problem: None,
@@ -176,31 +176,15 @@ impl Builder {
         });
     }
 
-    fn shown(&mut self, task: Task) {
+    pub(super) fn shown(&mut self, task: Task) {
         if let Some(begun) = self.open.get_mut(&task) {
             begun.shown = true;
         }
     }
 
-    fn call_of(&self, task: Task) -> Option<(String, Vec<Argument>)> {
+    pub(super) fn call_of(&self, task: Task) -> Option<(String, Vec<Argument>)> {
         let call = self.model.threads.get(&task)?.call.as_ref()?;
         Some((call.name.clone(), call.arguments.clone()))
-    }
-
-    /// The row is its maker's.
-    fn born(&mut self, event: &Event, parent: Task) {
-        self.column(event.task);
-        let name = self.call_of(parent).map_or_else(|| "fork".into(), |(name, _)| name);
-        self.arrows.insert(parent, Arrow { to: event.task, kind: ArrowKind::Makes });
-        let begun = self.open.get(&parent).cloned().unwrap_or_default();
-        let mut row = event.clone();
-        row.task = parent;
-        self.push(&row, RowKind::Makes, format!("{name}() = {}", event.task), &[]);
-        if let Some(row) = self.rows.rows.last_mut() {
-            (row.first, row.call) = (begun.step, Some(name));
-            row.sentence = sentence(&self.model, event, &[]);
-        }
-        self.shown(parent);
     }
 
     fn sleeps(&mut self, event: &Event) {
@@ -236,78 +220,6 @@ impl Builder {
         }
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
-    }
-
-    fn signalled(&mut self, event: &Event, number: i32, by: Option<Task>) {
-        let arrow = Arrow { to: event.task, kind: ArrowKind::Signal };
-        if let Some(by) = by {
-            self.arrows.insert(by, arrow);
-        } else if number == SIGCHLD {
-            self.told_of_end(event.task);
-        }
-        let thread = self.model.threads.get(&event.task);
-        if thread.is_some_and(|thread| thread.mask.contains(&number)) {
-            let label = format!("{} waits outside: it is blocked", signal(number));
-            self.push(event, RowKind::Pending, label, &[]);
-        }
-    }
-
-    /// SIGCHLD is drawn from the child's end.
-    fn told_of_end(&mut self, parent: Task) {
-        let parent = self.model.process_of(parent);
-        let model = &self.model;
-        let ended = self.rows.rows.iter_mut().rev().find(|row| {
-            let process = model.processes.get(&row.task);
-            row.kind == RowKind::Ended && process.and_then(|found| found.parent) == Some(parent)
-        });
-        if let Some(row) = ended {
-            row.arrow.get_or_insert(Arrow { to: parent, kind: ArrowKind::Signal });
-        }
-    }
-
-    fn delivered(&mut self, event: &Event, number: i32, disposition: Disposition) {
-        let name = signal(number);
-        if number == SIGCHLD {
-            self.told_of_end(event.task);
-        }
-        let label = match disposition {
-            Disposition::Handler => format!("⚡ {name}: its handler runs"),
-            Disposition::Default if kills(number) => format!("⚡ {name} kills it"),
-            // It would be one row for each child that ends, and nothing happens.
-            Disposition::Default | Disposition::Ignore => return,
-        };
-        self.push(event, RowKind::Signal, label, &[]);
-    }
-
-    fn ended(&mut self, event: &Event, status: Status) {
-        let label = match status {
-            Status::Code(code) => format!("exit({code})"),
-            Status::Signal(number) => format!("killed by {}", signal(number)),
-        };
-        // The signal that kills and the end are one row.
-        let last = self.rows.rows.last();
-        if matches!(status, Status::Signal(_))
-            && last.is_some_and(|row| row.task == event.task && row.kind == RowKind::Signal)
-            && let Some(row) = self.rows.rows.pop()
-            && let Some(arrow) = row.arrow
-        {
-            self.arrows.insert(event.task, arrow);
-        }
-        self.push(event, RowKind::Ended, label, &[]);
-        self.open.remove(&event.task);
-        self.arrows.remove(&event.task);
-    }
-
-    fn reaped(&mut self, task: Task, by: Option<Task>) {
-        let Some(by) = by else {
-            let ended = self.rows.rows.iter_mut().rev().find(|row| row.task == task);
-            if let Some(row) = ended {
-                row.note = Some("leaves no zombie: nobody wants to know".into());
-                row.marks.insert(task, super::Mark::Gone);
-            }
-            return;
-        };
-        self.arrows.insert(by, Arrow { to: task, kind: ArrowKind::Reaps });
     }
 }
 

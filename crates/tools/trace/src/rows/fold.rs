@@ -53,13 +53,24 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         row.sentence = format!("{task} is made ready by the loader and the runtime");
         (row.last, row.marks, row.note, row.call) = (step, marks, None, None);
     }
-    let mut index = 0;
-    rows.retain(|row| {
-        index += 1;
-        !folded[index - 1] && !(row.kind == RowKind::Call && is_call(row, &[], &QUIET))
-    });
+    for index in 0..rows.len() {
+        folded[index] |= is_call(&rows[index], &[], &QUIET) || only_looks(rows, index);
+    }
+    let mut folded = folded.into_iter();
+    rows.retain(|_| !folded.next().unwrap_or_default());
     for (number, row) in (1..).zip(rows.iter_mut()) {
         row.number = number;
+    }
+}
+
+/// Where Rust is built without optimisation, it looks at each descriptor before it closes it.
+fn only_looks(rows: &[Row], index: usize) -> bool {
+    let row = &rows[index];
+    let looks = row.label.strip_prefix("fcntl(").and_then(|rest| rest.split_once(", F_GETFD)"));
+    let next = rows[index + 1..].iter().find(|next| next.task == row.task);
+    match (looks, next) {
+        (Some((fd, _)), Some(next)) => next.label == format!("close({fd})"),
+        _ => false,
     }
 }
 
@@ -109,7 +120,7 @@ fn alike(rows: &[Row], length: usize, times: usize) -> bool {
 
 fn foldable(row: &Row) -> bool {
     row.problem.is_none()
-        && row.arrow.is_none()
+        && row.arrows.is_empty()
         && matches!(row.kind, RowKind::Call | RowKind::Waits | RowKind::GoesOn)
 }
 

@@ -1,6 +1,7 @@
 //! The rows of a picture: what text, SVG and HTML draw alike.
 //!
-//! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows; `notes.rs`, what is
+//! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows, and
+//! `lives.rs`, those about tasks and signals; `notes.rs`, what is
 //! said beside them; `fold.rs`, how long stretches become short ones.
 //!
 //! A call that returned at once is one row, where it returned. One that slept is two: where it went
@@ -8,6 +9,7 @@
 
 mod build;
 mod fold;
+mod lives;
 mod notes;
 
 use std::collections::BTreeMap;
@@ -59,7 +61,7 @@ pub struct Row {
     /// The step in one sentence.
     pub sentence: String,
     /// Whom it reaches.
-    pub arrow: Option<Arrow>,
+    pub arrows: Vec<Arrow>,
     /// What each task is doing after it.
     pub marks: BTreeMap<Task, Mark>,
     /// The line of the program that it is on.

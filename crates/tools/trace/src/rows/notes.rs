@@ -105,10 +105,7 @@ fn opened(
             let (text, total) = arguments.bytes().filter(|(_, total)| *total > 0)?;
             Some(quoted(text, total))
         }
-        ("write", _) => {
-            let kind = model.kind(event.task, arguments.fd(0)?)?;
-            Some(format!("to {}", model.name(kind)))
-        }
+        ("write", _) => Some(format!("to {}", model.name_of(event.task, arguments.fd(0)?)?)),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ use place::Places;
 use wrap::{pad, width_of, wrap};
 
 use crate::event::{Event, Task};
-use crate::rows::{ArrowKind, Mark, Row, RowKind, Rows};
+use crate::rows::{Arrow, ArrowKind, Mark, Row, RowKind, Rows};
 
 /// Below this many characters, a column is no place for a call: then all share one.
 const NARROW: usize = 30;
@@ -48,6 +48,15 @@ pub fn draw(rows: &Rows, width: usize) -> String {
     page.draw()
 }
 
+const MEANINGS: [(Mark, &str); 6] = [
+    (Mark::Running, "runs"),
+    (Mark::Held, "could run, and is held"),
+    (Mark::Sleeping, "sleeps in a call"),
+    (Mark::Handler, "in a signal handler"),
+    (Mark::Stopped, "stopped by a signal"),
+    (Mark::Zombie, "has ended, and is not reaped: a zombie"),
+];
+
 struct Page<'a> {
     rows: &'a Rows,
     places: Places,
@@ -71,18 +80,24 @@ impl Page<'_> {
         lines.extend(self.foot());
         let mut text = String::new();
         for line in lines {
-            text += line.trim_end();
+            text += line.replace('\u{a0}', " ").trim_end();
             text.push('\n');
         }
         text
     }
 
     fn foot(&self) -> Vec<String> {
-        let mut lines = wrap(
-            "┃ runs   ┊ sleeps in a call   │ could run, and is held   ◆ in a signal handler   \
-             ■ stopped   ░ zombie",
-            self.width,
-        );
+        let used =
+            |mark: &Mark| self.rows.rows.iter().any(|row| row.marks.values().any(|it| it == mark));
+        let signs: Vec<String> = MEANINGS
+            .iter()
+            .filter(|(mark, _)| used(mark))
+            // No line ends between a sign and what it means.
+            .map(|(mark, meaning)| {
+                format!("{}\u{a0}{}", sign(*mark), meaning.replace(' ', "\u{a0}"))
+            })
+            .collect();
+        let mut lines = wrap(&signs.join("   "), self.width);
         if self.rows.policy != "free" && !self.rows.policy.is_empty() {
             let order = format!(
                 "The recorder chose who runs next ({}, seed {}); --policy and --seed choose another \
@@ -103,7 +118,7 @@ impl Page<'_> {
                 self.width - self.digits - 3 - own * self.column
             }
             // An arrow needs some room beside the label.
-            (false, _) if row.arrow.is_some() => self.column - 5,
+            (false, _) if !row.arrows.is_empty() => self.column - 5,
             (false, _) => self.column - 3,
         };
         let mut texts = self.texts(row, room);
@@ -116,7 +131,9 @@ impl Page<'_> {
             let mut cells = self.gutters(row, before, index == 0);
             self.put(&mut cells, row, text);
             if index == 0 {
-                self.arrow(&mut cells, row, text);
+                for arrow in row.arrows.iter().filter(|arrow| arrow.to != row.task) {
+                    self.arrow(&mut cells, row, *arrow, text);
+                }
             }
             let digits = self.digits;
             lines.push(format!("{number:>digits$} {}", cells.into_iter().collect::<String>()));
@@ -153,7 +170,7 @@ impl Page<'_> {
         let mut cells = vec![' '; self.places.count() * self.column + text];
         for (task, mark) in &row.marks {
             let at = self.places.of_task(*task) * self.column;
-            let ended = row.task == *task || row.arrow.is_some_and(|arrow| arrow.to == *task);
+            let ended = row.task == *task || row.arrows.iter().any(|arrow| arrow.to == *task);
             match mark {
                 // It is seen to go in the row that says so.
                 Mark::Gone if first && ended && before.get(task) != Some(&Mark::Gone) => {
@@ -176,8 +193,7 @@ impl Page<'_> {
     }
 
     /// From the label to the other task's column, past those between.
-    fn arrow(&self, cells: &mut [char], row: &Row, text: &str) {
-        let Some(arrow) = row.arrow.filter(|arrow| arrow.to != row.task) else { return };
+    fn arrow(&self, cells: &mut [char], row: &Row, arrow: Arrow, text: &str) {
         let (from, to) = (self.places.of_task(row.task), self.places.of_task(arrow.to));
         let title = |columns: &[crate::rows::Column]| {
             let found = columns.iter().find(|column| column.task == arrow.to);

@@ -16,7 +16,7 @@ impl Places {
         let mut spans: BTreeMap<Task, (usize, usize)> = BTreeMap::new();
         for (index, row) in rows.rows.iter().enumerate() {
             let there = row.marks.iter().filter(|(_, mark)| **mark != Mark::Gone);
-            let named = row.arrow.map(|arrow| arrow.to).into_iter().chain([row.task]);
+            let named = row.arrows.iter().map(|arrow| arrow.to).chain([row.task]);
             for task in there.map(|(task, _)| *task).chain(named) {
                 spans.entry(task).or_insert((index, index)).1 = index;
             }

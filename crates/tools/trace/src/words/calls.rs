@@ -18,8 +18,8 @@ pub(super) fn done(
     let said = Arguments(arguments);
     let fd = said.fd(0);
     let what = |fd: i64| {
-        let kind = i32::try_from(fd).ok().and_then(|fd| model.kind(task, fd));
-        kind.map_or_else(|| "what was not recorded".into(), |kind| model.name(kind))
+        let name = i32::try_from(fd).ok().and_then(|fd| model.name_of(task, fd));
+        name.unwrap_or_else(|| "what was not recorded".into())
     };
     if let Some(moved) = moved(task, said, changes) {
         return moved;

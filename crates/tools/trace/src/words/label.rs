@@ -192,10 +192,15 @@ fn numbers(numbers: &[i32]) -> String {
 /// The longest text that is shown whole.
 const SHOWN: usize = 48;
 
+/// The shortest text that may have been cut off by the recorder. A pid in it is written down as a
+/// task, so a text that is whole may be shorter than it was.
+const CUT: usize = 60;
+
 /// A text as one writes it in a program, and `…` where there is more of it.
 pub(crate) fn quoted(text: &str, total: u64) -> String {
     let shown: String = text.chars().take(SHOWN).collect();
-    let more = if (shown.len() as u64) < total { "…" } else { "" };
+    let cut = shown.len() < text.len() || text.len() >= CUT && (text.len() as u64) < total;
+    let more = if cut || text.is_empty() && total > 0 { "…" } else { "" };
     let escaped: String = shown
         .chars()
         .map(|char| match char {

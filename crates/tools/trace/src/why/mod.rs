@@ -1,10 +1,13 @@
 //! Why a task sleeps: what it waits for, and who holds the other end.
 //!
-//! Read in this order: [`Blocked::of`], [`Wait`], [`Blocked::sentence`]; then `knot.rs`, for when
+//! Read in this order: [`Blocked::of`], [`Wait`], [`Blocked::sentence`]; `waits.rs`, what each call waits
+//! for; then `knot.rs`, for when
 //! everybody sleeps.
 
+mod waits;
+
 use crate::event::Task;
-use crate::model::{Arguments, Holder, Kind, Model, OpenCall, Place};
+use crate::model::{Holder, Kind, Model, Place};
 use crate::names::{self, list};
 use crate::words::call_words;
 
@@ -46,15 +49,12 @@ pub struct Blocked {
     pub at_most: Option<u64>,
 }
 
-const POLLIN: u16 = 1;
-const POLLOUT: u16 = 4;
-
 impl Blocked {
     /// What a task waits for that is in a call. Whether it sleeps there, the model's states say.
     #[must_use]
     pub fn of(model: &Model, task: Task) -> Option<Self> {
         let call = model.threads.get(&task)?.call.as_ref()?;
-        let (waits, at_most) = waits(model, task, call);
+        let (waits, at_most) = waits::of(model, task, call);
         Some(Self { task, call: call_words(&call.name, &call.arguments, false), waits, at_most })
     }
 
@@ -148,109 +148,6 @@ impl Wait {
             Self::Other(what) => what.clone(),
         }
     }
-}
-
-fn waits(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Option<u64>) {
-    let arguments = Arguments(&call.arguments);
-    if let (Some(made), true) = (call.made, call.waits_for_made) {
-        return (vec![Wait::Made(made)], None);
-    }
-    let reads = |index| arguments.fd(index).map(|fd| to_read(model, task, fd));
-    let writes = |index| arguments.fd(index).map(|fd| to_write(model, task, fd));
-    let one = match call.name.as_str() {
-        "read" | "readv" | "pread64" | "recvfrom" | "recvmsg" => reads(0),
-        "accept" | "accept4" => reads(0),
-        "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendfile" => writes(0),
-        "splice" => return (reads(0).into_iter().chain(writes(2)).collect(), None),
-        "connect" => Some(Wait::Other("its connection to be taken".into())),
-        "wait4" => Some(Wait::Child(arguments.task(0))),
-        "waitid" => Some(Wait::Child(arguments.task(1))),
-        "nanosleep" | "clock_nanosleep" => {
-            Some(arguments.time().map_or_else(|| Wait::Other("time to pass".into()), Wait::Time))
-        }
-        "pause" | "rt_sigsuspend" => Some(Wait::Signal(Vec::new())),
-        "rt_sigtimedwait" => {
-            let signals = arguments.signals().unwrap_or_default().to_vec();
-            return (vec![Wait::Signal(signals)], arguments.time());
-        }
-        "futex" => Some(Wait::Lock),
-        "flock" => Some(file_lock(model, task, arguments.fd(0))),
-        "fcntl" if matches!(arguments.number(1), Some(7 | 38)) => {
-            Some(file_lock(model, task, arguments.fd(0)))
-        }
-        "open" | "openat" => Some(Wait::Other("somebody to open the other end".into())),
-        "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
-        "poll" | "ppoll" => return polled(model, task, arguments),
-        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => return watched(model, task, arguments),
-        name => Some(Wait::Other(format!("{name} to be done"))),
-    };
-    (one.into_iter().collect(), None)
-}
-
-fn to_read(model: &Model, task: Task, fd: i32) -> Wait {
-    if let Some(place) = model.read_from(task, fd) {
-        return Wait::Data(place);
-    }
-    let Some(kind) = model.kind(task, fd) else { return Wait::Other(format!("descriptor {fd}")) };
-    kind_to_read(model, kind)
-}
-
-fn kind_to_read(model: &Model, kind: &Kind) -> Wait {
-    match kind {
-        Kind::ReadEnd(pipe) => Wait::Data(Place::Pipe(*pipe)),
-        Kind::Socket(socket) if model.sockets.get(socket).is_some_and(|found| found.listening) => {
-            Wait::Connection(*socket)
-        }
-        Kind::Socket(socket) => Wait::Data(Place::Socket(*socket)),
-        Kind::SignalFd => Wait::Signal(Vec::new()),
-        Kind::TimerFd => Wait::Other("a timer to expire".into()),
-        Kind::PidFd(task) => Wait::Child(*task),
-        Kind::EventFd => Wait::Other("an eventfd to be written to".into()),
-        Kind::Epoll => Wait::Other("one of what an epoll instance watches".into()),
-        kind => Wait::Other(format!("something to read from {}", model.name(kind))),
-    }
-}
-
-fn to_write(model: &Model, task: Task, fd: i32) -> Wait {
-    match (model.written_to(task, fd), model.kind(task, fd)) {
-        (Some(place), _) => Wait::Room(place),
-        (None, Some(kind)) => Wait::Other(format!("room in {}", model.name(kind))),
-        (None, None) => Wait::Other(format!("descriptor {fd}")),
-    }
-}
-
-fn file_lock(model: &Model, task: Task, fd: Option<i32>) -> Wait {
-    let kind = fd.and_then(|fd| model.kind(task, fd));
-    Wait::FileLock(kind.map_or_else(|| "a file".into(), |kind| model.name(kind)))
-}
-
-fn selected(model: &Model, task: Task, arguments: Arguments<'_>) -> Vec<Wait> {
-    let read = arguments.set(1).unwrap_or_default().iter().map(|fd| to_read(model, task, *fd));
-    let write = arguments.set(2).unwrap_or_default().iter().map(|fd| to_write(model, task, *fd));
-    read.chain(write).collect()
-}
-
-fn polled(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Option<u64>) {
-    let mut waits = Vec::new();
-    for (fd, asked, _) in arguments.polled().unwrap_or_default() {
-        if asked & POLLIN != 0 {
-            waits.push(to_read(model, task, *fd));
-        }
-        if asked & POLLOUT != 0 {
-            waits.push(to_write(model, task, *fd));
-        }
-    }
-    let milliseconds = arguments.number(2).and_then(|number| u64::try_from(number).ok());
-    (waits, arguments.time().or(milliseconds.map(|time| time.saturating_mul(1_000_000))))
-}
-
-fn watched(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Option<u64>) {
-    let epoll = arguments.fd(0).and_then(|fd| model.description(task, fd));
-    let kinds = epoll.into_iter().flat_map(|epoll| epoll.watches.values());
-    let kinds = kinds.filter_map(|id| model.descriptions.get(id));
-    let waits = kinds.map(|watched| kind_to_read(model, &watched.kind)).collect();
-    let milliseconds = arguments.number(3).and_then(|number| u64::try_from(number).ok());
-    (waits, arguments.time().or(milliseconds.map(|time| time.saturating_mul(1_000_000))))
 }
 
 /// Everybody who sleeps, a sentence each.

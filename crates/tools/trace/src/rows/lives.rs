@@ -1,0 +1,117 @@
+//! The rows of births, ends and signals, and the arrows between tasks.
+
+use super::build::Builder;
+use super::{Arrow, ArrowKind, Mark, RowKind};
+use crate::event::{Disposition, Event, Status, Task};
+use crate::model::kills;
+use crate::names::{SIGCHLD, signal};
+use crate::words::sentence;
+
+impl Builder {
+    /// The row is its maker's.
+    pub(super) fn born(&mut self, event: &Event, parent: Task) {
+        self.column(event.task);
+        let name = self.call_of(parent).map_or_else(|| "fork".into(), |(name, _)| name);
+        self.arrows
+            .entry(parent)
+            .or_default()
+            .push(Arrow { to: event.task, kind: ArrowKind::Makes });
+        let begun = self.open.get(&parent).cloned().unwrap_or_default();
+        let mut row = event.clone();
+        row.task = parent;
+        self.push(&row, RowKind::Makes, format!("{name}() = {}", event.task), &[]);
+        if let Some(row) = self.rows.rows.last_mut() {
+            (row.first, row.call) = (begun.step, Some(name));
+            row.sentence = sentence(&self.model, event, &[]);
+        }
+        self.shown(parent);
+    }
+
+    pub(super) fn signalled(&mut self, event: &Event, number: i32, by: Option<Task>) {
+        let arrow = Arrow { to: event.task, kind: ArrowKind::Signal };
+        if let Some(by) = by {
+            self.reaches(by, arrow);
+        } else if number == SIGCHLD {
+            self.told_of_end(event.task);
+        }
+        let thread = self.model.threads.get(&event.task);
+        if thread.is_some_and(|thread| thread.mask.contains(&number)) {
+            let label = format!("{} waits outside: it is blocked", signal(number));
+            self.push(event, RowKind::Pending, label, &[]);
+        }
+    }
+
+    /// SIGCHLD is drawn from the child's end.
+    fn told_of_end(&mut self, parent: Task) {
+        let parent = self.model.process_of(parent);
+        let model = &self.model;
+        let ended = self.rows.rows.iter_mut().rev().find(|row| {
+            let process = model.processes.get(&row.task);
+            row.kind == RowKind::Ended && process.and_then(|found| found.parent) == Some(parent)
+        });
+        if let Some(row) = ended {
+            let arrow = Arrow { to: parent, kind: ArrowKind::Signal };
+            if !row.arrows.contains(&arrow) {
+                row.arrows.push(arrow);
+            }
+        }
+    }
+
+    pub(super) fn delivered(&mut self, event: &Event, number: i32, disposition: Disposition) {
+        let name = signal(number);
+        if number == SIGCHLD {
+            self.told_of_end(event.task);
+        }
+        let label = match disposition {
+            Disposition::Handler => format!("⚡ {name}: its handler runs"),
+            Disposition::Default if kills(number) => format!("⚡ {name} kills it"),
+            // It would be one row for each child that ends, and nothing happens.
+            Disposition::Default | Disposition::Ignore => return,
+        };
+        self.push(event, RowKind::Signal, label, &[]);
+    }
+
+    pub(super) fn ended(&mut self, event: &Event, status: Status) {
+        let label = match status {
+            Status::Code(code) => format!("exit({code})"),
+            Status::Signal(number) => format!("killed by {}", signal(number)),
+        };
+        // The signal that kills and the end are one row.
+        let last = self.rows.rows.last();
+        if matches!(status, Status::Signal(_))
+            && last.is_some_and(|row| row.task == event.task && row.kind == RowKind::Signal)
+            && let Some(row) = self.rows.rows.pop()
+        {
+            self.arrows.insert(event.task, row.arrows);
+        }
+        self.push(event, RowKind::Ended, label, &[]);
+        self.open.remove(&event.task);
+        self.arrows.remove(&event.task);
+    }
+
+    pub(super) fn reaped(&mut self, task: Task, by: Option<Task>) {
+        let Some(by) = by else {
+            let ended = self.rows.rows.iter_mut().rev().find(|row| row.task == task);
+            if let Some(row) = ended {
+                row.note = Some("leaves no zombie: nobody wants to know".into());
+                row.marks.insert(task, Mark::Gone);
+            }
+            return;
+        };
+        self.reaches(by, Arrow { to: task, kind: ArrowKind::Reaps });
+    }
+
+    /// An arrow from the call that a task is in, or from the one that has just returned.
+    fn reaches(&mut self, by: Task, arrow: Arrow) {
+        let last = self.rows.rows.iter_mut().rev().find(|row| row.task == by);
+        match last.filter(|_| !self.open.contains_key(&by)) {
+            Some(row) => {
+                row.arrows.push(arrow);
+                if arrow.kind == ArrowKind::Reaps {
+                    row.marks.insert(arrow.to, Mark::Gone);
+                }
+            }
+            None => self.arrows.entry(by).or_default().push(arrow),
+        }
+    }
+}
