@@ -66,6 +66,15 @@ chapter-7 program="operator" *args:
 chapter-8 program="pidfd_supervisor" *args:
     @{{ just_executable() }} _program after "$@"
 
+# Record a chapter's program, and draw what the kernel did for it (`just trace 2 pipe_hello`)
+[group('see what the kernel did')]
+[no-exit-message]
+trace chapter *args:
+    #!/bin/sh
+    chapter=$1
+    shift
+    RECORD=yes exec {{ just_executable() }} "chapter-$chapter" "$@"
+
 # mini-unicorn serves this very book (`just mini-unicorn 127.0.0.1:8080 --workers 4`)
 [group('the unicorn')]
 [no-exit-message]
@@ -120,5 +129,9 @@ _program crate program *args:
     fi
     # The server has a command line of its own, and says more about it than its first lines.
     case $program/${1-} in mini-unicorn/*) ;; */-h | */--help) exec sed -n 's/^\/\/! \{0,1\}//p' "crates/$crate/src/bin/$program.rs" ;; esac
+    if [ -n "${RECORD-}" ]; then
+        cargo build --quiet --package "$crate" --bin "$program"
+        exec cargo recorder run -- "target/debug/$program" "$@"
+    fi
     [ -x "target/debug/$program" ] || cargo build --package "$crate" --bin "$program"
     exec cargo run --quiet --package "$crate" --bin "$program" -- "$@"

@@ -1,4 +1,4 @@
-//! `just chapter-N NAME` in a page must be a command that works.
+//! `just chapter-N NAME` and `just trace N NAME` in a page must be commands that work.
 
 use crate::chapters::Chapters;
 use crate::problem::it_has;
@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 const MENU: &str = "list";
 
 #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and every test runs it")]
-static COMMAND: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\bjust chapter-(\d+)(?: +([a-z0-9][a-z0-9_-]*))?").unwrap());
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\bjust (?:chapter-|trace )(\d+)(?: +([a-z0-9][a-z0-9_-]*))?").unwrap()
+});
 
 /// The program that `just chapter-N [NAME]` runs.
 ///

@@ -77,6 +77,9 @@ fn every_session_in_the_book_is_what_happens() -> Done {
 /// What a difference in an excerpt says.
 const NOT_FOUND: &str = "in this order, the run has no line";
 
+/// The crate, and the program, that `just trace` runs.
+const RECORDER: &str = "recorder";
+
 /// How the command of a traced program begins and may end.
 const STRACE: &str = "strace ";
 const QUIET: &str = " > /dev/null";
@@ -139,7 +142,9 @@ impl Book {
         let workspace = Workspace::at(root);
         let chapters = Chapters::of(&MDBook::load(workspace.book())?.book);
         let mut programs = HashMap::new();
-        for (_, slug) in chapters.iter().filter(|(_, slug)| !workspace.programs(slug).is_empty()) {
+        let slugs = chapters.iter().map(|(_, slug)| slug);
+        let slugs = slugs.filter(|slug| !workspace.programs(slug).is_empty());
+        for slug in slugs.chain([RECORDER]) {
             for (name, path) in build(workspace.root(), slug)? {
                 programs.insert((slug.to_owned(), name), path);
             }
@@ -207,14 +212,27 @@ impl Book {
         let plain = unquoted
             .all(|part| !part.contains(['"', '|', '>', '<', ';', '&', '$', '*', '`', '\\']));
         let words = shlex::split(&step.command).unwrap_or_default();
-        let chapter = words.get(1).and_then(|word| word.strip_prefix("chapter-"));
-        match (words.first().map(String::as_str), chapter) {
-            (Some("just"), Some(chapter)) if plain => {
-                let name = words.get(2).map(String::as_str);
+        let mut words = words.iter().map(String::as_str).peekable();
+        let just = words.next() == Some("just");
+        let recorded = words.next_if_eq(&"trace").is_some();
+        let chapter = match words.next() {
+            Some(word) if !recorded => word.strip_prefix("chapter-"),
+            word => word,
+        };
+        match chapter {
+            Some(chapter) if just && plain => {
                 let (krate, program) =
-                    command::resolve(&self.workspace, &self.chapters, chapter, name)?;
-                let arguments = words.iter().skip(3).cloned().collect();
-                Ok(Asked::Run { krate: krate.to_owned(), program, arguments })
+                    command::resolve(&self.workspace, &self.chapters, chapter, words.next())?;
+                let (krate, arguments) = (krate.to_owned(), words.map(str::to_owned));
+                if !recorded {
+                    return Ok(Asked::Run { krate, program, arguments: arguments.collect() });
+                }
+                let path = self.programs.get(&(krate, program)).ok_or("it was not built")?;
+                let path = path.display().to_string();
+                let arguments =
+                    ["run".to_owned(), "--".to_owned(), path].into_iter().chain(arguments);
+                let (krate, program) = (RECORDER.to_owned(), RECORDER.to_owned());
+                Ok(Asked::Run { krate, program, arguments: arguments.collect() })
             }
             _ => Err(format!("`{}`: a console block must be checked: use ```text", step.command)),
         }
