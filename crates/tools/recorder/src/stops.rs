@@ -19,7 +19,9 @@ impl Recording<'_> {
     pub(crate) fn stopped(&mut self, task: Task, stop: Stop) {
         let Some(tracee) = self.tasks.get(&task) else { return };
         let pid = tracee.pid;
-        self.ready(task, 0);
+        if !matches!(stop, Stop::Gone(_)) {
+            self.ready(task, 0);
+        }
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {

@@ -25,8 +25,11 @@ const COMPUTES: Duration = Duration::from_secs(1);
 impl Recording<'_> {
     /// Steps until all have ended.
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
-        while !self.tasks.is_empty() {
+        loop {
             self.settle()?;
+            if self.tasks.is_empty() {
+                break;
+            }
             let ready: Vec<_> = self.tasks.iter().filter_map(since).collect();
             match self.turns.choose(&ready) {
                 Some(task) => self.turn(task, &ready)?,
@@ -114,7 +117,11 @@ impl Recording<'_> {
 
     /// The next stop, if there is one.
     pub(crate) fn next(&self) -> Result<Option<(Pid, Stop)>, Error> {
-        ptrace::next(None, false).map_err(Error::Lost)
+        match ptrace::next(None, false) {
+            // All are gone, and that was not told of all yet.
+            Err(Errno::ECHILD) if !self.later.is_empty() || self.tasks.is_empty() => Ok(None),
+            next => next.map_err(Error::Lost),
+        }
     }
 
     /// Hears of a stop: what the task does whose turn it is counts at once, others when it is over.
@@ -165,17 +172,20 @@ impl Recording<'_> {
                 let first = self.tasks.keys().next().copied().unwrap_or(Task(1));
                 self.tell(first, What::Stuck);
                 self.kill_all();
+                return Ok(());
             }
             wait_for_news(pause);
             pause = LONG_PAUSE.min(pause * 2);
         }
     }
 
-    pub(crate) fn kill_all(&self) {
-        for tracee in self.tasks.values() {
-            if let Some(process) = self.processes.get(&tracee.process) {
-                _ = kill(process.pid, Signal::SIGKILL);
-            }
+    /// Ends everybody at once, so that nobody goes on because another one has ended.
+    pub(crate) fn kill_all(&mut self) {
+        for process in self.processes.values().filter(|process| !process.ended) {
+            _ = kill(process.pid, Signal::SIGKILL);
+        }
+        for tracee in self.tasks.values_mut() {
+            tracee.state = State::Ends;
         }
     }
 }
