@@ -21,6 +21,9 @@ const RUNTIME: [&str; 11] = [
     "gettid",
 ];
 
+/// The signals that Rust's runtime sets something for.
+const RUNTIMES_SIGNALS: [&str; 3] = ["SIGPIPE", "SIGSEGV", "SIGBUS"];
+
 /// The longest pattern whose repetitions are found.
 const PATTERN: usize = 24;
 /// How many times a pattern stands there at least, before it is folded.
@@ -38,11 +41,12 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         let own = (start + 1..rows.len()).filter(|index| rows[*index].task == task);
         let calls: Vec<usize> =
             own.take_while(|index| is_call(&rows[*index], &RUNTIME, &QUIET)).collect();
-        // What comes last of it is surely the runtime's; a `read` after it may be the program's.
-        let sure = calls
-            .iter()
-            .rposition(|index| is_call(&rows[*index], &["rt_sigaction", "poll"], &QUIET));
-        let quiet = calls.iter().any(|index| is_call(&rows[*index], &[], &QUIET));
+        // What comes last of these is surely the runtime's; a `read` after it may be the program's.
+        let last = |some: &[&str], others: &[&str]| {
+            calls.iter().rposition(|index| is_call(&rows[*index], some, others))
+        };
+        let quiet = last(&[], &QUIET).is_some();
+        let sure = last(&["rt_sigaction", "poll"], &[]).or_else(|| last(&[], &QUIET));
         let Some(sure) = sure.filter(|_| quiet) else { continue };
         for index in &calls[1..=sure] {
             folded[*index] = true;
@@ -82,6 +86,8 @@ fn is_call(row: &Row, some: &[&str], others: &[&str]) -> bool {
     row.kind == RowKind::Call
         && row.problem.is_none()
         && name.is_some_and(|name| some.contains(&name) || others.contains(&name))
+        && (name != Some("rt_sigaction")
+            || RUNTIMES_SIGNALS.iter().any(|it| row.label.contains(it)))
 }
 
 /// Folds a pattern of rows that stands there many times: it is shown once, and then how many times
