@@ -25,12 +25,24 @@ pub fn signal(number: i32) -> String {
     }
 }
 
-/// Several signals: `SIGINT, SIGTERM`.
+/// Several signals: `SIGINT, SIGTERM`; of most of them, those that are missing.
 #[must_use]
 pub fn signals<'a>(numbers: impl IntoIterator<Item = &'a i32>) -> String {
-    let names: Vec<String> = numbers.into_iter().map(|&number| signal(number)).collect();
-    names.join(", ")
+    let numbers: Vec<i32> = numbers.into_iter().copied().collect();
+    let named = |numbers: &[i32]| {
+        numbers.iter().map(|&number| signal(number)).collect::<Vec<_>>().join(", ")
+    };
+    if numbers.len() < MANY {
+        return named(&numbers);
+    }
+    // Nobody can block SIGKILL and SIGSTOP, and two real-time signals are the C library's own.
+    let all = (1..=31).chain(REAL_TIME..=64).filter(|number| !matches!(number, 9 | 19));
+    let missing: Vec<i32> = all.filter(|number| !numbers.contains(number)).collect();
+    if missing.is_empty() { "all signals".into() } else { format!("all but {}", named(&missing)) }
 }
+
+/// So many signals are better told by those that are missing.
+const MANY: usize = 40;
 
 pub(crate) const O_ACCMODE: u64 = 0o3;
 pub(crate) const O_WRONLY: u64 = 0o1;

@@ -131,7 +131,8 @@ impl Builder {
                     row.note = Some(lines);
                 }
             }
-            What::Descriptors { .. } | What::Held | What::Runs | What::End => {}
+            What::Held => self.held_from_birth(task),
+            What::Descriptors { .. } | What::Runs | What::End => {}
         }
     }
 
@@ -194,10 +195,18 @@ impl Builder {
         if std::mem::replace(&mut begun.slept, true) {
             return;
         }
-        let label = call_words(&name, &arguments, true);
-        self.push(event, RowKind::Waits, label, &[]);
+        // One that has made somebody, and waits for it, has its row.
+        if begun.shown {
+            let mut rows = self.rows.rows.iter_mut();
+            if let Some(row) = rows.rfind(|row| row.task == event.task) {
+                (row.last, row.marks) = (event.step, marks(&self.model));
+            }
+        } else {
+            self.push(event, RowKind::Waits, call_words(&name, &arguments, true), &[]);
+        }
         let awaited = Blocked::of(&self.model, event.task).map(|blocked| blocked.awaited());
-        if let (Some(row), Some(awaited)) = (self.rows.rows.last_mut(), awaited) {
+        let mut rows = self.rows.rows.iter_mut();
+        if let (Some(row), Some(awaited)) = (rows.rfind(|row| row.task == event.task), awaited) {
             row.note = Some(format!("waits for {awaited}"));
         }
     }

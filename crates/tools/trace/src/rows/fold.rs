@@ -1,7 +1,10 @@
 //! Long stretches of the same thing, and the runtime's prologue, become one row each.
 
+use std::collections::BTreeMap;
+
 use super::build::QUIET;
-use super::{Row, RowKind};
+use super::{ArrowKind, Row, RowKind};
+use crate::event::Task;
 
 /// What else the loader and the runtime call before `main`.
 const RUNTIME: [&str; 11] = [
@@ -18,8 +21,11 @@ const RUNTIME: [&str; 11] = [
     "gettid",
 ];
 
+/// The signals that Rust's runtime sets something for.
+const RUNTIMES_SIGNALS: [&str; 3] = ["SIGPIPE", "SIGSEGV", "SIGBUS"];
+
 /// The longest pattern whose repetitions are found.
-const PATTERN: usize = 8;
+const PATTERN: usize = 24;
 /// How many times a pattern stands there at least, before it is folded.
 const TIMES: usize = 4;
 
@@ -35,11 +41,12 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         let own = (start + 1..rows.len()).filter(|index| rows[*index].task == task);
         let calls: Vec<usize> =
             own.take_while(|index| is_call(&rows[*index], &RUNTIME, &QUIET)).collect();
-        // What comes last of it is surely the runtime's; a `read` after it may be the program's.
-        let sure = calls
-            .iter()
-            .rposition(|index| is_call(&rows[*index], &["rt_sigaction", "poll"], &QUIET));
-        let quiet = calls.iter().any(|index| is_call(&rows[*index], &[], &QUIET));
+        // What comes last of these is surely the runtime's; a `read` after it may be the program's.
+        let last = |some: &[&str], others: &[&str]| {
+            calls.iter().rposition(|index| is_call(&rows[*index], some, others))
+        };
+        let quiet = last(&[], &QUIET).is_some();
+        let sure = last(&["rt_sigaction", "poll"], &[]).or_else(|| last(&[], &QUIET));
         let Some(sure) = sure.filter(|_| quiet) else { continue };
         for index in &calls[1..=sure] {
             folded[*index] = true;
@@ -79,6 +86,8 @@ fn is_call(row: &Row, some: &[&str], others: &[&str]) -> bool {
     row.kind == RowKind::Call
         && row.problem.is_none()
         && name.is_some_and(|name| some.contains(&name) || others.contains(&name))
+        && (name != Some("rt_sigaction")
+            || RUNTIMES_SIGNALS.iter().any(|it| row.label.contains(it)))
 }
 
 /// Folds a pattern of rows that stands there many times: it is shown once, and then how many times
@@ -114,14 +123,39 @@ fn pattern(rows: &[Row]) -> Option<(usize, usize)> {
 fn alike(rows: &[Row], length: usize, times: usize) -> bool {
     let next = times * length;
     let Some(again) = rows.get(next..next + length) else { return false };
-    rows.iter().zip(again).all(|(one, other)| one.key == other.key && foldable(other))
-        && rows[..length].iter().all(foldable)
+    let mut names = BTreeMap::new();
+    rows.iter().zip(again).all(|(one, other)| {
+        one.key == other.key
+            && foldable(one)
+            && foldable(other)
+            && same_tasks(&mut names, one, other)
+    })
+}
+
+/// Whether the same tasks take part, or those that are made in the one stretch in the places of
+/// those that are made in the other.
+fn same_tasks(names: &mut BTreeMap<Task, Task>, one: &Row, other: &Row) -> bool {
+    for (made, also) in one.arrows.iter().zip(&other.arrows) {
+        if made.kind == ArrowKind::Makes {
+            names.insert(also.to, made.to);
+        }
+    }
+    let name = |task: &Task| names.get(task).copied().unwrap_or(*task);
+    one.arrows.len() == other.arrows.len()
+        && one.task == name(&other.task)
+        && one
+            .arrows
+            .iter()
+            .zip(&other.arrows)
+            .all(|(one, other)| one.kind == other.kind && one.to == name(&other.to))
 }
 
 fn foldable(row: &Row) -> bool {
     row.problem.is_none()
-        && row.arrows.is_empty()
-        && matches!(row.kind, RowKind::Call | RowKind::Waits | RowKind::GoesOn)
+        && !matches!(
+            row.kind,
+            RowKind::Begin | RowKind::Stuck | RowKind::Remark | RowKind::Folded(_)
+        )
 }
 
 fn folded(rows: &[Row], length: usize, times: u64) -> Option<Row> {
@@ -136,6 +170,7 @@ fn folded(rows: &[Row], length: usize, times: u64) -> Option<Row> {
         sentence: format!("{}: the same, {times} times more", first.task),
         label: what,
         note: None,
+        arrows: Vec::new(),
         last: last.last,
         marks: last.marks.clone(),
         ..first.clone()

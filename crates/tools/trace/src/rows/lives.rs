@@ -1,7 +1,7 @@
 //! The rows of births, ends and signals, and the arrows between tasks.
 
 use super::build::Builder;
-use super::{Arrow, ArrowKind, Mark, RowKind};
+use super::{Arrow, ArrowKind, Mark, Row, RowKind};
 use crate::event::{Disposition, Event, Status, Task};
 use crate::model::kills;
 use crate::names::{SIGCHLD, signal};
@@ -25,6 +25,15 @@ impl Builder {
             row.sentence = sentence(&self.model, event, &[]);
         }
         self.shown(parent);
+    }
+
+    /// Who is held before doing anything did not run in the row of its birth either.
+    pub(super) fn held_from_birth(&mut self, task: Task) {
+        let born =
+            |row: &&mut Row| row.arrows.contains(&Arrow { to: task, kind: ArrowKind::Makes });
+        if let Some(row) = self.rows.rows.last_mut().filter(born) {
+            row.marks.insert(task, Mark::Held);
+        }
     }
 
     pub(super) fn signalled(&mut self, event: &Event, number: i32, by: Option<Task>) {

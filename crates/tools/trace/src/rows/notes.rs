@@ -4,7 +4,7 @@ use super::RowKind;
 use crate::event::{Event, Outcome, What};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, list};
-use crate::words::{quoted, status_words};
+use crate::words::{quoted, ready_words, status_words};
 
 /// What a step means, in a few words; `None`: the label says it all.
 pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<String> {
@@ -61,29 +61,33 @@ fn returned(
         Place::Pipe(_) => "out of",
         Place::Socket(_) => "from",
     };
+    let into = |place: &Place| match place {
+        Place::Pipe(_) => "into",
+        Place::Socket(_) => "to",
+    };
     let text = || arguments.bytes().map_or_else(String::new, |(text, total)| quoted(text, total));
     let moved = changes.iter().find_map(|change| match change {
         Change::Put(place, number, queued) if number == queued => {
-            Some(format!("{} into {place}", bytes(*number)))
+            Some(format!("{} {} {place}", bytes(*number), into(place)))
         }
         Change::Put(place, number, queued) => {
-            Some(format!("{} into {place}; {queued} in it now", bytes(*number)))
+            Some(format!("{} {} {place}; {queued} there now", bytes(*number), into(place)))
         }
         Change::Taken(place, _, left) => {
-            let rest = if *left > 0 { format!("; {left} left in it") } else { String::new() };
+            let rest = if *left > 0 { format!("; {left} left") } else { String::new() };
             Some(format!("{} {place}: {}{rest}", read(place), text()))
         }
         Change::EndOfFile(place) => Some(format!("nobody is left who writes to {place}")),
         _ => None,
     });
-    moved.or_else(|| opened(model, event, name, arguments, changes))
+    moved.or_else(|| opened(model, event, (name, arguments), result, changes))
 }
 
 fn opened(
     model: &Model,
     event: &Event,
-    name: &str,
-    arguments: Arguments<'_>,
+    (name, arguments): (&str, Arguments<'_>),
+    result: &Outcome,
     changes: &[Change],
 ) -> Option<String> {
     match (name, changes) {
@@ -91,6 +95,7 @@ fn opened(
             "pipe" | "pipe2",
             [Change::Opened(read, Kind::ReadEnd(pipe)), Change::Opened(write, _)],
         ) => Some(format!("pipe {pipe}: fd {read} reads, fd {write} writes")),
+        ("close", [Change::Closed(0..=2, Kind::File(_) | Kind::Outside(_))]) => None,
         ("close", [Change::Closed(_, kind)]) => {
             let last = match kind {
                 Kind::WriteEnd(pipe) if model.writers(*pipe) == 0 => ", the last one",
@@ -102,15 +107,20 @@ fn opened(
         ("open" | "openat" | "creat", [Change::Opened(fd, _)]) => Some(format!("fd {fd}")),
         (_, [.., Change::Opened(fd, kind)]) => Some(format!("fd {fd}: {}", model.name(kind))),
         ("read" | "recvfrom", _) => {
-            let (text, total) = arguments.bytes().filter(|(_, total)| *total > 0)?;
+            let (text, total) = arguments.bytes().filter(|(text, _)| !text.is_empty())?;
             Some(quoted(text, total))
         }
+        ("select" | "pselect6" | "poll" | "ppoll", _) => match result {
+            Outcome::Value(0) => Some("nothing is ready in time".into()),
+            Outcome::Value(value) => ready_words(arguments, *value),
+            _ => None,
+        },
         ("write", _) => Some(format!("to {}", model.name_of(event.task, arguments.fd(0)?)?)),
         _ => None,
     }
 }
 
-/// Rows with the same key are the same thing once more.
+/// Rows with the same key are the same thing once more, if the same tasks do it.
 pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> String {
     match (&event.what, kind) {
         (What::Leave { name, arguments, result }, _) => {
@@ -121,13 +131,24 @@ pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> String {
                 Outcome::Interrupted => "interrupted",
             };
             let fd = Arguments(arguments).fd(0);
-            format!("{} {kind:?} {name} {fd:?} {result}", event.task)
+            format!("{kind:?} {name} {fd:?} {result}")
         }
         // A waiting call is known by its descriptor: how much it asks for may differ.
         (_, RowKind::Waits) => {
             let head = label.split_once(',').map_or(label, |(head, _)| head);
-            format!("{} {kind:?} {head}", event.task)
+            format!("{kind:?} {}", nameless(head))
         }
-        _ => format!("{} {kind:?} {label}", event.task),
+        _ => format!("{kind:?} {}", nameless(label)),
     }
+}
+
+/// Without the numbers of tasks.
+fn nameless(label: &str) -> String {
+    let mut text = String::new();
+    for char in label.chars() {
+        if !(char.is_ascii_digit() && text.ends_with('P')) {
+            text.push(char);
+        }
+    }
+    text
 }

@@ -143,9 +143,9 @@ impl Page<'_> {
 
     /// The label, and under it the note, in lines that fit.
     fn texts(&self, row: &Row, room: usize) -> Vec<String> {
-        let label =
-            if self.shared { format!("{} {}", row.task, row.label) } else { row.label.clone() };
-        let label = if row.kind == RowKind::GoesOn { format!("… {label}") } else { label };
+        let task = if self.shared { format!("{} ", row.task) } else { String::new() };
+        let again = if row.kind == RowKind::GoesOn { "… " } else { "" };
+        let label = format!("{task}{again}{}", row.label);
         let mut lines = wrap(&label, room);
         let mut add = |text: &str| {
             for line in text.lines() {

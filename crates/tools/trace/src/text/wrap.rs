@@ -21,10 +21,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         if last > 0 && last + width_of(word.trim_end()) > width {
             lines.push(String::new());
         }
-        // A word that is longer than a line has no better place to break.
         while width_of(word.trim_end()) > width {
-            let end = word.char_indices().nth(width).map_or(word.len(), |(end, _)| end);
-            let (head, tail) = word.split_at(end);
+            let (head, tail) = word.split_at(end_within(word, width));
             push(&mut lines, head);
             lines.push(String::new());
             word = tail;
@@ -32,6 +30,14 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         push(&mut lines, word);
     }
     lines.iter().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Where a word that is longer than a line breaks: in a path or between flags, if there is such a
+/// place in its second half.
+fn end_within(word: &str, width: usize) -> usize {
+    let end = word.char_indices().nth(width).map_or(word.len(), |(end, _)| end);
+    let good = word[..end].rfind(['/', '|', ',']).map(|place| place + 1);
+    good.filter(|good| *good * 2 > end).unwrap_or(end)
 }
 
 fn push(lines: &mut [String], text: &str) {

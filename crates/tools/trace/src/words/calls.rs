@@ -188,7 +188,7 @@ fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
     let Some(Argument::Signals(set)) = arguments.get(1) else {
         return Some(format!("{task} asks which signals it blocks"));
     };
-    let names = if set.len() > 8 { "most signals".into() } else { signals(set) };
+    let names = signals(set);
     Some(match Arguments(arguments).number(0)? {
         0 => format!("{task} blocks {names}"),
         1 => format!("{task} unblocks {names}"),
@@ -198,13 +198,18 @@ fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
 }
 
 fn ready(task: Task, name: &str, said: Arguments<'_>, value: i64) -> String {
-    if value == 0 {
-        return format!("{task}'s {name} finds nothing ready in time");
+    match ready_words(said, value) {
+        Some(ready) => format!("{task}'s {name} says that {ready}"),
+        None => format!("{task}'s {name} finds nothing ready in time"),
     }
+}
+
+/// `fd 3 is ready`, of `select` and `poll`; `None`: nothing is.
+pub(crate) fn ready_words(said: Arguments<'_>, value: i64) -> Option<String> {
     let polled = said.polled().unwrap_or_default().iter();
     let polled = polled.filter(|(_, _, found)| *found != 0).map(|(fd, ..)| *fd);
     let sets = [1, 2, 3].into_iter().filter_map(|index| said.set(index)).flatten().copied();
     let fds: Vec<String> = polled.chain(sets).map(|fd| format!("fd {fd}")).collect();
     let verb = if fds.len() == 1 { "is" } else { "are" };
-    format!("{task}'s {name} says that {} {verb} ready", list(&fds))
+    (value > 0).then(|| format!("{} {verb} ready", list(&fds)))
 }

@@ -1,7 +1,7 @@
 //! A call as one writes it in a program: `write(4, "hello\n")`.
 
 use crate::call::Argument;
-use crate::event::{Disposition, Outcome};
+use crate::event::{Disposition, Outcome, Task};
 use crate::model::Arguments;
 use crate::names;
 
@@ -42,6 +42,7 @@ pub fn result_words(name: &str, result: &Outcome) -> String {
         }
         Outcome::Value(_) if SILENT.contains(&name) => String::new(),
         Outcome::Value(value) => format!(" = {value}"),
+        Outcome::Task(Task(0)) => " = somebody outside".into(),
         Outcome::Task(task) => format!(" = {task}"),
         Outcome::Error(error) => format!(" fails: {error}"),
         Outcome::Interrupted => " is interrupted".into(),
@@ -171,7 +172,10 @@ fn one(call: &str, argument: &Argument) -> Option<String> {
         Argument::Bytes(text, total) => quoted(text, *total),
         Argument::Task(task) => task.to_string(),
         Argument::Signal(signal) => names::signal(*signal),
-        Argument::Signals(signals) => format!("[{}]", names::signals(signals)),
+        Argument::Signals(signals) => match names::signals(signals) {
+            most if most.starts_with("all") => most,
+            some => format!("[{some}]"),
+        },
         Argument::Action(Disposition::Default, ..) => "SIG_DFL".into(),
         Argument::Action(Disposition::Ignore, ..) => "SIG_IGN".into(),
         Argument::Action(Disposition::Handler, true, _) => "a handler, SA_RESTART".into(),
@@ -198,7 +202,9 @@ const CUT: usize = 60;
 
 /// A text as one writes it in a program, and `…` where there is more of it.
 pub(crate) fn quoted(text: &str, total: u64) -> String {
-    let shown: String = text.chars().take(SHOWN).collect();
+    let same = text.chars().next().is_some_and(|first| text.chars().all(|char| char == first));
+    let most = if same { SHOWN / 4 } else { SHOWN };
+    let shown: String = text.chars().take(most).collect();
     let cut = shown.len() < text.len() || text.len() >= CUT && (text.len() as u64) < total;
     let more = if cut || text.is_empty() && total > 0 { "…" } else { "" };
     let escaped: String = shown

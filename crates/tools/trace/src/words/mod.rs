@@ -6,6 +6,7 @@
 mod calls;
 mod label;
 
+pub(crate) use calls::ready_words;
 pub(crate) use label::quoted;
 pub use label::{call_words, result_words};
 
@@ -104,6 +105,7 @@ fn signalled(model: &Model, task: Task, signal: i32, by: Option<Task>) -> String
     let blocked = model.threads.get(&task).is_some_and(|thread| thread.mask.contains(&signal));
     let rest = if blocked { ", and waits outside: it is blocked there" } else { "" };
     match by {
+        Some(Task(0)) => format!("somebody outside sends {name} to {task}{rest}"),
         Some(by) if by == task => format!("{by} sends {name} to itself{rest}"),
         Some(by) => format!("{by} sends {name} to {task}{rest}"),
         None => format!("{name} comes for {task}{rest}"),

@@ -1,0 +1,203 @@
+//! Why a task sleeps, and what knot holds a program.
+
+mod common;
+
+use common::*;
+use trace::Argument;
+use trace::event::Outcome;
+use trace::knot::{is_knot, knot};
+use trace::why::{Blocked, explain};
+
+#[track_caller]
+fn awaited(recording: Recording) -> String {
+    Blocked::of(&recording.model(), P1).expect("P1 is in a call").awaited()
+}
+
+fn hangs() -> Recording {
+    Recording::with_pipe(0).fork(P1, P2).reads(P2, 3).waits(P1).sleeps(P1)
+}
+
+#[test]
+fn a_reader_is_told_who_could_write_itself_included() {
+    let blocked = Blocked::of(&hangs().model(), P2).expect("P2 is in a call");
+    assert_eq!(
+        blocked.sentence(&hangs().model()),
+        "P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, \
+         fd 4 of P2 itself"
+    );
+}
+
+#[test]
+fn a_knot_names_the_ring_and_the_end_that_should_have_been_closed() {
+    let model = hangs().model();
+    assert!(is_knot(&model));
+    assert_eq!(
+        knot(&model),
+        [
+            "P1 is blocked in wait4(): waits for a child to end",
+            "P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, \
+         fd 4 of P2 itself",
+            "Round and round: P1 waits for a child to end, which is up to P2; P2 waits for data in pipe \
+         1, which is up to P1",
+            "P2's own fd 4 keeps pipe 1 open: P2 should close it before it reads",
+        ]
+    );
+}
+
+#[test]
+fn only_its_own_write_end_keeps_a_reader_waiting() {
+    let model = hangs().0;
+    let recording = Recording(model[..model.len() - 2].to_vec()).close(P1, 4).waits(P1).sleeps(P1);
+    let lines = knot(&recording.model());
+    assert!(
+        lines.contains(
+            &"only P2's own fd 4 keeps pipe 1 open: P2 should close it before it reads".into()
+        ),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_parent_that_waits_may_hold_the_end_that_its_child_waits_for() {
+    let recording =
+        Recording::with_pipe(0).fork(P1, P2).close(P2, 4).reads(P2, 3).waits(P1).sleeps(P1);
+    let lines = knot(&recording.model());
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("P1's own fd 4 keeps pipe 1 open: nobody writes to it any more")
+    );
+}
+
+#[test]
+fn two_that_write_to_each_other_and_do_not_read_are_told_so() {
+    let large = |fd| [Fd(fd), Argument::Bytes("x".into(), 100_000), Num(100_000)];
+    let recording = Recording::with_pipe(0)
+        .pipe(P1, 5, 6, 0)
+        .fork(P1, P2)
+        .enter(P1, "write", &large(4))
+        .sleeps(P1)
+        .enter(P2, "write", &large(6))
+        .sleeps(P2);
+    let lines = knot(&recording.model());
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("P1 and P2 all write and wait for room: one of them must read")
+    );
+    assert!(
+        lines[0].contains(
+            "waits for room in pipe 1; read ends still open: fd 3 of P1 itself, fd 3 of P2"
+        )
+    );
+}
+
+#[test]
+fn a_lock_that_nobody_is_left_to_release_is_told() {
+    let recording = Recording::new().enter(P1, "futex", &[Argument::Opaque, Num(0)]).sleeps(P1);
+    let lines = knot(&recording.model());
+    assert!(
+        lines[1].starts_with("P1 has no other thread that could release the lock"),
+        "{lines:?}"
+    );
+    let below = Recording::new()
+        .sets_handler(P1, 10, &[])
+        .handled(P1, 10)
+        .enter(P1, "futex", &[Argument::Opaque, Num(0)])
+        .sleeps(P1);
+    assert!(knot(&below.model())[1].contains("in a signal handler for a lock"));
+}
+
+#[test]
+fn who_sleeps_for_a_time_is_in_no_knot() {
+    let asleep = Recording::new()
+        .enter(P1, "nanosleep", &[Argument::Time(10_000_000), Argument::Null])
+        .sleeps(P1);
+    assert!(!is_knot(&asleep.model()));
+    let sometime = Recording::with_pipe(0).enter(
+        P1,
+        "poll",
+        &[Argument::Polled(vec![(3, 1, 0)]), Num(1), Num(50)],
+    );
+    assert!(!is_knot(&sometime.sleeps(P1).model()));
+    assert!(!is_knot(&Recording::with_pipe(0).fork(P1, P2).reads(P2, 3).model()));
+}
+
+#[test]
+fn each_call_says_what_it_waits_for() {
+    let begin = || Recording::with_pipe(0).fork(P1, P2);
+    let enter = |name, arguments: &[Argument]| awaited(begin().enter(P1, name, arguments));
+    assert_eq!(enter("wait4", &[Argument::Task(P2)]), "P2 to end");
+    assert_eq!(enter("pause", &[]), "a signal");
+    assert_eq!(enter("nanosleep", &[Argument::Time(1_500_000_000)]), "1.5 s to pass");
+    assert_eq!(enter("futex", &[Argument::Opaque, Num(0)]), "a lock");
+    assert_eq!(
+        enter("rt_sigtimedwait", &[Argument::Signals(vec![10, 17]), Argument::Null]),
+        "SIGUSR1 or SIGCHLD"
+    );
+    assert_eq!(
+        enter("select", &[Num(5), Argument::Set(vec![3]), Argument::Set(vec![4]), Argument::Null]),
+        "data in pipe 1 or room in pipe 1"
+    );
+    assert_eq!(
+        enter("poll", &[Argument::Polled(vec![(3, 1, 0)]), Num(1), Num(250)]),
+        "data in pipe 1, at most 250 ms"
+    );
+}
+
+#[test]
+fn epoll_waits_for_what_it_watches() {
+    let recording = Recording::with_pipe(0).call(P1, "epoll_create1", &[Flags(0)], 5).call(
+        P1,
+        "epoll_ctl",
+        &[Fd(5), Num(1), Fd(3), Argument::Opaque],
+        0,
+    );
+    let wait = [Fd(5), Argument::Opaque, Num(8), Num(-1)];
+    assert_eq!(awaited(recording.enter(P1, "epoll_wait", &wait)), "data in pipe 1");
+}
+
+#[test]
+fn a_listener_waits_for_a_connection_and_a_socket_for_data() {
+    let socket = || {
+        Recording::new().call(P1, "socket", &[Num(2), Flags(1), Num(0)], 3).call(
+            P1,
+            "listen",
+            &[Fd(3), Num(8)],
+            0,
+        )
+    };
+    let accept = [Fd(3), Argument::Null, Argument::Null];
+    assert_eq!(awaited(socket().enter(P1, "accept", &accept)), "a connection on socket 1");
+    let accepted = socket().call(P1, "accept", &accept, 4);
+    assert_eq!(
+        awaited(accepted.enter(P1, "recvfrom", &[Fd(4), Argument::Out, Num(8)])),
+        "data on socket 2"
+    );
+}
+
+#[test]
+fn vfork_s_caller_waits_for_its_child() {
+    let born =
+        trace::What::Born { parent: P1, process: P2, shares_files: false, maker_waits: true };
+    let recording = Recording::new().enter(P1, "vfork", &[]).add(P2, born).sleeps(P1);
+    assert_eq!(awaited(recording), "P2 to exec or end");
+}
+
+#[test]
+fn an_end_in_a_message_is_told() {
+    let pair = [Num(1), Flags(1), Num(0), Argument::Descriptors(vec![5, 6])];
+    let message = [Fd(5), Argument::Passed(vec![4]), Flags(0)];
+    let recording = Recording::with_pipe(0)
+        .call(P1, "socketpair", &pair, 0)
+        .call(P1, "sendmsg", &message, 1)
+        .close(P1, 4)
+        .reads(P1, 3);
+    assert!(
+        explain(&recording.model()).ends_with("write end still open: one in a message to socket 2")
+    );
+}
+
+#[test]
+fn who_goes_on_is_not_told_to_sleep() {
+    let recording = hangs().leave(P1, "wait4", &[], Outcome::Error("EINTR".into()));
+    assert!(!explain(&recording.model()).contains("P1 is blocked"));
+}
