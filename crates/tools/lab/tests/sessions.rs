@@ -100,8 +100,12 @@ fn cannot_run(block: &Code) -> Result<Option<String>, Box<dyn Error>> {
     })
 }
 
-/// Why a program that asked for a pid namespace got none, if no program gets one on this machine.
+/// Why a program that asked for a pid namespace got none, if no program gets one on this machine; or
+/// why none may be recorded here.
 fn was_refused(seen: &[String]) -> Result<Option<&'static str>, Box<dyn Error>> {
+    if seen.iter().any(|output| output.contains("cannot trace the program: ")) {
+        return Ok(Some("this machine refuses ptrace"));
+    }
     if !seen.iter().any(|output| output.contains("cannot make a pid namespace here")) {
         return Ok(None);
     }
