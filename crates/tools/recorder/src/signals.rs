@@ -22,10 +22,10 @@ impl Recording<'_> {
     /// process group, shows when all is settled.
     pub(crate) fn has_sent(&mut self, by: Task, call: &Call) {
         let (to_thread, target, signal) = match call.arguments[..] {
-            [Argument::Task(target), Argument::Signal(signal)] => {
+            [Argument::Task(target), Argument::Signal(signal), ..] => {
                 (call.name == "tkill", target, signal)
             }
-            [_, Argument::Task(target), Argument::Signal(signal)] => (true, target, signal),
+            [_, Argument::Task(target), Argument::Signal(signal), ..] => (true, target, signal),
             [_, Argument::Signal(signal), ..] => {
                 self.sent = Some(Sent { by: Some(by), signal });
                 return;
@@ -54,13 +54,16 @@ impl Recording<'_> {
         self.ready(task, signal);
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         let (pid, bit) = (tracee.pid, look::only(signal));
+        let set = look::signals(pid);
         let mut was_told = (tracee.pending | tracee.sent) & bit != 0;
-        tracee.pending &= !bit;
-        tracee.sent &= !bit;
+        // A real-time signal that was sent twice still waits when it is delivered.
+        let left = set.pending | set.pending_for_all | !bit;
+        tracee.pending &= left;
+        tracee.sent &= left;
         if let Some(process) = self.processes.get_mut(&tracee.process) {
             was_told |= (process.pending | process.sent) & bit != 0;
-            process.pending &= !bit;
-            process.sent &= !bit;
+            process.pending &= left;
+            process.sent &= left;
             process.alarm &= signal != libc::SIGALRM;
         }
         if !was_told {
@@ -68,7 +71,6 @@ impl Recording<'_> {
             let by = sender.map(|sender| self.names.task(sender));
             self.tell(task, What::Signalled { signal, by });
         }
-        let set = look::signals(pid);
         let disposition = match bit {
             _ if set.ignored & bit != 0 => Disposition::Ignore,
             _ if set.caught & bit != 0 => Disposition::Handler,

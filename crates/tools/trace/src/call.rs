@@ -22,7 +22,7 @@ pub enum Argument {
     Strings(Vec<String>),
     /// Bytes: the first of them, as text, and how many there are in all.
     Bytes(String, u64),
-    /// A process or thread. 0 and what is negative keep their meaning: [`Argument::Number`].
+    /// A process or thread. 0 and -1 are numbers, and a process group is its leader's task, negative.
     Task(Task),
     /// A signal.
     Signal(i32),
@@ -212,6 +212,8 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("tkill", &[Who, Sig]),
     ("tgkill", &[Who, Who, Sig]),
     ("pidfd_send_signal", &[Fd, Sig, Any, Flags]),
+    ("rt_sigqueueinfo", &[Who, Sig, Any]),
+    ("rt_tgsigqueueinfo", &[Who, Who, Sig, Any]),
     ("rt_sigaction", &[Sig, Act, Any]),
     ("rt_sigprocmask", &[Num, SignalsIn, SignalsOut]),
     ("rt_sigpending", &[SignalsOut]),
@@ -229,8 +231,9 @@ const CALLS: &[(&str, &[Kind])] = &[
 ];
 
 /// Calls that return a task: the one that they have made, found or asked for.
-const RETURN_TASKS: [&str; 9] =
-    ["fork", "vfork", "clone", "clone3", "wait4", "getpid", "getppid", "gettid", "setsid"];
+const RETURN_TASKS: [&str; 10] = [
+    "fork", "vfork", "clone", "clone3", "wait4", "getpid", "getppid", "gettid", "getpgid", "setsid",
+];
 
 /// How a call is written down; `None`: by its name alone.
 pub fn called(name: &str) -> Option<Call> {

@@ -1,0 +1,141 @@
+//! What is told of a program, and in which order.
+
+mod common;
+
+use std::process::Command;
+
+use common::{P1, P2, P3, recorded, recorded_with};
+use story::Started;
+use trace::Argument;
+use trace::event::{Disposition, Outcome, Status, What};
+
+fn delivered(signal: i32, disposition: Disposition) -> What {
+    What::Delivered { signal, disposition }
+}
+
+#[test]
+fn a_pipe_has_its_write_before_the_read_that_it_wakes() {
+    let recorded = recorded("pipe");
+    assert_eq!((recorded.code, recorded.stderr.as_str()), (Some(0), ""));
+    let sleeps = recorded.exactly(P1, What::Sleeps);
+    let writes = recorded.leaves(P2, "write");
+    let reads = recorded.leaves(P1, "read");
+    assert!(sleeps < writes && writes < reads, "{}", recorded.text);
+    let What::Leave { arguments, result, .. } = &recorded.events[reads].what else {
+        unreachable!()
+    };
+    assert_eq!(arguments[1], Argument::Bytes("hello".into(), 5));
+    assert_eq!(*result, Outcome::Value(5));
+}
+
+#[test]
+fn a_child_is_born_inside_its_parents_fork_and_reaped_after_its_end() {
+    let recorded = recorded("pipe");
+    let born = recorded.exactly(
+        P2,
+        What::Born { parent: P1, process: P2, shares_files: false, maker_waits: false },
+    );
+    assert!(born < recorded.leaves(P1, "fork"));
+    let ended = recorded.exactly(P2, What::Ended { status: Status::Code(0) });
+    let chld = recorded.exactly(P1, What::Signalled { signal: libc::SIGCHLD, by: None });
+    let reaped = recorded.exactly(P2, What::Reaped { by: Some(P1) });
+    assert!(ended < chld && ended < reaped, "{}", recorded.text);
+}
+
+#[test]
+fn the_exit_status_is_the_programs_own() {
+    assert_eq!(recorded_with(&[], &["exit", "7"]).code, Some(7));
+    assert_eq!(recorded("kill-self").code, Some(128 + libc::SIGKILL));
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_named() {
+    for (program, why) in [("/no/such", "No such file"), ("/etc/passwd", "Permission denied")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recorder"));
+        command.args(["run", "--", program]);
+        let (status, stdout, stderr) = Started::command(command).finish();
+        assert_eq!((status.code(), stdout.as_str()), (Some(125), ""));
+        assert!(stderr.contains(&format!("cannot run {program}: {why}")), "{stderr}");
+    }
+}
+
+#[test]
+fn a_signal_interrupts_a_call_and_its_handler_returns() {
+    let recorded = recorded("handler");
+    let sent = recorded.exactly(P1, What::Signalled { signal: libc::SIGUSR1, by: Some(P2) });
+    let interrupted =
+        recorded.at(P1, |what| matches!(what, What::Leave { result: Outcome::Interrupted, .. }));
+    let delivered = recorded.exactly(P1, delivered(libc::SIGUSR1, Disposition::Handler));
+    let returns = recorded.exactly(P1, What::HandlerReturns);
+    let order = [recorded.leaves(P2, "kill"), sent, interrupted, delivered, returns];
+    assert!(order.is_sorted(), "{order:?} {}", recorded.text);
+}
+
+#[test]
+fn a_maker_by_vfork_waits_until_its_child_execs() {
+    let recorded = recorded("vfork");
+    assert!(matches!(
+        recorded.events[recorded.at(P2, |what| matches!(what, What::Born { .. }))].what,
+        What::Born { maker_waits: true, .. }
+    ));
+    let exec = recorded.at(P2, |what| matches!(what, What::Exec { .. }));
+    assert!(recorded.exactly(P1, What::Sleeps) < exec && exec < recorded.leaves(P1, "vfork"));
+}
+
+#[test]
+fn a_thread_belongs_to_its_process_and_shares_its_descriptors() {
+    let recorded = recorded("threads");
+    recorded.exactly(
+        P2,
+        What::Born { parent: P1, process: P1, shares_files: true, maker_waits: false },
+    );
+    assert!(recorded.all(|what| matches!(what, What::Reaped { .. })).is_empty());
+}
+
+#[test]
+fn exec_in_a_thread_ends_the_first_one() {
+    let recorded = recorded("exec-in-thread");
+    assert_eq!(recorded.code, Some(4));
+    let ended = recorded.exactly(P1, What::Ended { status: Status::Code(0) });
+    let exec = recorded.at(P2, |what| matches!(what, What::Exec { .. }));
+    assert!(ended < exec && exec < recorded.exactly(P2, What::Ended { status: Status::Code(4) }));
+}
+
+#[test]
+fn a_real_time_signal_sent_twice_comes_twice() {
+    let recorded = recorded("real-time");
+    let signal = libc::SIGRTMIN() + 3;
+    let sent = What::Signalled { signal, by: Some(P1) };
+    assert_eq!(recorded.all(|what| *what == sent).len(), 2, "{}", recorded.text);
+    let comes = delivered(signal, Disposition::Handler);
+    assert_eq!(recorded.all(|what| *what == comes).len(), 2);
+}
+
+#[test]
+fn a_stopped_process_goes_on_with_sigcont() {
+    let recorded = recorded("stop");
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    let stopped = recorded.exactly(P2, What::Stopped { signal: libc::SIGSTOP });
+    let continued = recorded.exactly(P2, What::Continued);
+    let told = recorded.leaves(P1, "wait4");
+    let order = [stopped, told, recorded.leaves(P1, "kill"), continued];
+    assert!(order.is_sorted(), "{order:?} {}", recorded.text);
+}
+
+#[test]
+fn an_orphan_lives_on_and_is_reaped_by_nobody_here() {
+    let recorded = recorded("orphan");
+    let order = [
+        recorded.exactly(P2, What::Reaped { by: Some(P1) }),
+        recorded.at(P3, |what| matches!(what, What::Ended { .. })),
+        recorded.exactly(P3, What::Reaped { by: None }),
+    ];
+    assert!(order.is_sorted(), "{order:?} {}", recorded.text);
+}
+
+#[test]
+fn the_kernel_reaps_the_children_of_who_ignores_them() {
+    let recorded = recorded("ignore-children");
+    let reaped = recorded.exactly(P2, What::Reaped { by: None });
+    assert!(reaped < recorded.leaves(P1, "wait4"));
+}
