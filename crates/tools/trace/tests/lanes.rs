@@ -37,7 +37,7 @@ fn time_runs_down_and_processes_are_columns() {
  6 ┊                                    ┃ write(4, \"hello\\n\") = 6
    ┊                                    ┃   6 bytes into pipe 1
  7 ┃ … read(3) = 6                      ┃
-   ┃   out of pipe 1: \"hello\\n\"        ┃
+   ┃   out of pipe 1: \"hello\\n\"         ┃
  8 ┃◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄░ exit(0)
    ┃                                    ░   a zombie until P1 reaps it
  9 ┃ wait4(any) = P2 ··················▶╵

@@ -4,15 +4,18 @@ mod common;
 
 use common::*;
 use trace::event::{Disposition, Outcome, Status};
-use trace::model::State;
+use trace::model::{Kind, State};
 use trace::{Argument, What};
 
 const CHLD: i32 = 17;
 
 #[test]
 fn an_end_closes_all() {
-    let model = Recording::with_pipe(0).fork(P1, P2).exit(P2, 0).model();
+    let model = Recording::with_pipe(0).fork(P1, P2).pipe(P2, 5, 6, 0).exit(P2, 0).model();
     assert_eq!((model.readers(1), model.writers(1)), (1, 1));
+    // Nobody else has the second pipe: its ends are gone, not only out of reach.
+    let mut left = model.descriptions.values().map(|description| &description.kind);
+    assert!(!left.any(|kind| matches!(kind, Kind::ReadEnd(2) | Kind::WriteEnd(2))));
 }
 
 #[test]
