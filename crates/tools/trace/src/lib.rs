@@ -10,6 +10,7 @@
 
 pub mod call;
 pub mod event;
+pub mod html;
 pub mod knot;
 
 pub use call::{Argument, Call};
@@ -17,6 +18,7 @@ pub use event::{Event, Task, What};
 pub mod model;
 pub mod names;
 pub mod rows;
+pub mod svg;
 pub mod text;
 pub mod why;
 pub mod words;

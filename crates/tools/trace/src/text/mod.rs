@@ -11,8 +11,8 @@
 //! Read in this order: [`lanes`]; `place.rs`, which task has which column; `wrap.rs`, how lines
 //! are broken.
 
-mod place;
-mod wrap;
+pub(crate) mod place;
+pub(crate) mod wrap;
 
 use place::Places;
 use wrap::{pad, width_of, wrap};

@@ -6,13 +6,13 @@ use crate::event::Task;
 use crate::rows::{Mark, Rows};
 
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(crate) struct Places {
     of: BTreeMap<Task, usize>,
     count: usize,
 }
 
 impl Places {
-    pub(super) fn of(rows: &Rows) -> Self {
+    pub(crate) fn of(rows: &Rows) -> Self {
         let mut spans: BTreeMap<Task, (usize, usize)> = BTreeMap::new();
         for (index, row) in rows.rows.iter().enumerate() {
             let there = row.marks.iter().filter(|(_, mark)| **mark != Mark::Gone);
@@ -38,11 +38,11 @@ impl Places {
         places
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    pub(super) fn of_task(&self, task: Task) -> usize {
+    pub(crate) fn of_task(&self, task: Task) -> usize {
         self.of.get(&task).copied().unwrap_or(0)
     }
 }

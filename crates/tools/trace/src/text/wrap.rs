@@ -1,18 +1,18 @@
 //! Lines that fit, broken between words.
 
 /// How many characters a text takes.
-pub(super) fn width_of(text: &str) -> usize {
+pub(crate) fn width_of(text: &str) -> usize {
     text.chars().count()
 }
 
 /// At most so many characters of a text.
-pub(super) fn pad(text: &str, width: usize) -> String {
+pub(crate) fn pad(text: &str, width: usize) -> String {
     text.chars().take(width).collect()
 }
 
 /// Breaks a text into lines of at most `width` characters, between words where there are any.
 /// Several blanks together stay as they are, unless a line ends there.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(8);
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {

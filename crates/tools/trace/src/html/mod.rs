@@ -1,0 +1,78 @@
+//! A recording as a page that one can step through.
+//!
+//! Read in this order: [`page`] and [`fragment`]; `steps.rs`, what is known at each row;
+//! `table.rs`, the same rows for readers who don't see the picture; `stepper.js`, which shows what
+//! was worked out here and works out nothing itself.
+//!
+//! Without JavaScript the picture and the table are there, whole.
+
+mod steps;
+mod table;
+
+use crate::event::Event;
+use crate::svg::{NARROW, Scene, WIDE, colours, escape, inline, order, spreads};
+
+/// The script that steps. It looks for `section.trace` when it runs.
+pub const SCRIPT: &str = include_str!("stepper.js");
+
+const STYLE: &str = include_str!("stepper.css");
+
+/// The style of a page that shows [`fragment`]s: in mdBook, by its theme.
+#[must_use]
+pub fn style_for_mdbook() -> String {
+    format!("{}{}{STYLE}", colours::for_mdbook(), crate::svg::STYLE)
+}
+
+/// A page of its own: one file that asks for nothing else.
+#[must_use]
+pub fn page(events: &[Event], title: &str) -> String {
+    let (title, body) = (escape(title), section(events, title, "", "h1"));
+    let (colours, picture) = (colours::alone(".trace"), crate::svg::STYLE);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\" class=\"trace-alone\">\n<head>\n\
+         <meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>{title}</title>\n<style>\n{colours}{picture}{STYLE}</style>\n</head>\n<body>\n\
+         <main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+}
+
+/// A part of a page, which needs [`style_for_mdbook`] and [`SCRIPT`] there once. `name` makes its
+/// ids differ from those of others: `pipe-hello`, with which step 13 is `#pipe-hello-step-13`.
+#[must_use]
+pub fn fragment(events: &[Event], title: &str, name: &str) -> String {
+    section(events, title, &format!("{}-", escape(name)), "h3")
+}
+
+fn section(events: &[Event], title: &str, prefix: &str, heading: &str) -> String {
+    let scene = Scene::of(events);
+    let last = scene.rows.rows.len();
+    let name = "The timeline as a picture; the table of steps says the same";
+    let drawings = if spreads(&scene, WIDE) {
+        let narrow = inline(&scene, NARROW, &format!("{prefix}narrow-"), "narrow", name);
+        inline(&scene, WIDE, prefix, "wide", name) + &narrow
+    } else {
+        inline(&scene, NARROW * 3 / 2, prefix, "", name)
+    };
+    let (table, data) =
+        (table::table(events, &scene.rows, prefix), steps::data(events, &scene.rows));
+    let (title, order) = (escape(title), escape(&order(&scene.rows)));
+    format!(
+        "<section class=\"trace\" data-prefix=\"{prefix}\">\n<{heading}>{title}</{heading}>\n\
+         <div class=\"trace-bar\" hidden>\n<div class=\"trace-controls\">\n\
+         <button type=\"button\" class=\"back\" aria-label=\"Step back\">◀</button>\n\
+         <input type=\"range\" min=\"1\" max=\"{last}\" value=\"1\" aria-label=\"Step\">\n\
+         <button type=\"button\" class=\"on\" aria-label=\"Step on\">▶</button>\n\
+         <span class=\"trace-at\"></span>\n</div>\n\
+         <div aria-live=\"polite\" aria-atomic=\"true\"><p class=\"trace-sentence\"></p></div>\n\
+         <div class=\"trace-more\"></div>\n</div>\n\
+         <div class=\"trace-main\">\n<div class=\"trace-drawing\" tabindex=\"0\" role=\"group\" \
+         aria-label=\"Timeline\">\n{drawings}</div>\n\
+         <div class=\"trace-side\" tabindex=\"0\" role=\"group\" \
+         aria-label=\"What is so at this step\" hidden></div>\n</div>\n\
+         <p class=\"trace-order\">{order}</p>\n\
+         <p class=\"trace-help\" hidden>Arrow keys step, Home and End go to the ends; a click on a row \
+         goes there. <button type=\"button\" class=\"steps\" aria-expanded=\"false\">Show the steps \
+         as a table</button></p>\n{table}\
+         <script type=\"application/json\">{data}</script>\n</section>\n"
+    )
+}

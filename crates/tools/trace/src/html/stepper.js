@@ -1,0 +1,210 @@
+// Shows one step at a time. What there is to show was worked out before: the table has the
+// sentences, the data has what changes from row to row.
+(() => {
+  const make = (name, cls, text) => {
+    const made = document.createElement(name);
+    if (cls) made.className = cls;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const drawn = (name, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+
+  // What is so after each step, in full.
+  const unfold = (data) => {
+    let now = { name: {}, does: {}, fds: {} };
+    return data.steps.map((step) => {
+      now = {
+        name: { ...now.name, ...step.name },
+        does: { ...now.does, ...step.does },
+        fds: { ...now.fds, ...step.fds },
+      };
+      for (const [task, does] of Object.entries(now.does)) if (does < 0) delete now.does[task];
+      return now;
+    });
+  };
+
+  const start = (root) => {
+    const find = (selector) => root.querySelector(selector);
+    const data = JSON.parse(find("script").textContent);
+    const states = unfold(data);
+    const rows = [...find("tbody").rows];
+    const numbers = rows.map((row) => row.cells[0].textContent);
+    const prefix = root.dataset.prefix;
+    const alone = document.documentElement.classList.contains("trace-alone");
+    const slider = find("input"), side = find(".trace-side"), more = find(".trace-more");
+    const pictures = [...root.querySelectorAll(".trace-picture")].map((svg) => ({
+      svg, rows: [...svg.querySelectorAll(".row")], veil: svg.querySelector(".veil"),
+    }));
+    let at = 0;
+
+    const lines = () => {
+      const box = side.querySelector(".trace-fds");
+      if (!box) return;
+      box.querySelector(":scope > svg")?.remove();
+      const svg = drawn("svg", { "aria-hidden": "true" });
+      const origin = box.getBoundingClientRect();
+      for (const fd of box.querySelectorAll(".fd[data-to]")) {
+        const thing = box.querySelector(`.thing[data-id="${fd.dataset.to}"]`);
+        const from = fd.getBoundingClientRect(), to = thing.getBoundingClientRect();
+        const x = from.right - origin.left, y = from.top + from.height / 2 - origin.top;
+        const ex = to.left - origin.left, ey = to.top + to.height / 2 - origin.top;
+        const bend = (ex - x) / 2;
+        svg.append(drawn("path", {
+          d: `M${x} ${y}C${x + bend} ${y} ${ex - bend} ${ey} ${ex} ${ey}`, class: thing.dataset.colour,
+        }));
+      }
+      box.append(svg);
+    };
+
+    const thing = (id, entry, count) => {
+      const [text, colour, shape, full] = data.things[entry];
+      const made = make("div", `thing ${colour}`);
+      made.dataset.id = id;
+      made.dataset.colour = colour;
+      if (shape >= 0) {
+        const sign = drawn("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" });
+        sign.append(drawn("path", { d: data.shapes[shape], class: full ? "full" : "" }));
+        made.append(sign);
+      }
+      made.append(data.texts[text]);
+      if (count > 1) made.append(make("small", "", ` ×${count}`));
+      return made;
+    };
+
+    // One task's descriptors, those that were closed just now included.
+    const table = (task, state, before, seen) => {
+      const list = make("ul", "");
+      const own = state.fds[task], was = before?.fds[task];
+      const key = (fd) => `${fd[0]} ${fd[1]}`;
+      const old = new Set(Array.isArray(was) ? was.map(key) : own.map(key));
+      const kept = new Set(own.map(key));
+      const closed = (Array.isArray(was) ? was : []).filter((fd) => !kept.has(key(fd)));
+      const all = [...own.map((fd) => [fd, ""]), ...closed.map((fd) => [fd, "closed"])];
+      all.sort((one, other) => one[0][0] - other[0][0]);
+      for (const [fd, cls] of all) {
+        const item = make("li", `fd ${cls || (old.has(key(fd)) ? "" : "new")}`, `fd ${fd[0]}`);
+        if (fd[3] && !cls) item.append(make("small", "", " cloexec"));
+        const said = cls ? " was closed" : ` leads to ${data.texts[data.things[fd[2]][0]]}`;
+        item.append(make("span", "unseen", said));
+        if (!cls) {
+          item.dataset.to = fd[1];
+          const entry = seen.get(fd[1]) ?? { thing: fd[2], count: 0 };
+          entry.count += 1;
+          seen.set(fd[1], entry);
+        }
+        list.append(item);
+      }
+      return list;
+    };
+
+    const beside = () => {
+      const state = states[at], before = states[at - 1];
+      const does = make("ul", "trace-does"), box = make("div", "trace-fds");
+      const left = make("div", "left"), right = make("div", "right"), seen = new Map();
+      for (const task of Object.keys(state.does)) {
+        const colour = `p${(task - 1) % 4}`, name = data.texts[state.name[task]];
+        const line = make("li", colour);
+        line.append(make("strong", "", name), ` ${data.texts[state.does[task]]}`);
+        does.append(line);
+        const fds = state.fds[task];
+        if (Array.isArray(fds) && !fds.length && !before?.fds[task]?.length) continue;
+        left.append(make("h3", "", name));
+        left.append(Array.isArray(fds) ? table(task, state, before, seen)
+          : make("p", "", `the same as P${fds}`));
+      }
+      for (const [id, { thing: entry, count }] of seen) right.append(thing(id, entry, count));
+      box.append(left, right);
+      const heading = make("h2", "", "Descriptors, and what they lead to");
+      const line = rows[at].cells[3].textContent;
+      const source = line ? [make("p", "trace-source", "in "), ] : [];
+      if (line) source[0].append(make("code", "", line));
+      side.replaceChildren(make("h2", "", `After step ${numbers[at]}`), does, ...source, heading, box);
+      lines();
+    };
+
+    const follow = () => {
+      const shown = pictures.find((picture) => picture.svg.getClientRects().length);
+      if (!shown) return;
+      const row = shown.rows[at].getBoundingClientRect();
+      const top = find(".trace-bar").getBoundingClientRect().bottom + 20;
+      const covers = side.getBoundingClientRect();
+      const below = covers.left < row.left + 50 ? covers.top : innerHeight;
+      const bottom = Math.min(innerHeight, below) - 20;
+      const by = row.top < top ? row.top - top : row.bottom > bottom ? row.bottom - bottom : 0;
+      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      if (by) scrollBy({ top: by, behavior: calm || Math.abs(by) < 150 ? "auto" : "smooth" });
+    };
+
+    const show = (index, moved) => {
+      at = Math.max(0, Math.min(rows.length - 1, index));
+      slider.value = at + 1;
+      slider.setAttribute("aria-valuetext", `step ${numbers[at]}`);
+      find(".trace-at").textContent = `step ${numbers[at]} of ${numbers[rows.length - 1]}`;
+      find(".trace-sentence").textContent = rows[at].cells[2].querySelector("span").textContent;
+      const folded = rows[at].cells[2].querySelector("details");
+      more.replaceChildren(...(folded ? [folded.cloneNode(true)] : []));
+      find(".back").disabled = at === 0;
+      find(".on").disabled = at === rows.length - 1;
+      rows.forEach((row, i) => row.classList.toggle("now", i === at));
+      for (const { svg, rows: drawings, veil } of pictures) {
+        drawings.forEach((row, i) => row.classList.toggle("now", i === at));
+        const top = (i) => drawings[i].transform.baseVal[0].matrix.f;
+        const end = svg.querySelector(".legend").dataset.top;
+        const from = at + 1 < drawings.length ? top(at + 1) : end;
+        veil.setAttribute("y", from);
+        veil.setAttribute("height", end - from);
+      }
+      beside();
+      if (moved) {
+        history.replaceState(null, "", `#${prefix}step-${numbers[at]}`);
+        follow();
+      }
+    };
+
+    const linked = () => {
+      const found = location.hash.slice(1);
+      if (!found.startsWith(`${prefix}step-`)) return false;
+      const index = numbers.indexOf(found.slice(prefix.length + 5));
+      if (index < 0) return false;
+      show(index, true);
+      return true;
+    };
+
+    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -1e9, End: 1e9 };
+    (alone ? document : root).addEventListener("keydown", (event) => {
+      if (!(event.key in keys) || event.ctrlKey || event.altKey || event.metaKey) return;
+      // mdBook turns pages with the same keys.
+      event.stopPropagation();
+      if (event.target.closest(".trace-side") && event.key.match(/Up|Down/)) return;
+      event.preventDefault();
+      show(at + keys[event.key], true);
+    });
+    slider.addEventListener("input", () => show(slider.value - 1, true));
+    find(".back").addEventListener("click", () => show(at - 1, true));
+    find(".on").addEventListener("click", () => show(at + 1, true));
+    for (const { svg } of pictures) {
+      svg.addEventListener("click", (event) => {
+        const row = event.target.closest(".row");
+        if (row) show(+row.dataset.i, true);
+      });
+    }
+    const steps = find(".trace-steps"), button = find("button.steps");
+    steps.classList.add("away");
+    button.addEventListener("click", () => {
+      const away = steps.classList.toggle("away");
+      button.setAttribute("aria-expanded", String(!away));
+      button.textContent = away ? "Show the steps as a table" : "Hide the table of steps";
+    });
+    for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
+    root.classList.add("trace-js");
+    addEventListener("hashchange", linked);
+    addEventListener("resize", lines);
+    if (!linked()) show(0, false);
+  };
+
+  document.querySelectorAll("section.trace").forEach(start);
+})();

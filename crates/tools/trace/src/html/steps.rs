@@ -1,0 +1,204 @@
+//! What is known at each row, as data for the script: only what has changed since the row above.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::event::{Event, Task};
+use crate::model::{Kind, Model, Place, State};
+use crate::names::signal;
+use crate::rows::Rows;
+use crate::svg::{Moment, SHAPES, colour, follow, shape};
+use crate::why::Blocked;
+use crate::words::status_words;
+
+#[derive(Serialize, Default)]
+struct Data {
+    /// What others point into.
+    texts: Vec<String>,
+    /// The outlines of the signs, for a box of 12 by 12.
+    shapes: &'static [&'static str],
+    /// What descriptors lead to: text, colour, shape (or −1), and whether it is filled.
+    things: Vec<Thing>,
+    steps: Vec<Step>,
+}
+
+type Thing = (usize, String, i32, bool);
+
+/// What has changed with a row.
+#[derive(Serialize, Default, Clone, PartialEq)]
+struct Step {
+    /// Each task's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    name: BTreeMap<u32, usize>,
+    /// What each task does; −1: it is gone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    does: BTreeMap<u32, i64>,
+    /// Each task's descriptors.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fds: BTreeMap<u32, Fds>,
+}
+
+#[derive(Serialize, Clone, PartialEq)]
+#[serde(untagged)]
+enum Fds {
+    /// Those of another thread.
+    Of(u32),
+    /// Number, description, thing, and whether exec closes it.
+    Own(Vec<(i32, u32, usize, u8)>),
+}
+
+/// The data, as JSON that may stand in a `script` element.
+pub(super) fn data(events: &[Event], rows: &Rows) -> String {
+    let mut data = Data { shapes: &SHAPES, ..Data::default() };
+    let mut steps = vec![Step::default(); rows.rows.len()];
+    follow(events, &rows.rows, |moment| steps[moment.index] = data.whole(&moment));
+    let mut above = Step::default();
+    for step in steps {
+        data.steps.push(step.since(&above));
+        above = step;
+    }
+    // Only markup could end the element.
+    serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")
+}
+
+impl Step {
+    fn since(&self, above: &Self) -> Self {
+        let gone = above.does.keys().filter(|task| !self.does.contains_key(task));
+        let mut does = differing(&self.does, &above.does);
+        does.extend(gone.map(|task| (*task, -1)));
+        Self {
+            name: differing(&self.name, &above.name),
+            does,
+            fds: differing(&self.fds, &above.fds),
+        }
+    }
+}
+
+fn differing<T: Clone + PartialEq>(
+    now: &BTreeMap<u32, T>,
+    above: &BTreeMap<u32, T>,
+) -> BTreeMap<u32, T> {
+    let new = now.iter().filter(|(task, value)| above.get(task) != Some(value));
+    new.map(|(task, value)| (*task, value.clone())).collect()
+}
+
+impl Data {
+    fn text(&mut self, text: String) -> usize {
+        let known = self.texts.iter().position(|known| *known == text);
+        known.unwrap_or_else(|| {
+            self.texts.push(text);
+            self.texts.len() - 1
+        })
+    }
+
+    fn whole(&mut self, moment: &Moment<'_>) -> Step {
+        let model = moment.model;
+        let mut step = Step::default();
+        let mut owners: BTreeMap<u32, Task> = BTreeMap::new();
+        for (task, state) in &moment.after {
+            let name = self.text(name(model, *task));
+            step.name.insert(task.0, name);
+            let does = self.text(does(model, *task, state));
+            step.does.insert(task.0, does as i64);
+            let Some(thread) = model.threads.get(task).filter(|thread| thread.lives()) else {
+                step.fds.insert(task.0, Fds::Own(Vec::new()));
+                continue;
+            };
+            let owner = *owners.entry(thread.table).or_insert(*task);
+            let fds = if owner == *task { self.table(model, *task) } else { Fds::Of(owner.0) };
+            step.fds.insert(task.0, fds);
+        }
+        step
+    }
+
+    fn table(&mut self, model: &Model, task: Task) -> Fds {
+        let slots = model.table(task).into_iter().flat_map(|table| &table.slots);
+        let fds = slots.filter_map(|(fd, slot)| {
+            let kind = &model.descriptions.get(&slot.description)?.kind;
+            Some((*fd, slot.description, self.thing(model, kind), slot.close_on_exec.into()))
+        });
+        Fds::Own(fds.collect())
+    }
+
+    fn thing(&mut self, model: &Model, kind: &Kind) -> usize {
+        let (text, colour, shape, filled) = thing(model, kind);
+        let thing = (self.text(text), colour, shape, filled);
+        let known = self.things.iter().position(|known| *known == thing);
+        known.unwrap_or_else(|| {
+            self.things.push(thing);
+            self.things.len() - 1
+        })
+    }
+}
+
+fn name(model: &Model, task: Task) -> String {
+    let process = model.process_of(task);
+    if process != task {
+        return format!("{task}, a thread of {process}");
+    }
+    let name = model.processes.get(&process).map_or("", |found| found.name.as_str());
+    format!("{task} {name}")
+}
+
+/// What a task does, in words that follow its name.
+fn does(model: &Model, task: Task, state: &State) -> String {
+    let mut does = match state {
+        State::Running => "runs".into(),
+        State::Held => "could run; the recorder holds it while another one runs".into(),
+        State::Sleeping => {
+            let sentence = Blocked::of(model, task).map(|blocked| blocked.sentence(model));
+            let sentence = sentence.unwrap_or_else(|| format!("{task} sleeps"));
+            let short = sentence.strip_prefix(&format!("{task} ")).map(str::to_owned);
+            short.unwrap_or(sentence)
+        }
+        State::Stopped(number) => format!("is stopped by {}", signal(*number)),
+        State::InHandler(signals) => {
+            let names: Vec<String> = signals.iter().map(|number| signal(*number)).collect();
+            format!("runs its handler of {}", names.join(", and in that of "))
+        }
+        State::Zombie(status) => {
+            let parent = model.processes.get(&task).and_then(|process| process.parent);
+            let parent =
+                parent.map_or_else(String::new, |parent| format!(" until {parent} reaps it"));
+            format!("has ended ({}) and is a zombie{parent}", status_words(*status))
+        }
+        State::Reaped(_) => "is gone".into(),
+    };
+    if let Some(thread) = model.threads.get(&task) {
+        for (number, _) in thread.pending.iter().filter(|(number, _)| thread.mask.contains(number))
+        {
+            does += &format!("; {} waits outside, since it is blocked", signal(*number));
+        }
+    }
+    does
+}
+
+fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
+    let pipe = |number: u32| (colour(Place::Pipe(number)), shape(number) as i32);
+    match kind {
+        Kind::ReadEnd(number) => {
+            let (colour, shape) = pipe(*number);
+            (format!("pipe {number}, read end"), colour, shape, false)
+        }
+        Kind::WriteEnd(number) => {
+            let (colour, shape) = pipe(*number);
+            (format!("pipe {number}, write end"), colour, shape, true)
+        }
+        Kind::Socket(number) => {
+            let socket = model.sockets.get(number);
+            let peer = socket.and_then(|socket| socket.peer);
+            let address = socket.and_then(|socket| socket.address.as_deref()).unwrap_or_default();
+            let text = match peer {
+                Some(peer) => format!("socket {number}, its other end is socket {peer}"),
+                None if socket.is_some_and(|socket| socket.listening) => {
+                    format!("socket {number}, listens on {address}")
+                }
+                None => format!("socket {number}"),
+            };
+            let pair = peer.map_or(*number, |peer| peer.min(*number));
+            (text, colour(Place::Socket(pair)), shape(pair) as i32, false)
+        }
+        other => (model.name(other), "plain".into(), -1, false),
+    }
+}

@@ -1,0 +1,64 @@
+//! The rows as a table.
+
+use std::fmt::Write as _;
+
+use crate::event::Event;
+use crate::rows::{Row, RowKind, Rows};
+use crate::svg::escape;
+
+/// How many rows are told of those that were folded into one.
+const TOLD: usize = 40;
+
+pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
+    let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));
+    let whole = if rows.rows.iter().any(folds) { Rows::whole(events) } else { Rows::default() };
+    let mut table = String::from(
+        "<div class=\"trace-steps\">\n<table>\n<caption>The steps</caption>\n<thead><tr>\
+         <th scope=\"col\">Step</th><th scope=\"col\">Who</th><th scope=\"col\">What happens</th>\
+         <th scope=\"col\">Line</th></tr></thead>\n<tbody>\n",
+    );
+    for row in &rows.rows {
+        let (number, task) = (row.number, row.task);
+        let sentence = escape(&sentence(row));
+        let line = row.line.as_deref().map_or_else(String::new, escape);
+        let inside = if folds(row) { inside(row, &whole) } else { String::new() };
+        let _ = writeln!(
+            table,
+            "<tr><th scope=\"row\"><a href=\"#{prefix}step-{number}\">{number}</a></th>\
+             <td>{task}</td><td><span>{sentence}</span>{inside}</td><td>{line}</td></tr>"
+        );
+    }
+    table + "</tbody>\n</table>\n</div>\n"
+}
+
+/// The row's sentence, and what is said of it besides where everybody waits.
+pub(super) fn sentence(row: &Row) -> String {
+    let mut sentence = row.sentence.clone();
+    if let (RowKind::Stuck, Some(note)) = (row.kind, &row.note) {
+        sentence += ": ";
+        sentence += &note.replace('\n', "; ");
+    }
+    sentence.push('.');
+    if let Some(problem) = &row.problem {
+        let _ = write!(sentence, " The recording contradicts itself: {problem}.");
+    }
+    sentence
+}
+
+/// What was folded into a row.
+fn inside(fold: &Row, whole: &Rows) -> String {
+    let only = matches!(fold.kind, RowKind::Prologue(_));
+    let within = |row: &&Row| {
+        row.first >= fold.first && row.last <= fold.last && (!only || row.task == fold.task)
+    };
+    let folded: Vec<&Row> = whole.rows.iter().filter(within).collect();
+    let mut list = String::from("<details><summary>What is folded here</summary><ol>");
+    for row in folded.iter().take(TOLD) {
+        let _ = write!(list, "<li>{}</li>", escape(&row.label));
+    }
+    list += "</ol>";
+    if folded.len() > TOLD {
+        let _ = write!(list, "<p>and {} more</p>", folded.len() - TOLD);
+    }
+    list + "</details>"
+}

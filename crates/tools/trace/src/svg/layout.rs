@@ -1,0 +1,119 @@
+//! Where everything stands.
+//!
+//! Where there is room, a task's text stands beside its own bar. Where there isn't, the bars move
+//! together and all text stands to the right of them.
+
+use super::scene::{Between, Scene};
+use crate::event::Task;
+use crate::rows::{Row, RowKind};
+use crate::text::place::Places;
+use crate::text::wrap::wrap;
+
+/// Room for a row's number.
+const NUMBERS: usize = 36;
+/// The least and the most that a task's text is given beside its own bar.
+const COLUMN: (usize, usize) = (200, 330);
+/// From one bar to the next where the text stands apart.
+const LANE: usize = 28;
+/// A column of what is between tasks.
+const BETWEEN: usize = 58;
+/// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
+const CODE: usize = 73;
+/// The same for the font of the notes, on average.
+const NOTE: usize = 60;
+
+/// From a row's top to the line on which its arrows are.
+pub(crate) const MIDDLE: usize = 15;
+/// Half of a bar.
+pub(crate) const HALF: usize = 7;
+
+pub(crate) struct Layout {
+    pub(crate) width: usize,
+    /// The text has a column for all.
+    pub(crate) shared: bool,
+    places: Places,
+    column: usize,
+    between: usize,
+    text: usize,
+}
+
+/// A row's text, in lines that fit.
+pub(crate) struct Words {
+    pub(crate) label: Vec<String>,
+    pub(crate) note: Vec<String>,
+    pub(crate) problem: Vec<String>,
+}
+
+impl Layout {
+    /// For a picture at most so wide, where that can be.
+    pub(crate) fn of(scene: &Scene, width: usize) -> Self {
+        let places = Places::of(&scene.rows);
+        let tasks = places.count().max(1);
+        let between = scene.count() * BETWEEN;
+        let column = width.saturating_sub(NUMBERS + between) / tasks;
+        if column >= COLUMN.0 {
+            let column = column.min(COLUMN.1);
+            let between_at = NUMBERS + tasks * column;
+            let width = between_at + between;
+            return Self { width, shared: false, places, column, between: between_at, text: 0 };
+        }
+        let between_at = NUMBERS + tasks * LANE + 6;
+        let text = between_at + between + 6;
+        // Text needs some room, even where that makes the picture wider.
+        let width = width.max(text + COLUMN.0);
+        Self { width, shared: true, places, column: LANE, between: between_at, text }
+    }
+
+    /// The middle of a task's bar.
+    pub(crate) fn bar(&self, task: Task) -> usize {
+        NUMBERS + self.places.of_task(task) * self.column + HALF + 5
+    }
+
+    /// The middle of the column of something between tasks.
+    pub(crate) fn between(&self, scene: &Scene, what: Between) -> Option<usize> {
+        let column = scene.columns.get(&what)?;
+        Some(self.between + column * BETWEEN + BETWEEN / 2)
+    }
+
+    /// Where a task's text begins.
+    pub(crate) fn text(&self, task: Task) -> usize {
+        if self.shared { self.text } else { self.bar(task) + HALF + 9 }
+    }
+
+    /// How much of a title fits beside a bar.
+    pub(crate) fn title(&self) -> usize {
+        (self.column.saturating_sub(HALF + 20)) * 10 / CODE
+    }
+
+    /// A row's text. Where an arrow leaves to the right, there must be some room for it.
+    pub(crate) fn words(&self, row: &Row, leaves: bool) -> Words {
+        let from = self.text(row.task);
+        let room = match row.kind {
+            RowKind::Stuck | RowKind::Remark => self.width - from,
+            _ if self.shared => self.width - from,
+            _ if leaves => self.column - HALF - 52,
+            _ => self.column - HALF - 28,
+        };
+        let again = if row.kind == RowKind::GoesOn { "… " } else { "" };
+        let label = format!("{} {again}{}", row.task, row.label);
+        let note = row.note.iter().flat_map(|note| note.lines());
+        let small = |text: &str| wrap(text, room * 10 / NOTE);
+        Words {
+            label: wrap(&label, room * 10 / CODE),
+            note: note.flat_map(small).collect(),
+            problem: row.problem.iter().flat_map(|problem| small(problem)).collect(),
+        }
+    }
+}
+
+impl Words {
+    pub(crate) fn height(&self) -> usize {
+        let small = self.note.len() + self.problem.len();
+        (12 + self.label.len() * 16 + small * 14).max(MIDDLE * 2)
+    }
+
+    /// How far the first line reaches.
+    pub(crate) fn first_line(&self) -> usize {
+        self.label.first().map_or(0, |line| line.chars().count()) * CODE / 10
+    }
+}

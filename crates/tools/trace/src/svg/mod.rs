@@ -1,0 +1,107 @@
+//! The timeline as a picture: time runs down, one row a step, and processes are columns.
+//!
+//! Read in this order: [`picture`]; `moments.rs`, what is true at each row; `scene.rs`, what is to be
+//! drawn; `layout.rs`, where; `draw.rs`, a row; `legend.rs`, what the signs mean; `colours.rs`.
+//!
+//! What a process does is told by colour and by shape: it runs (solid), could run and is held
+//! (hollow), sleeps (hatched), is in a signal handler (a second bar), is a zombie (a dashed
+//! outline, until it is reaped). A pipe is a tube, with the number of bytes that are in it.
+
+pub(crate) mod colours;
+mod draw;
+mod layout;
+mod legend;
+mod moments;
+mod scene;
+
+pub(crate) use draw::{SHAPES, colour, shape};
+pub(crate) use legend::order;
+pub(crate) use moments::{Moment, follow};
+pub(crate) use scene::Scene;
+
+use std::fmt::Write as _;
+
+use crate::event::{Event, What};
+use layout::Layout;
+
+/// How wide a picture is at most, in pixels, where everything has room.
+pub(crate) const WIDE: usize = 840;
+/// How wide it is at most for a narrow screen.
+pub(crate) const NARROW: usize = 440;
+
+/// The colours and the fonts.
+pub(crate) const STYLE: &str = include_str!("picture.css");
+
+/// Draws a recording as an SVG file that needs nothing else.
+#[must_use]
+pub fn picture(events: &[Event]) -> String {
+    let scene = Scene::of(events);
+    let title = escape(&title(events));
+    let (body, width, height) = drawing(&scene, WIDE, "");
+    let count = scene.rows.rows.len();
+    let names: Vec<&str> = scene.rows.columns.iter().map(|column| column.title.as_str()).collect();
+    let (names, colours) = (escape(&names.join(", ")), colours::alone(".trace-picture"));
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"trace-picture\" \
+         viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
+         aria-labelledby=\"title desc\">\n<title id=\"title\">{title}</title>\n\
+         <desc id=\"desc\">{count} steps, from top to bottom, of {names}.</desc>\n\
+         <style>\n{colours}{STYLE}</style>\n\
+         <rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n{body}</svg>\n"
+    )
+}
+
+/// A drawing to stand in a page; `wide` at most, where that can be. `prefix` stands before its ids.
+pub(crate) fn inline(scene: &Scene, wide: usize, prefix: &str, class: &str, name: &str) -> String {
+    let (body, width, height) = drawing(scene, wide, prefix);
+    let name = escape(name);
+    format!(
+        "<svg class=\"trace-picture {class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\" role=\"img\" aria-label=\"{name}\">\n{body}</svg>\n"
+    )
+}
+
+/// Whether a picture that wide has each task's text beside its bar.
+pub(crate) fn spreads(scene: &Scene, wide: usize) -> bool {
+    !Layout::of(scene, wide).shared
+}
+
+fn drawing(scene: &Scene, wide: usize, prefix: &str) -> (String, usize, usize) {
+    let layout = Layout::of(scene, wide);
+    let mut body = legend::patterns(prefix);
+    let mut top = 8;
+    for index in 0..scene.bands.len() {
+        let (row, height) = draw::row(scene, &layout, index, top, prefix);
+        body += &row;
+        top += height;
+    }
+    let _ = writeln!(body, "<rect class=\"veil\" width=\"{}\" height=\"0\"/>", layout.width);
+    let (foot, height) = legend::foot(&scene.rows, layout.width, top, prefix);
+    (body + &foot, layout.width, top + height)
+}
+
+/// What was run.
+pub(crate) fn title(events: &[Event]) -> String {
+    let begin = events.iter().find_map(|event| match &event.what {
+        What::Begin { argv, .. } => Some(argv.join(" ")),
+        _ => None,
+    });
+    begin.unwrap_or_else(|| "A recording".into())
+}
+
+/// A text inside of markup. What no XML file may contain is replaced.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\n' | '\t' => escaped.push(char),
+            char if char.is_control() => escaped.push('\u{fffd}'),
+            char => escaped.push(char),
+        }
+    }
+    escaped
+}

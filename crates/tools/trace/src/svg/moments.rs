@@ -1,0 +1,80 @@
+//! What is true before and after each row.
+//!
+//! A row's event is followed by others that have no row: the recorder holds the task, a signal is
+//! on its way, a child is reaped. They belong to the row above them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{Event, Task, What};
+use crate::model::{Change, Model, State};
+use crate::rows::Row;
+
+/// What each task is doing; who is gone isn't here.
+pub(crate) type States = BTreeMap<Task, State>;
+
+/// A row, and what is true when it is over.
+pub(crate) struct Moment<'a> {
+    /// The row's place among the rows.
+    pub(crate) index: usize,
+    /// What each task did just before it.
+    pub(crate) before: States,
+    /// What each task does now.
+    pub(crate) after: States,
+    /// What the row's own event has changed.
+    pub(crate) changes: &'a [Change],
+    /// All that is known now.
+    pub(crate) model: &'a Model,
+}
+
+/// Calls `see` with each row's moment. Rows that are complete at the same event see the same model.
+pub(crate) fn follow(events: &[Event], rows: &[Row], mut see: impl FnMut(Moment<'_>)) {
+    let mut complete: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        complete.entry(row.last).or_default().push(index);
+    }
+    let begins: BTreeSet<u64> = complete.keys().copied().collect();
+    let mut model = Model::new();
+    let mut waiting: Vec<(usize, States, Vec<Change>)> = Vec::new();
+    let mut rest = events.iter().peekable();
+    while let Some(event) = rest.next() {
+        let own = complete.remove(&event.step).unwrap_or_default();
+        let before = if own.is_empty() { States::new() } else { states(&model) };
+        let changes = match model.apply(event) {
+            Ok(step) => step.changes,
+            Err(mismatch) => mismatch.changes,
+        };
+        waiting.extend(own.into_iter().map(|index| (index, before.clone(), changes.clone())));
+        if rest.peek().is_some_and(|next| belongs_above(&next.what) && !begins.contains(&next.step))
+        {
+            continue;
+        }
+        for (index, before, changes) in waiting.drain(..) {
+            let after = states(&model);
+            see(Moment { index, before, after, changes: &changes, model: &model });
+        }
+    }
+}
+
+fn belongs_above(what: &What) -> bool {
+    matches!(
+        what,
+        What::Held
+            | What::Reaped { .. }
+            | What::Signalled { .. }
+            | What::Delivered { .. }
+            | What::Descriptors { .. }
+    )
+}
+
+/// Who has ended and has no parent here is gone: nobody here could reap it.
+fn states(model: &Model) -> States {
+    let orphan = |task: &Task| model.processes.get(task).is_none_or(|found| found.parent.is_none());
+    let states = model.threads.keys().filter_map(|task| Some((*task, model.state(*task)?)));
+    states
+        .filter(|(task, state)| match state {
+            State::Reaped(_) => false,
+            State::Zombie(_) => !orphan(task),
+            _ => true,
+        })
+        .collect()
+}
