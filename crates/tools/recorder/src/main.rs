@@ -1,7 +1,7 @@
 //! `cargo recorder`: what the kernel did for a program, seen.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use recorder::{Options, Policy};
 use trace::event::{self, Status, What};
-use trace::{Event, Model, knot, text};
+use trace::{Event, Model, html, knot, svg, text};
 
 /// The recorder's own failure, as env(1) and timeout(1) have it.
 const FAILED: u8 = 125;
@@ -80,6 +80,14 @@ struct Views {
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
 
+    /// Write a page to step through the recording, in one file that needs no other
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Write the picture alone, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
     /// How many characters a line of text may have
     #[arg(long, default_value_t = 100, value_name = "N")]
     width: usize,
@@ -145,9 +153,7 @@ fn record(run: &Run) -> Result<u8, String> {
     if let Some(path) = &run.events {
         store(&events, path).map_err(|error| cannot_write(path, error))?;
     }
-    if run.views.text.is_some() || run.events.is_none() {
-        draw(&events, &run.views)?;
-    }
+    draw(&events, &run.views, run.events.is_none())?;
     for line in explain(&events) {
         _ = writeln!(io::stderr(), "{line}");
     }
@@ -167,17 +173,33 @@ fn draw_stored(show: &Show) -> Result<(), String> {
     let cannot_read = |error| format!("cannot read {}: {error}", show.events.display());
     let file = File::open(&show.events).map_err(cannot_read)?;
     let events = event::read(BufReader::new(file)).map_err(cannot_read)?;
-    draw(&events, &show.views)
+    draw(&events, &show.views, true)
 }
 
-fn draw(events: &[Event], views: &Views) -> Result<(), String> {
-    let picture = text::lanes(events, views.width);
-    match &views.text {
-        Some(path) => std::fs::write(path, picture).map_err(|error| cannot_write(path, error)),
-        None => {
-            _ = write!(io::stderr(), "{picture}"); // nobody is left to be told
-            Ok(())
+/// Writes the views that were asked for; if none was, `or_show` the text.
+fn draw(events: &[Event], views: &Views, or_show: bool) -> Result<(), String> {
+    let files = [&views.text, &views.html, &views.svg];
+    if or_show && files.iter().all(|file| file.is_none()) {
+        _ = write!(io::stderr(), "{}", text::lanes(events, views.width)); // else nobody is there
+    }
+    let title = title(events);
+    let draw: [&dyn Fn() -> String; 3] =
+        [&|| text::lanes(events, views.width), &|| html::page(events, &title), &|| {
+            svg::picture(events)
+        }];
+    for (path, draw) in files.into_iter().zip(draw) {
+        if let Some(path) = path {
+            fs::write(path, draw()).map_err(|error| cannot_write(path, error))?;
         }
+    }
+    Ok(())
+}
+
+/// What was run.
+fn title(events: &[Event]) -> String {
+    match events.first().map(|event| &event.what) {
+        Some(What::Begin { argv, .. }) => argv.join(" "),
+        _ => "a recording".to_string(),
     }
 }
 
