@@ -60,8 +60,8 @@ impl Recording<'_> {
             pause = LONG_PAUSE.min(pause * 2);
             match self.doing(task) {
                 Doing::Sleeps => self.falls_asleep(task),
-                Doing::Ended => self.first_thread_ended(task),
-                Doing::Something | Doing::SleepsDeeply => (),
+                Doing::Ended if self.is_outlived(task) => self.first_thread_ended(task),
+                Doing::Ended | Doing::Something | Doing::SleepsDeeply => (),
             }
             if ready.len() > 1 && began.elapsed() > COMPUTES {
                 self.turns.give_up(task);
