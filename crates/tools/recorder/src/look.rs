@@ -35,13 +35,18 @@ impl Look {
 
     pub(crate) fn doing(&self) -> Doing {
         match self.state() {
-            // A task that prepares to sleep, and will find that it needn't, says S too; then it is still on a
-            // processor, and for that case `syscall` says "running".
-            Some(b'S') if self.off_the_processor() => Doing::Sleeps,
-            Some(b'D') if self.off_the_processor() => Doing::SleepsDeeply,
+            Some(b'S') if self.still_is(b'S') => Doing::Sleeps,
+            Some(b'D') if self.still_is(b'D') => Doing::SleepsDeeply,
             Some(b'Z' | b'X') => Doing::Ended,
             _ => Doing::Something,
         }
+    }
+
+    /// A task that prepares to sleep, and will find that it needn't, says S too; then it is still on a
+    /// processor, and `syscall` says "running". Unless it has stopped since: so the state is asked
+    /// again, once it is known to be off the processor.
+    fn still_is(&self, state: u8) -> bool {
+        self.off_the_processor() && self.state() == Some(state)
     }
 
     /// Whether it is stopped, and so does nothing until the tracer lets it.
@@ -92,7 +97,10 @@ pub(crate) struct Signals {
 
 /// Reads them from /proc/PID/status; nothing is set for one who is gone.
 pub(crate) fn signals(pid: Pid) -> Signals {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut buffer = [0; 4096];
+    let file = File::open(format!("/proc/{pid}/status"));
+    let length = file.and_then(|file| file.read_at(&mut buffer, 0)).unwrap_or_default();
+    let status = String::from_utf8_lossy(&buffer[..length]);
     let set = |name| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|value| Set::from_str_radix(value.trim(), 16).ok()).unwrap_or_default()

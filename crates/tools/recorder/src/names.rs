@@ -9,7 +9,15 @@ use trace::Task;
 /// Below it, a number in a text is hardly a pid.
 const SMALL: i32 = 100;
 
-/// The tasks by their ids, and pipes and sockets in the order in which they have appeared.
+/// In the place of an inode's kind: a port that the kernel has chosen.
+const PORT: &str = "port:";
+
+/// Whether the kernel chooses such a port, where nobody has told it otherwise: see ip(7).
+fn is_ephemeral(port: i32) -> bool {
+    (32768..=60999).contains(&port)
+}
+
+/// The tasks by their ids, and pipes, sockets and ports in the order in which they have appeared.
 #[derive(Debug)]
 pub(crate) struct Names {
     by_pid: HashMap<i32, Task>,
@@ -42,6 +50,10 @@ impl Names {
         *inodes.entry(format!("{kind}{inode}")).or_insert(next)
     }
 
+    fn is_counted(&self, kind: &str, inode: &str) -> bool {
+        self.inodes.borrow().contains_key(&format!("{kind}{inode}"))
+    }
+
     /// A text with the tasks' names in the place of their ids, and `pipe:[1]` for the first pipe.
     pub(crate) fn in_text(&self, text: &str) -> String {
         let mut named = String::with_capacity(text.len());
@@ -65,6 +77,9 @@ impl Names {
             if before.ends_with(kind) {
                 return Some(self.counted(kind, word).to_string());
             }
+        }
+        if is_ephemeral(number) && (before.ends_with(':') || self.is_counted(PORT, word)) {
+            return Some(format!("port-{}", self.counted(PORT, word)));
         }
         let known = self.by_pid.get(&number).filter(|_| number >= SMALL);
         let in_proc = || before.ends_with("/proc/").then_some(&Task::OUTSIDE);
@@ -90,5 +105,6 @@ mod tests {
         let names = Names::new();
         let text = "pipe:[815] socket:[4711] pipe:[99] pipe:[815]";
         assert_eq!(names.in_text(text), "pipe:[1] socket:[1] pipe:[2] pipe:[1]");
+        assert_eq!(names.in_text("40000 127.0.0.1:40000 40000"), "40000 127.0.0.1:port-1 port-1");
     }
 }

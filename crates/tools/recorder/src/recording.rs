@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::unistd::Pid;
 use trace::Task;
@@ -32,7 +33,10 @@ pub fn record(
     let news = SigSet::from(Signal::SIGCHLD);
     let mut mask = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&news), Some(&mut mask)).map_err(Error::Trace)?;
+    let slack = prctl::get_timerslack();
     let ended = start::start(argv, &mask).and_then(|pid| {
+        // Short waits are as short as they say. The program, which inherits this, has begun already.
+        _ = prctl::set_timerslack(1);
         let mut recording = Recording::new(options, sink);
         recording.begin(pid, argv);
         let ended = recording.run();
@@ -41,6 +45,7 @@ pub fn record(
         }
         ended
     });
+    _ = slack.and_then(|slack| prctl::set_timerslack(slack as u64));
     _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
     ended
 }

@@ -7,7 +7,7 @@ use crate::look::Doing;
 use crate::ptrace::Stop;
 use crate::recording::Recording;
 use crate::schedule::Policy;
-use crate::task::State;
+use crate::task::{State, Tracee};
 use crate::turns::{LONG_PAUSE, PAUSE, wait_for_news};
 
 /// From this rank on, a stop may be what others have brought about.
@@ -23,24 +23,19 @@ impl Recording<'_> {
             {
                 self.heard(pid, stop, None);
             }
-            let moving: Vec<_> =
-                self.tasks.keys().copied().filter(|&task| self.moves(task)).collect();
-            if !moving.is_empty() {
-                let (ended, moving): (Vec<_>, Vec<_>) =
-                    moving.into_iter().partition(|&task| self.doing(task) == Doing::Ended);
-                for task in ended {
-                    self.first_thread_ended(task);
-                }
-                if !moving.is_empty() {
-                    wait_for_news(pause);
-                    pause = LONG_PAUSE.min(pause * 2);
-                }
+            if self.tasks.keys().any(|&task| self.moves(task)) {
+                wait_for_news(pause);
+                pause = LONG_PAUSE.min(pause * 2);
                 continue;
             }
             // Whoever stopped while the others were looked at.
             if let Some((pid, stop)) = self.next()? {
                 self.heard(pid, stop, None);
                 continue;
+            }
+            let outlived = |task: &Task| self.is_outlived(*task);
+            for task in self.tasks.keys().copied().filter(outlived).collect::<Vec<_>>() {
+                self.first_thread_ended(task);
             }
             if self.later.is_empty() && self.sent.is_none() {
                 return Ok(());
@@ -57,7 +52,8 @@ impl Recording<'_> {
             return false;
         }
         match tracee.state {
-            State::Sleeps | State::Ends => self.doing(task) != Doing::Sleeps,
+            State::Sleeps => self.doing(task) != Doing::Sleeps,
+            State::Ends => !self.is_outlived(task),
             State::Runs if free && tracee.call.is_some() => {
                 !matches!(self.doing(task), Doing::Sleeps | Doing::SleepsDeeply)
             }
@@ -67,6 +63,14 @@ impl Recording<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a process's first thread has ended before the others: nothing else says so until they have too.
+    pub(crate) fn is_outlived(&self, task: Task) -> bool {
+        let process = |(&other, tracee): (&Task, &Tracee)| other != task && tracee.process == task;
+        self.tasks.get(&task).is_some_and(|tracee| tracee.state == State::Ends)
+            && self.tasks.iter().any(process)
+            && self.doing(task) == Doing::Ended
     }
 
     /// The stops that came together, causes first.

@@ -156,13 +156,20 @@ impl Recording<'_> {
         }
     }
 
-    /// Whoever ends is never held: others may wait for it in the kernel.
+    /// Whoever ends is never held: others may wait for it in the kernel. If the whole process ends,
+    /// its other threads do too, those that are held as well.
     fn ends(&mut self, task: Task) {
-        if let Some(tracee) = self.tasks.get_mut(&task) {
-            tracee.exit_status = ptrace::exit_status(tracee.pid).ok();
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        tracee.exit_status = ptrace::exit_status(tracee.pid).ok();
+        _ = ptrace::resume(tracee.pid, 0);
+        tracee.state = State::Ends;
+        let killed = matches!(tracee.exit_status, Some(Status::Signal(_)));
+        let (process, all) = (tracee.process, killed || tracee.is_in("exit_group"));
+        for tracee in self.tasks.values_mut().filter(|other| all && other.process == process) {
+            if tracee.state != State::Ended {
+                tracee.state = State::Ends;
+            }
         }
-        self.let_run(task);
-        self.set_state(task, State::Ends);
     }
 
     /// Nothing waits for a process's first thread while others live: its end is seen in /proc.

@@ -17,7 +17,7 @@ use crate::task::{State, Tracee};
 use crate::{Ended, Error};
 
 /// How long to wait for a stop before looking whether the task sleeps: at first, and at most.
-pub(crate) const PAUSE: Duration = Duration::from_micros(100);
+pub(crate) const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 /// How long a task may compute while others could run.
 const COMPUTES: Duration = Duration::from_secs(1);
@@ -54,17 +54,19 @@ impl Recording<'_> {
                 self.heard(pid, stop, Some(task));
                 continue;
             }
+            if wait_for_news(pause) {
+                continue;
+            }
+            pause = LONG_PAUSE.min(pause * 2);
             match self.doing(task) {
                 Doing::Sleeps => self.falls_asleep(task),
-                Doing::Ended => self.first_thread_ended(task),
-                Doing::Something | Doing::SleepsDeeply => (),
+                Doing::Ended if self.is_outlived(task) => self.first_thread_ended(task),
+                Doing::Ended | Doing::Something | Doing::SleepsDeeply => (),
             }
             if ready.len() > 1 && began.elapsed() > COMPUTES {
                 self.turns.give_up(task);
                 self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
             }
-            wait_for_news(pause);
-            pause = LONG_PAUSE.min(pause * 2);
         }
         Ok(())
     }
@@ -198,11 +200,11 @@ fn since((&task, tracee): (&Task, &Tracee)) -> Option<(Task, u64)> {
 }
 
 /// Waits for SIGCHLD, which each stop sends, but no longer than this: where other threads take the
-/// signal, looking again must do.
-pub(crate) fn wait_for_news(at_most: Duration) {
+/// signal, looking again must do. Returns whether it came.
+pub(crate) fn wait_for_news(at_most: Duration) -> bool {
     let set = SigSet::from(Signal::SIGCHLD);
     let timeout = libc::timespec { tv_sec: 0, tv_nsec: i64::from(at_most.subsec_nanos()) };
     // SAFETY: both point to variables of ours, and nobody wants to know who has sent the signal.
     let waited = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &timeout) };
-    _ = Errno::result(waited);
+    Errno::result(waited).is_ok()
 }
