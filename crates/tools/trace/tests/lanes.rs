@@ -81,7 +81,7 @@ fn a_column_that_is_free_is_used_again() {
         .leave(P1, "getpid", &[], trace::event::Outcome::Task(P1))
         .fork(P1, P3)
         .exit(P3, 1);
-    let drawn = lanes(&recording.0, 64);
+    let drawn = lanes(&recording.0, 80);
     assert_eq!(drawn.matches("▶┃ P").count(), 2, "{drawn}");
 }
 
@@ -113,6 +113,16 @@ fn stretches_that_each_make_a_child_fold_and_others_don_t() {
     let call = [RowKind::Makes, RowKind::Ended, RowKind::Call];
     assert_eq!(storm([0; 5])[1..], [&call[..], &[RowKind::Folded(4)]].concat());
     assert!(!storm([0, 0, 1, 0, 0]).contains(&RowKind::Folded(4)));
+}
+
+#[test]
+fn nobody_s_beginning_is_folded_away_who_lives_on() {
+    let mut recording = Recording::new();
+    for child in 2..8 {
+        recording = recording.fork(P1, trace::Task(child));
+    }
+    let rows = Rows::of(&recording.0).rows;
+    assert_eq!(rows.iter().filter(|row| row.kind == RowKind::Makes).count(), 6);
 }
 
 #[test]
@@ -168,7 +178,14 @@ fn a_knot_is_told_where_it_is_tied() {
     let stuck =
         Recording::with_pipe(0).fork(P1, P2).reads(P2, 3).waits(P1).sleeps(P1).add(P1, What::Stuck);
     let drawn = lanes(&stuck.0, 100);
-    assert!(drawn.contains("P2's own fd 4 keeps pipe 1 open"), "{drawn}");
+    let knot = "   ┊   P1 is blocked in wait4(any): waits for a child to end
+   ┊   P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, fd 4
+   ┊   of P2 itself
+   ┊   Round and round: P1 waits for a child to end, which is up to P2; P2 waits for data in pipe
+   ┊   1, which is up to P1
+   ┊   P2's own fd 4 keeps pipe 1 open: P2 should close it before it reads
+";
+    assert!(drawn.contains(knot), "{drawn}");
 }
 
 #[test]

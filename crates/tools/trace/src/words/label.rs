@@ -12,7 +12,9 @@ const AT_FDCWD: i32 = -100;
 /// descriptor alone, if it has one: `read(3)`.
 #[must_use]
 pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
-    let said = if whole { whole_call(name, arguments) } else { first(name, arguments) };
+    // These have no descriptor, and say nothing without what they ask for.
+    let asks = matches!(name, "wait4" | "poll" | "ppoll" | "select" | "pselect6");
+    let said = if whole || asks { whole_call(name, arguments) } else { first(name, arguments) };
     format!("{name}({})", said.join(", "))
 }
 
@@ -140,6 +142,13 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
             };
             let flags = Arguments(arguments).flags(2);
             vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
+        "futex" => {
+            // Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
+            let names =
+                [(0, "FUTEX_WAIT"), (1, "FUTEX_WAKE"), (9, "FUTEX_WAIT"), (10, "FUTEX_WAKE")];
+            let operation = number(1)? & 0x7f;
+            vec![names.iter().find(|(it, _)| *it == operation).map(|(_, name)| (*name).to_owned())]
         }
         "shutdown" => {
             vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
