@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! {"step":0,"task":1,"what":"begin","version":1,"argv":["pipe_hello"],"policy":"run-to-block","seed":0}
-//! {"step":1,"task":1,"what":"enter","name":"pipe2","arguments":[{"flags":524288}]}
-//! {"step":2,"task":1,"what":"leave","name":"pipe2","result":{"value":0},"arguments":[{"descriptors":[3,4]}]}
+//! {"step":1,"task":1,"what":"enter","name":"pipe2","arguments":["out",{"flags":524288}]}
+//! {"step":2,"task":1,"what":"leave","name":"pipe2","result":{"value":0},"arguments":[{"descriptors":[3,4]},{"flags":524288}]}
 //! ```
 //!
 //! The order of the lines is the order in which things happened, causes before effects. There are no

@@ -168,7 +168,14 @@ fn a_knot_is_told_where_it_is_tied() {
     let stuck =
         Recording::with_pipe(0).fork(P1, P2).reads(P2, 3).waits(P1).sleeps(P1).add(P1, What::Stuck);
     let drawn = lanes(&stuck.0, 100);
-    assert!(drawn.contains("P2's own fd 4 keeps pipe 1 open"), "{drawn}");
+    let knot = "   ┊   P1 is blocked in wait4(any): waits for a child to end
+   ┊   P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, fd 4
+   ┊   of P2 itself
+   ┊   Round and round: P1 waits for a child to end, which is up to P2; P2 waits for data in pipe
+   ┊   1, which is up to P1
+   ┊   P2's own fd 4 keeps pipe 1 open: P2 should close it before it reads
+";
+    assert!(drawn.contains(knot), "{drawn}");
 }
 
 #[test]

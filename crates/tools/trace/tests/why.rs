@@ -34,7 +34,7 @@ fn a_knot_names_the_ring_and_the_end_that_should_have_been_closed() {
     assert_eq!(
         knot(&model),
         [
-            "P1 is blocked in wait4(): waits for a child to end",
+            "P1 is blocked in wait4(any): waits for a child to end",
             "P2 is blocked in read(3): waits for data in pipe 1; write ends still open: fd 4 of P1, \
          fd 4 of P2 itself",
             "Round and round: P1 waits for a child to end, which is up to P2; P2 waits for data in pipe \

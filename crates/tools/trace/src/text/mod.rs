@@ -8,14 +8,19 @@
 //!    ┊   waits for data in pipe 1       │
 //! ```
 //!
-//! Read in this order: [`lanes`]; `place.rs`, which task has which column; `wrap.rs`, how lines
+//! Read in this order: [`lanes`]; `place.rs`, which task has which column; `legend.rs`,
+//! what the signs mean; `wrap.rs`, how lines
 //! are broken.
 
+mod legend;
 pub(crate) mod place;
 pub(crate) mod wrap;
 
+use legend::sign;
 use place::Places;
 use wrap::{pad, width_of, wrap};
+
+use std::collections::BTreeMap;
 
 use crate::event::{Event, Task};
 use crate::rows::{Arrow, ArrowKind, Mark, Row, RowKind, Rows};
@@ -48,15 +53,6 @@ pub fn draw(rows: &Rows, width: usize) -> String {
     page.draw()
 }
 
-const MEANINGS: [(Mark, &str); 6] = [
-    (Mark::Running, "runs"),
-    (Mark::Held, "could run, and is held"),
-    (Mark::Sleeping, "sleeps in a call"),
-    (Mark::Handler, "in a signal handler"),
-    (Mark::Stopped, "stopped by a signal"),
-    (Mark::Zombie, "has ended, and is not reaped: a zombie"),
-];
-
 struct Page<'a> {
     rows: &'a Rows,
     places: Places,
@@ -71,13 +67,13 @@ struct Page<'a> {
 impl Page<'_> {
     fn draw(&self) -> String {
         let mut lines: Vec<String> = Vec::new();
-        let mut before = std::collections::BTreeMap::new();
+        let mut before = BTreeMap::new();
         for row in &self.rows.rows {
             lines.extend(self.row(row, &before));
             before = row.marks.clone();
         }
         lines.push(String::new());
-        lines.extend(self.foot());
+        lines.extend(legend::lines(self.rows, self.width));
         let mut text = String::new();
         for line in lines {
             text += line.replace('\u{a0}', " ").trim_end();
@@ -86,37 +82,12 @@ impl Page<'_> {
         text
     }
 
-    fn foot(&self) -> Vec<String> {
-        let used =
-            |mark: &Mark| self.rows.rows.iter().any(|row| row.marks.values().any(|it| it == mark));
-        let signs: Vec<String> = MEANINGS
-            .iter()
-            .filter(|(mark, _)| used(mark))
-            // No line ends between a sign and what it means.
-            .map(|(mark, meaning)| {
-                format!("{}\u{a0}{}", sign(*mark), meaning.replace(' ', "\u{a0}"))
-            })
-            .collect();
-        let mut lines = wrap(&signs.join("   "), self.width);
-        if self.rows.policy != "free" && !self.rows.policy.is_empty() {
-            let order = format!(
-                "The recorder chose who runs next ({}, seed {}); --policy and --seed choose another \
-                 order.",
-                self.rows.policy, self.rows.seed
-            );
-            lines.extend(wrap(&order, self.width));
-        }
-        lines
-    }
-
-    fn row(&self, row: &Row, before: &std::collections::BTreeMap<Task, Mark>) -> Vec<String> {
+    fn row(&self, row: &Row, before: &BTreeMap<Task, Mark>) -> Vec<String> {
         let own = self.places.of_task(row.task);
         let room = match (self.shared, row.kind) {
             (true, _) => self.width - self.digits - 1 - self.places.count() * 2,
             // It concerns everybody, and may take all the room.
-            (false, RowKind::Stuck | RowKind::Remark) => {
-                self.width - self.digits - 3 - own * self.column
-            }
+            (false, _) if concerns_all(row) => (self.places.count() - own) * self.column - 2,
             // An arrow needs some room beside the label.
             (false, _) if !row.arrows.is_empty() => self.column - 5,
             (false, _) => self.column - 3,
@@ -160,16 +131,15 @@ impl Page<'_> {
     }
 
     /// A line with nothing but what each task is doing.
-    fn gutters(
-        &self,
-        row: &Row,
-        before: &std::collections::BTreeMap<Task, Mark>,
-        first: bool,
-    ) -> Vec<char> {
+    fn gutters(&self, row: &Row, before: &BTreeMap<Task, Mark>, first: bool) -> Vec<char> {
         let text = if self.shared { self.width } else { 0 };
         let mut cells = vec![' '; self.places.count() * self.column + text];
+        let own = self.places.of_task(row.task) * self.column;
         for (task, mark) in &row.marks {
             let at = self.places.of_task(*task) * self.column;
+            if at > own && !first && !self.shared && concerns_all(row) {
+                continue;
+            }
             let ended = row.task == *task || row.arrows.iter().any(|arrow| arrow.to == *task);
             match mark {
                 // It is seen to go in the row that says so.
@@ -230,20 +200,13 @@ impl Page<'_> {
     }
 }
 
+/// Its text takes the room of the columns to its right too.
+fn concerns_all(row: &Row) -> bool {
+    matches!(row.kind, RowKind::Stuck | RowKind::Remark)
+}
+
 fn write_at(cells: &mut [char], at: usize, text: &str) {
     for (cell, char) in cells.iter_mut().skip(at).zip(text.chars()) {
         *cell = char;
-    }
-}
-
-fn sign(mark: Mark) -> char {
-    match mark {
-        Mark::Running => '┃',
-        Mark::Held => '│',
-        Mark::Sleeping => '┊',
-        Mark::Stopped => '■',
-        Mark::Handler => '◆',
-        Mark::Zombie => '░',
-        Mark::Gone => ' ',
     }
 }

@@ -12,7 +12,9 @@ const AT_FDCWD: i32 = -100;
 /// descriptor alone, if it has one: `read(3)`.
 #[must_use]
 pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
-    let said = if whole { whole_call(name, arguments) } else { first(name, arguments) };
+    // These have no descriptor, and say nothing without what they ask for.
+    let asks = matches!(name, "wait4" | "poll" | "ppoll" | "select" | "pselect6");
+    let said = if whole || asks { whole_call(name, arguments) } else { first(name, arguments) };
     format!("{name}({})", said.join(", "))
 }
 

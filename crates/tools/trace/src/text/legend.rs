@@ -1,0 +1,45 @@
+//! What the signs mean, and who chose the order.
+
+use super::wrap::wrap;
+use crate::rows::{Mark, Rows};
+
+const MEANINGS: [(Mark, &str); 6] = [
+    (Mark::Running, "runs"),
+    (Mark::Held, "could run, and is held"),
+    (Mark::Sleeping, "sleeps in a call"),
+    (Mark::Handler, "in a signal handler"),
+    (Mark::Stopped, "stopped by a signal"),
+    (Mark::Zombie, "has ended, and is not reaped: a zombie"),
+];
+
+/// The signs that occur, and what they mean; whose choice the order was, if it was one.
+pub(super) fn lines(rows: &Rows, width: usize) -> Vec<String> {
+    let used = |mark: &Mark| rows.rows.iter().any(|row| row.marks.values().any(|it| it == mark));
+    let signs: Vec<String> = MEANINGS
+        .iter()
+        .filter(|(mark, _)| used(mark))
+        // No line ends between a sign and what it means.
+        .map(|(mark, meaning)| format!("{}\u{a0}{}", sign(*mark), meaning.replace(' ', "\u{a0}")))
+        .collect();
+    let mut lines = wrap(&signs.join("   "), width);
+    if rows.policy != "free" && !rows.policy.is_empty() {
+        let order = format!(
+            "The recorder chose who runs next ({}, seed {}); --policy and --seed choose another order.",
+            rows.policy, rows.seed
+        );
+        lines.extend(wrap(&order, width));
+    }
+    lines
+}
+
+pub(super) fn sign(mark: Mark) -> char {
+    match mark {
+        Mark::Running => '┃',
+        Mark::Held => '│',
+        Mark::Sleeping => '┊',
+        Mark::Stopped => '■',
+        Mark::Handler => '◆',
+        Mark::Zombie => '░',
+        Mark::Gone => ' ',
+    }
+}
