@@ -2,7 +2,9 @@
 //!
 //! Read in this order: [`Event`] (`event.rs`), which is what a recording consists of; `call.rs`, how
 //! a system call is written down; [`Model`], which follows the events and knows, at each step, who
-//! runs, who waits and for what, and where each descriptor leads; then the views of it.
+//! runs, who sleeps, and where each descriptor leads; `why`, what a sleeping task waits for, and
+//! `knot`, when all wait for each other; `words`, each step in a sentence; `rows`, what all pictures
+//! draw; `text`, the first of these.
 //!
 //! Nothing here asks the kernel anything: a recording can be read on another machine, years later.
 

@@ -81,7 +81,7 @@ fn a_column_that_is_free_is_used_again() {
         .leave(P1, "getpid", &[], trace::event::Outcome::Task(P1))
         .fork(P1, P3)
         .exit(P3, 1);
-    let drawn = lanes(&recording.0, 64);
+    let drawn = lanes(&recording.0, 80);
     assert_eq!(drawn.matches("▶┃ P").count(), 2, "{drawn}");
 }
 
@@ -113,6 +113,16 @@ fn stretches_that_each_make_a_child_fold_and_others_don_t() {
     let call = [RowKind::Makes, RowKind::Ended, RowKind::Call];
     assert_eq!(storm([0; 5])[1..], [&call[..], &[RowKind::Folded(4)]].concat());
     assert!(!storm([0, 0, 1, 0, 0]).contains(&RowKind::Folded(4)));
+}
+
+#[test]
+fn nobody_s_beginning_is_folded_away_who_lives_on() {
+    let mut recording = Recording::new();
+    for child in 2..8 {
+        recording = recording.fork(P1, trace::Task(child));
+    }
+    let rows = Rows::of(&recording.0).rows;
+    assert_eq!(rows.iter().filter(|row| row.kind == RowKind::Makes).count(), 6);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::build::QUIET;
-use super::{ArrowKind, Row, RowKind};
+use super::{ArrowKind, Mark, Row, RowKind};
 use crate::event::Task;
 
 /// What else the loader and the runtime call before `main`.
@@ -124,11 +124,23 @@ fn alike(rows: &[Row], length: usize, times: usize) -> bool {
     let next = times * length;
     let Some(again) = rows.get(next..next + length) else { return false };
     let mut names = BTreeMap::new();
-    rows.iter().zip(again).all(|(one, other)| {
-        one.key == other.key
-            && foldable(one)
-            && foldable(other)
-            && same_tasks(&mut names, one, other)
+    ends_what_it_begins(&rows[..length])
+        && ends_what_it_begins(again)
+        && rows.iter().zip(again).all(|(one, other)| {
+            one.key == other.key
+                && foldable(one)
+                && foldable(other)
+                && same_tasks(&mut names, one, other)
+        })
+}
+
+/// Whoever is made in a stretch is gone at its end: nobody's beginning is folded away who is seen
+/// to do something later.
+fn ends_what_it_begins(rows: &[Row]) -> bool {
+    let Some(last) = rows.last() else { return true };
+    let mut arrows = rows.iter().flat_map(|row| &row.arrows);
+    arrows.all(|arrow| {
+        arrow.kind != ArrowKind::Makes || last.marks.get(&arrow.to) == Some(&Mark::Gone)
     })
 }
 

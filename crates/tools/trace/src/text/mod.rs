@@ -26,7 +26,7 @@ use crate::event::{Event, Task};
 use crate::rows::{Arrow, ArrowKind, Mark, Row, RowKind, Rows};
 
 /// Below this many characters, a column is no place for a call: then all share one.
-const NARROW: usize = 30;
+const NARROW: usize = 36;
 
 /// Draws a recording, in lines of at most `width` characters; 40 at the least.
 #[must_use]
