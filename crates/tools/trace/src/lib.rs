@@ -14,9 +14,6 @@ pub mod call;
 pub mod event;
 pub mod html;
 pub mod knot;
-
-pub use call::{Argument, Call};
-pub use event::{Event, Task, What};
 pub mod model;
 pub mod names;
 pub mod rows;
@@ -25,4 +22,6 @@ pub mod text;
 pub mod why;
 pub mod words;
 
+pub use call::{Argument, Call};
+pub use event::{Event, Task, What};
 pub use model::{Mismatch, Model, Step};

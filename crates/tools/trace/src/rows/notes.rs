@@ -104,7 +104,8 @@ fn opened(
             };
             Some(format!("{}{last}", model.name(kind)))
         }
-        ("open" | "openat" | "creat", [Change::Opened(fd, _)]) => Some(format!("fd {fd}")),
+        // The label has its path and its number.
+        ("open" | "openat" | "creat", [Change::Opened(..)]) => None,
         (_, [.., Change::Opened(fd, kind)]) => Some(format!("fd {fd}: {}", model.name(kind))),
         ("read" | "recvfrom", _) => {
             let (text, total) = arguments.bytes().filter(|(text, _)| !text.is_empty())?;

@@ -143,6 +143,13 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
             let flags = Arguments(arguments).flags(2);
             vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
         }
+        "futex" => {
+            // Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
+            let names =
+                [(0, "FUTEX_WAIT"), (1, "FUTEX_WAKE"), (9, "FUTEX_WAIT"), (10, "FUTEX_WAKE")];
+            let operation = number(1)? & 0x7f;
+            vec![names.iter().find(|(it, _)| *it == operation).map(|(_, name)| (*name).to_owned())]
+        }
         "shutdown" => {
             vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
         }
