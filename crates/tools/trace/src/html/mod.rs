@@ -15,6 +15,9 @@ use crate::svg::{NARROW, Scene, WIDE, colours, escape, inline, order, spreads};
 /// The script that steps. It looks for `section.trace` when it runs.
 pub const SCRIPT: &str = include_str!("stepper.js");
 
+/// With more rows than that, one drawing has to do for wide and narrow screens.
+const MANY: usize = 150;
+
 const STYLE: &str = include_str!("stepper.css");
 
 /// The style of a page that shows [`fragment`]s: in mdBook, by its theme.
@@ -46,12 +49,11 @@ pub fn fragment(events: &[Event], title: &str, name: &str) -> String {
 fn section(events: &[Event], title: &str, prefix: &str, heading: &str) -> String {
     let scene = Scene::of(events);
     let last = scene.rows.rows.len();
-    let name = "The timeline as a picture; the table of steps says the same";
-    let drawings = if spreads(&scene, WIDE) {
-        let narrow = inline(&scene, NARROW, &format!("{prefix}narrow-"), "narrow", name);
-        inline(&scene, WIDE, prefix, "wide", name) + &narrow
+    let drawings = if spreads(&scene, WIDE) && last <= MANY {
+        let narrow = inline(&scene, NARROW, &format!("{prefix}narrow-"), "narrow", false);
+        inline(&scene, WIDE, prefix, "wide", true) + &narrow
     } else {
-        inline(&scene, NARROW * 3 / 2, prefix, "", name)
+        inline(&scene, NARROW * 3 / 2, prefix, "", true)
     };
     let (table, data) =
         (table::table(events, &scene.rows, prefix), steps::data(events, &scene.rows));

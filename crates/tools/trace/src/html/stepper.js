@@ -41,7 +41,7 @@
     }));
     let at = 0;
 
-    const lines = () => {
+    const connect = () => {
       const box = side.querySelector(".trace-fds");
       if (!box) return;
       box.querySelector(":scope > svg")?.remove();
@@ -60,38 +60,49 @@
       box.append(svg);
     };
 
+    // A pipe's ends have its colour and its outline; the end that is written is filled.
+    const sign = (entry) => {
+      const [, colour, shape, full] = data.things[entry];
+      if (shape < 0) return "";
+      const made = drawn("svg", { viewBox: "0 0 12 12", "aria-hidden": "true", class: `sign ${colour}` });
+      made.append(drawn("path", { d: data.shapes[shape], class: full ? "full" : "" }));
+      return made;
+    };
+
     const thing = (id, entry, count) => {
-      const [text, colour, shape, full] = data.things[entry];
+      const [text, colour] = data.things[entry];
       const made = make("div", `thing ${colour}`);
       made.dataset.id = id;
       made.dataset.colour = colour;
-      if (shape >= 0) {
-        const sign = drawn("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" });
-        sign.append(drawn("path", { d: data.shapes[shape], class: full ? "full" : "" }));
-        made.append(sign);
-      }
-      made.append(data.texts[text]);
+      made.append(sign(entry), data.texts[text]);
       if (count > 1) made.append(make("small", "", ` ×${count}`));
       return made;
     };
 
+    const key = (fd) => `${fd[0]} ${fd[1]}`;
+    const first = new Set(Object.values(states[0].fds).flat().map(key));
+
     // One task's descriptors, those that were closed just now included.
-    const table = (task, state, before, seen) => {
+    const table = (task, state, before, seen, brief) => {
       const list = make("ul", "");
-      const own = state.fds[task], was = before?.fds[task];
-      const key = (fd) => `${fd[0]} ${fd[1]}`;
-      const old = new Set(Array.isArray(was) ? was.map(key) : own.map(key));
-      const kept = new Set(own.map(key));
+      const all = state.fds[task], was = before?.fds[task];
+      const old = new Set(Array.isArray(was) ? was.map(key) : all.map(key));
+      const kept = new Set(all.map(key));
+      const own = brief ? all.filter((fd) => !first.has(key(fd))) : all;
+      const same = all.filter((fd) => !own.includes(fd)).map((fd) => fd[0]);
+      if (same.length) list.append(make("li", "fd same", `${same.join(", ")} as at the start`));
       const closed = (Array.isArray(was) ? was : []).filter((fd) => !kept.has(key(fd)));
-      const all = [...own.map((fd) => [fd, ""]), ...closed.map((fd) => [fd, "closed"])];
-      all.sort((one, other) => one[0][0] - other[0][0]);
-      for (const [fd, cls] of all) {
+      const shown = [...own.map((fd) => [fd, ""]), ...closed.map((fd) => [fd, "closed"])];
+      shown.sort((one, other) => one[0][0] - other[0][0]);
+      for (const [fd, cls] of shown) {
         const item = make("li", `fd ${cls || (old.has(key(fd)) ? "" : "new")}`, `fd ${fd[0]}`);
         if (fd[3] && !cls) item.append(make("small", "", " cloexec"));
-        const said = cls ? " was closed" : ` leads to ${data.texts[data.things[fd[2]][0]]}`;
-        item.append(make("span", "unseen", said));
+        const to = make("span", "to");
+        to.append(make("span", "verb", cls ? " was closed: " : " leads to "), data.texts[data.things[fd[2]][0]]);
+        item.append(" ", sign(fd[2]), to);
         if (!cls) {
           item.dataset.to = fd[1];
+          item.classList.add(data.things[fd[2]][1]);
           const entry = seen.get(fd[1]) ?? { thing: fd[2], count: 0 };
           entry.count += 1;
           seen.set(fd[1], entry);
@@ -104,6 +115,7 @@
     const beside = () => {
       const state = states[at], before = states[at - 1];
       const does = make("ul", "trace-does"), box = make("div", "trace-fds");
+      const lines = Object.values(state.fds).flat().length;
       const left = make("div", "left"), right = make("div", "right"), seen = new Map();
       for (const task of Object.keys(state.does)) {
         const colour = `p${(task - 1) % 4}`, name = data.texts[state.name[task]];
@@ -112,18 +124,23 @@
         does.append(line);
         const fds = state.fds[task];
         if (Array.isArray(fds) && !fds.length && !before?.fds[task]?.length) continue;
-        left.append(make("h3", "", name));
-        left.append(Array.isArray(fds) ? table(task, state, before, seen)
+        const card = make("div", "card");
+        card.append(make("h3", "", name), Array.isArray(fds)
+          ? table(task, state, before, seen, at > 0 && lines > 8)
           : make("p", "", `the same as P${fds}`));
+        left.append(card);
       }
       for (const [id, { thing: entry, count }] of seen) right.append(thing(id, entry, count));
       box.append(left, right);
       const heading = make("h2", "", "Descriptors, and what they lead to");
       const line = rows[at].cells[3].textContent;
-      const source = line ? [make("p", "trace-source", "in "), ] : [];
+      const source = line ? [make("p", "trace-source", "in ")] : [];
       if (line) source[0].append(make("code", "", line));
-      side.replaceChildren(make("h2", "", `After step ${numbers[at]}`), does, ...source, heading, box);
-      lines();
+      const who = make("div", "who"), what = make("div", "what");
+      who.append(make("h2", "", `After step ${numbers[at]}`), does, ...source);
+      what.append(heading, box);
+      side.replaceChildren(who, what);
+      connect();
     };
 
     const follow = () => {
@@ -134,7 +151,10 @@
       const covers = side.getBoundingClientRect();
       const below = covers.left < row.left + 50 ? covers.top : innerHeight;
       const bottom = Math.min(innerHeight, below) - 20;
-      const by = row.top < top ? row.top - top : row.bottom > bottom ? row.bottom - bottom : 0;
+      // It is left where it is while what comes next can be seen too.
+      const ideal = top + (bottom - top) * 0.4;
+      const fits = row.top >= top && row.bottom <= bottom - (bottom - top) * 0.2;
+      const by = fits ? 0 : row.top - ideal;
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (by) scrollBy({ top: by, behavior: calm || Math.abs(by) < 150 ? "auto" : "smooth" });
     };
@@ -158,6 +178,7 @@
         veil.setAttribute("y", from);
         veil.setAttribute("height", end - from);
       }
+      root.style.setProperty("--bar", `${find(".trace-bar").offsetHeight}px`);
       beside();
       if (moved) {
         history.replaceState(null, "", `#${prefix}step-${numbers[at]}`);
@@ -189,7 +210,7 @@
     for (const { svg } of pictures) {
       svg.addEventListener("click", (event) => {
         const row = event.target.closest(".row");
-        if (row) show(+row.dataset.i, true);
+        if (row) show([...svg.querySelectorAll(".row")].indexOf(row), true);
       });
     }
     const steps = find(".trace-steps"), button = find("button.steps");
@@ -202,7 +223,7 @@
     for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
     root.classList.add("trace-js");
     addEventListener("hashchange", linked);
-    addEventListener("resize", lines);
+    addEventListener("resize", connect);
     if (!linked()) show(0, false);
   };
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::{Event, Task};
-use crate::model::{Kind, Model, Place, State};
+use crate::model::{Kind, Model, State};
 use crate::names::signal;
 use crate::rows::Rows;
 use crate::svg::{Moment, SHAPES, colour, follow, shape};
-use crate::why::Blocked;
+use crate::why::{Blocked, Wait};
 use crate::words::status_words;
 
 #[derive(Serialize, Default)]
@@ -145,12 +145,9 @@ fn name(model: &Model, task: Task) -> String {
 fn does(model: &Model, task: Task, state: &State) -> String {
     let mut does = match state {
         State::Running => "runs".into(),
-        State::Held => "could run; the recorder holds it while another one runs".into(),
+        State::Held => "could run, and the recorder holds it".into(),
         State::Sleeping => {
-            let sentence = Blocked::of(model, task).map(|blocked| blocked.sentence(model));
-            let sentence = sentence.unwrap_or_else(|| format!("{task} sleeps"));
-            let short = sentence.strip_prefix(&format!("{task} ")).map(str::to_owned);
-            short.unwrap_or(sentence)
+            Blocked::of(model, task).map_or("sleeps".into(), |blocked| sleeps(model, &blocked))
         }
         State::Stopped(number) => format!("is stopped by {}", signal(*number)),
         State::InHandler(signals) => {
@@ -174,8 +171,17 @@ fn does(model: &Model, task: Task, state: &State) -> String {
     does
 }
 
+fn sleeps(model: &Model, blocked: &Blocked) -> String {
+    let there = |wait: &Wait| matches!(wait, Wait::Data(place) if model.queued(*place) > 0);
+    let wakes =
+        if blocked.waits.iter().any(there) { "; there is some now, so it wakes" } else { "" };
+    let sentence = blocked.sentence(model);
+    let own = format!("{} ", blocked.task);
+    format!("{}{wakes}", sentence.strip_prefix(&own).unwrap_or(&sentence))
+}
+
 fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
-    let pipe = |number: u32| (colour(Place::Pipe(number)), shape(number) as i32);
+    let pipe = |number: u32| (colour(number), shape(number) as i32);
     match kind {
         Kind::ReadEnd(number) => {
             let (colour, shape) = pipe(*number);
@@ -197,7 +203,7 @@ fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
                 None => format!("socket {number}"),
             };
             let pair = peer.map_or(*number, |peer| peer.min(*number));
-            (text, colour(Place::Socket(pair)), shape(pair) as i32, false)
+            (text, colour(pair), shape(pair) as i32, false)
         }
         other => (model.name(other), "plain".into(), -1, false),
     }

@@ -7,7 +7,7 @@ use crate::rows::{Row, RowKind, Rows};
 use crate::svg::escape;
 
 /// How many rows are told of those that were folded into one.
-const TOLD: usize = 40;
+const TOLD: usize = 24;
 
 pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));

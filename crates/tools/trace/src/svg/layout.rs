@@ -29,6 +29,8 @@ pub(crate) const HALF: usize = 7;
 
 pub(crate) struct Layout {
     pub(crate) width: usize,
+    /// Its rows have ids.
+    pub(crate) linked: bool,
     /// The text has a column for all.
     pub(crate) shared: bool,
     places: Places,
@@ -46,7 +48,7 @@ pub(crate) struct Words {
 
 impl Layout {
     /// For a picture at most so wide, where that can be.
-    pub(crate) fn of(scene: &Scene, width: usize) -> Self {
+    pub(crate) fn of(scene: &Scene, width: usize, linked: bool) -> Self {
         let places = Places::of(&scene.rows);
         let tasks = places.count().max(1);
         let between = scene.count() * BETWEEN;
@@ -55,13 +57,21 @@ impl Layout {
             let column = column.min(COLUMN.1);
             let between_at = NUMBERS + tasks * column;
             let width = between_at + between;
-            return Self { width, shared: false, places, column, between: between_at, text: 0 };
+            return Self {
+                width,
+                linked,
+                shared: false,
+                places,
+                column,
+                between: between_at,
+                text: 0,
+            };
         }
         let between_at = NUMBERS + tasks * LANE + 6;
         let text = between_at + between + 6;
         // Text needs some room, even where that makes the picture wider.
         let width = width.max(text + COLUMN.0);
-        Self { width, shared: true, places, column: LANE, between: between_at, text }
+        Self { width, linked, shared: true, places, column: LANE, between: between_at, text }
     }
 
     /// The middle of a task's bar.

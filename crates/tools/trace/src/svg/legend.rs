@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::draw::COLOURS;
 use super::escape;
-use crate::rows::Rows;
+use super::scene::Scene;
+use crate::model::State;
+use crate::rows::{ArrowKind, RowKind, Rows};
 use crate::text::wrap::wrap;
 
 /// The patterns, by names that begin with `prefix`.
@@ -35,48 +37,118 @@ pub(crate) fn order(rows: &Rows) -> String {
     )
 }
 
-/// A sign, and what it means.
-const SIGNS: [(&str, &str); 9] = [
-    ("<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>", "runs"),
-    ("<path class=\"held p0\" d=\"M6 0V20M18 0V20\"/>", "could run, and is held"),
+/// What a sign is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Runs,
+    Held,
+    Sleeps,
+    Handler,
+    Stopped,
+    Zombie,
+    Awaits,
+    Makes,
+    Signal,
+    Exec,
+    Bytes,
+}
+
+/// What it is about, the sign, and what it means.
+const SIGNS: [(About, &str, &str); 11] = [
+    (About::Runs, "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>", "runs"),
     (
-        "<rect x=\"5\" width=\"14\" height=\"20\" fill=\"url(#HATCH)\"/>\
+        About::Held,
+        "<path class=\"held p0\" d=\"M6 0V20M18 0V20\"/>",
+        "could run, and the recorder holds it",
+    ),
+    (
+        About::Sleeps,
+        "<rect x=\"5\" width=\"14\" height=\"20\" fill=\"url(#PREFIXhatch0)\"/>\
          <path class=\"side p0\" d=\"M6 0V20M18 0V20\"/>",
         "sleeps in a call",
     ),
     (
+        About::Awaits,
+        "<path class=\"awaits\" d=\"M0 10H18\"/>\
+         <circle class=\"awaits\" cx=\"20\" cy=\"10\" r=\"3.5\"/>",
+        "waits for that",
+    ),
+    (
+        About::Handler,
         "<rect class=\"run p0\" x=\"2\" width=\"14\" height=\"20\"/>\
          <rect class=\"handler\" x=\"17\" width=\"4\" height=\"20\"/>",
         "in a signal handler",
     ),
     (
-        "<path class=\"zombie p0\" d=\"M6 0V20M18 0V20\"/>\
-         <path class=\"gone\" d=\"M7 15L17 25M7 25L17 15\" transform=\"translate(0 -5)\"/>",
-        "a zombie, until it is reaped (×)",
+        About::Stopped,
+        "<rect x=\"5\" width=\"14\" height=\"20\" fill=\"url(#PREFIXlines0)\"/>\
+         <path class=\"side p0\" d=\"M6 0V20M18 0V20\"/>",
+        "stopped by a signal",
     ),
     (
+        About::Zombie,
+        "<path class=\"zombie p0\" d=\"M6 0V20M18 0V20\"/>\
+         <path class=\"gone\" d=\"M7 15L17 25M7 25L17 15\" transform=\"translate(0 -5)\"/>",
+        "has ended: a zombie, until it is reaped (×)",
+    ),
+    (
+        About::Makes,
         "<path class=\"makes\" d=\"M0 10H18\"/><path class=\"makes head\" d=\"M16 5L24 10L16 15Z\"/>",
         "makes a process",
     ),
     (
-        "<path class=\"signal\" d=\"M0 10H18\"/><path class=\"signal head\" d=\"M16 5L24 10L16 15Z\"/>",
+        About::Signal,
+        "<path class=\"signal\" d=\"M0 10H18\"/>\
+         <path class=\"signal head\" d=\"M16 5L24 10L16 15Z\"/>",
         "a signal",
     ),
-    ("<rect class=\"exec\" x=\"1\" y=\"7\" width=\"22\" height=\"6\"/>", "becomes another program"),
     (
+        About::Exec,
+        "<rect class=\"exec\" x=\"1\" y=\"7\" width=\"22\" height=\"6\"/>",
+        "becomes another program",
+    ),
+    (
+        About::Bytes,
         "<rect class=\"level c0\" x=\"0\" width=\"24\" height=\"20\"/>\
          <path class=\"tube c0\" d=\"M0 0V20M24 0V20\"/>\
          <text class=\"count\" x=\"12\" y=\"14\">6</text>",
-        "bytes in a pipe",
+        "bytes in a pipe or for a socket, or connections in a queue",
     ),
 ];
 
-/// The legend, below the rows, and its height.
-pub(super) fn foot(rows: &Rows, width: usize, top: usize, prefix: &str) -> (String, usize) {
+/// Whether there is something in the picture that a sign is about.
+fn occurs(scene: &Scene, about: About) -> bool {
+    let state = |is: fn(&State) -> bool| {
+        scene.bands.iter().any(|band| band.before.values().chain(band.after.values()).any(is))
+    };
+    let arrow = |kind| scene.bands.iter().any(|band| band.arrows.iter().any(|(_, is)| *is == kind));
+    match about {
+        About::Runs => true,
+        About::Held => state(|state| matches!(state, State::Held)),
+        About::Sleeps => state(|state| matches!(state, State::Sleeping)),
+        About::Handler => state(|state| matches!(state, State::InHandler(_))),
+        About::Stopped => state(|state| matches!(state, State::Stopped(_))),
+        About::Zombie => state(|state| matches!(state, State::Zombie(_))),
+        About::Awaits => scene.bands.iter().any(|band| !band.awaited.is_empty()),
+        About::Makes => arrow(ArrowKind::Makes),
+        About::Signal => arrow(ArrowKind::Signal),
+        About::Exec => scene.rows.rows.iter().any(|row| row.kind == RowKind::Exec),
+        About::Bytes => !scene.columns.is_empty(),
+    }
+}
+
+/// The legend and what is said of the order, below the rows, and how high that is.
+pub(super) fn foot(
+    scene: &Scene,
+    order: &str,
+    width: usize,
+    top: usize,
+    prefix: &str,
+) -> (String, usize) {
     let mut foot = format!("<g class=\"legend\" data-top=\"{top}\">");
     let (mut x, mut y) = (10, top + 16);
-    for (sign, meaning) in SIGNS {
-        let sign = sign.replace("HATCH", &format!("{prefix}hatch0"));
+    for (_, sign, meaning) in SIGNS.iter().filter(|(about, ..)| occurs(scene, *about)) {
+        let sign = sign.replace("PREFIX", prefix);
         let wide = 50 + meaning.chars().count() * 62 / 10;
         if x + wide > width && x > 10 {
             (x, y) = (10, y + 28);
@@ -87,8 +159,8 @@ pub(super) fn foot(rows: &Rows, width: usize, top: usize, prefix: &str) -> (Stri
         );
         x += wide;
     }
-    y += 42;
-    for line in wrap(&order(rows), width.saturating_sub(20) * 10 / 62) {
+    y += if order.is_empty() { 28 } else { 42 };
+    for line in wrap(order, width.saturating_sub(20) * 10 / 62) {
         let _ = write!(foot, "<text x=\"10\" y=\"{y}\">{}</text>", escape(&line));
         y += 16;
     }

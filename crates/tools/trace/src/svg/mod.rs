@@ -1,23 +1,26 @@
 //! The timeline as a picture: time runs down, one row a step, and processes are columns.
 //!
 //! Read in this order: [`picture`]; `moments.rs`, what is true at each row; `scene.rs`, what is to be
-//! drawn; `layout.rs`, where; `draw.rs`, a row; `legend.rs`, what the signs mean; `colours.rs`.
+//! drawn; `layout.rs`, where; `draw.rs`, a row, with
+//! `tubes.rs` and `arrows.rs`; `legend.rs`, what the signs mean; `colours.rs`.
 //!
 //! What a process does is told by colour and by shape: it runs (solid), could run and is held
 //! (hollow), sleeps (hatched), is in a signal handler (a second bar), is a zombie (a dashed
 //! outline, until it is reaped). A pipe is a tube, with the number of bytes that are in it.
 
+mod arrows;
 pub(crate) mod colours;
 mod draw;
 mod layout;
 mod legend;
 mod moments;
 mod scene;
+mod tubes;
 
-pub(crate) use draw::{SHAPES, colour, shape};
 pub(crate) use legend::order;
 pub(crate) use moments::{Moment, follow};
 pub(crate) use scene::Scene;
+pub(crate) use tubes::{SHAPES, colour, shape};
 
 use std::fmt::Write as _;
 
@@ -37,7 +40,8 @@ pub(crate) const STYLE: &str = include_str!("picture.css");
 pub fn picture(events: &[Event]) -> String {
     let scene = Scene::of(events);
     let title = escape(&title(events));
-    let (body, width, height) = drawing(&scene, WIDE, "");
+    let (body, width, height) =
+        drawing(&scene, &Layout::of(&scene, WIDE, true), "", &order(&scene.rows));
     let count = scene.rows.rows.len();
     let names: Vec<&str> = scene.rows.columns.iter().map(|column| column.title.as_str()).collect();
     let (names, colours) = (escape(&names.join(", ")), colours::alone(".trace-picture"));
@@ -51,32 +55,38 @@ pub fn picture(events: &[Event]) -> String {
     )
 }
 
-/// A drawing to stand in a page; `wide` at most, where that can be. `prefix` stands before its ids.
-pub(crate) fn inline(scene: &Scene, wide: usize, prefix: &str, class: &str, name: &str) -> String {
-    let (body, width, height) = drawing(scene, wide, prefix);
-    let name = escape(name);
+/// A drawing to stand in a page; `wide` at most, where that can be. `prefix` stands before its ids,
+/// and its rows have some if it is the one that links lead to.
+pub(crate) fn inline(
+    scene: &Scene,
+    wide: usize,
+    prefix: &str,
+    class: &str,
+    linked: bool,
+) -> String {
+    let (body, width, height) = drawing(scene, &Layout::of(scene, wide, linked), prefix, "");
     format!(
         "<svg class=\"trace-picture {class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-         height=\"{height}\" role=\"img\" aria-label=\"{name}\">\n{body}</svg>\n"
+         height=\"{height}\" role=\"img\" aria-label=\"The timeline as a picture; the table of steps \
+         says the same\">\n{body}</svg>\n"
     )
 }
 
 /// Whether a picture that wide has each task's text beside its bar.
 pub(crate) fn spreads(scene: &Scene, wide: usize) -> bool {
-    !Layout::of(scene, wide).shared
+    !Layout::of(scene, wide, true).shared
 }
 
-fn drawing(scene: &Scene, wide: usize, prefix: &str) -> (String, usize, usize) {
-    let layout = Layout::of(scene, wide);
+fn drawing(scene: &Scene, layout: &Layout, prefix: &str, order: &str) -> (String, usize, usize) {
     let mut body = legend::patterns(prefix);
     let mut top = 8;
     for index in 0..scene.bands.len() {
-        let (row, height) = draw::row(scene, &layout, index, top, prefix);
+        let (row, height) = draw::row(scene, layout, index, top, prefix);
         body += &row;
         top += height;
     }
     let _ = writeln!(body, "<rect class=\"veil\" width=\"{}\" height=\"0\"/>", layout.width);
-    let (foot, height) = legend::foot(&scene.rows, layout.width, top, prefix);
+    let (foot, height) = legend::foot(scene, order, layout.width, top, prefix);
     (body + &foot, layout.width, top + height)
 }
 

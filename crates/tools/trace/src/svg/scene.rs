@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::moments::{Moment, States, follow};
 use crate::event::{Event, Task};
 use crate::model::{Change, Kind, Model, Place, State};
-use crate::rows::{ArrowKind, Rows};
-use crate::why::{Wait, sleepers};
+use crate::rows::{ArrowKind, Row, RowKind, Rows};
+use crate::why::{Blocked, Wait, sleepers};
 
 /// Something between tasks that has a column of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,8 @@ pub(crate) struct Scene {
     pub(crate) columns: BTreeMap<Between, usize>,
     /// In which row each of them begins.
     pub(crate) begins: BTreeMap<Between, usize>,
+    /// For each connected socket, the lower number of the two.
+    pub(crate) pairs: BTreeMap<u32, u32>,
 }
 
 /// What is in a row besides its text.
@@ -34,25 +36,54 @@ pub(crate) struct Band {
     pub(crate) after: States,
     /// How much is in what is there.
     pub(crate) levels: BTreeMap<Between, u64>,
-    /// What goes in (true) or comes out.
-    pub(crate) flows: Vec<(Between, bool)>,
+    /// What goes in or comes out.
+    pub(crate) flows: Vec<(Between, Flow)>,
+    /// What the row's task begins to wait for.
+    pub(crate) awaited: Vec<Awaited>,
     /// Whom the row's task reaches.
     pub(crate) arrows: Vec<(Task, ArrowKind)>,
+}
+
+/// Where something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    In,
+    Out,
+    /// Nothing comes out any more: the end.
+    End,
+}
+
+/// What a task may wait for that is on the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    Between(Between),
+    Task(Task),
 }
 
 impl Scene {
     pub(crate) fn of(events: &[Event]) -> Self {
         let rows = Rows::of(events);
         let mut bands: Vec<Band> = rows.rows.iter().map(|_| Band::default()).collect();
-        let mut used = BTreeSet::new();
+        let (mut used, mut pairs) = (BTreeSet::new(), BTreeMap::new());
         follow(events, &rows.rows, |moment| {
             let row = &rows.rows[moment.index];
             let mut band = Band { levels: levels(moment.model), ..Band::default() };
             band.flows = moment.changes.iter().filter_map(flow).collect();
             used.extend(band.flows.iter().map(|(between, _)| *between));
             used.extend(band.levels.iter().filter(|(_, level)| **level > 0).map(|(key, _)| *key));
-            used.extend(awaited(moment.model));
-            band.arrows = arrows(row.task, row.arrows.first().map(|arrow| (arrow.to, arrow.kind)), &moment);
+            for (number, socket) in &moment.model.sockets {
+                pairs.extend(socket.peer.map(|peer| (*number, peer.min(*number))));
+            }
+            let all = sleepers(moment.model);
+            used.extend(all.iter().flat_map(awaited).filter_map(|awaited| match awaited {
+                Awaited::Between(between) => Some(between),
+                Awaited::Task(_) => None,
+            }));
+            if row.kind == RowKind::Waits {
+                let blocked = Blocked::of(moment.model, row.task);
+                band.awaited = blocked.iter().flat_map(awaited).collect();
+            }
+            band.arrows = arrows(row, &moment);
             (band.before, band.after) = (moment.before, moment.after);
             bands[moment.index] = band;
         });
@@ -61,7 +92,7 @@ impl Scene {
             bands[index].flows.extend(queues);
         }
         let (columns, begins) = columns(&bands, &used);
-        Self { rows, bands, columns, begins }
+        Self { rows, bands, columns, begins, pairs }
     }
 
     /// How many columns there are for what is between tasks.
@@ -91,48 +122,44 @@ fn levels(model: &Model) -> BTreeMap<Between, u64> {
     levels
 }
 
-fn flow(change: &Change) -> Option<(Between, bool)> {
+fn flow(change: &Change) -> Option<(Between, Flow)> {
     match change {
-        Change::Put(place, ..) => Some((Between::Bytes(*place), true)),
-        Change::Taken(place, ..) | Change::EndOfFile(place) => {
-            Some((Between::Bytes(*place), false))
-        }
+        Change::Put(place, ..) => Some((Between::Bytes(*place), Flow::In)),
+        Change::Taken(place, ..) => Some((Between::Bytes(*place), Flow::Out)),
+        Change::EndOfFile(place) => Some((Between::Bytes(*place), Flow::End)),
         _ => None,
     }
 }
 
-fn awaited(model: &Model) -> Vec<Between> {
-    let waits = sleepers(model).into_iter().flat_map(|blocked| blocked.waits);
-    let between = waits.filter_map(|wait| match wait {
-        Wait::Data(place) | Wait::Room(place) => Some(Between::Bytes(place)),
-        Wait::Connection(socket) => Some(Between::Queue(socket)),
+fn awaited(blocked: &Blocked) -> Vec<Awaited> {
+    let awaited = blocked.waits.iter().filter_map(|wait| match wait {
+        Wait::Data(place) | Wait::Room(place) => Some(Awaited::Between(Between::Bytes(*place))),
+        Wait::Connection(socket) => Some(Awaited::Between(Between::Queue(*socket))),
+        Wait::Child(Some(task)) | Wait::Made(task) => Some(Awaited::Task(*task)),
         _ => None,
     });
-    between.collect()
+    awaited.collect()
 }
 
-/// Who becomes a zombie's last visitor is seen from the states: it was there, and now it is not.
-fn arrows(
-    own: Task,
-    told: Option<(Task, ArrowKind)>,
-    moment: &Moment<'_>,
-) -> Vec<(Task, ArrowKind)> {
+/// Who is reaped is seen from the states: it was a zombie, and now it is gone.
+fn arrows(row: &Row, moment: &Moment<'_>) -> Vec<(Task, ArrowKind)> {
     let zombie = |task: &Task| matches!(moment.before.get(task), Some(State::Zombie(_)));
-    let gone = |task: &&Task| !moment.after.contains_key(task) && zombie(task) && **task != own;
+    let gone = |task: &&Task| !moment.after.contains_key(task) && zombie(task);
     let reaped = moment.before.keys().filter(gone).map(|task| (*task, ArrowKind::Reaps));
-    let told = told.filter(|(to, kind)| *to != own && *kind != ArrowKind::Reaps);
-    told.into_iter().chain(reaped).collect()
+    let told = row.arrows.iter().filter(|arrow| arrow.kind != ArrowKind::Reaps);
+    let told = told.map(|arrow| (arrow.to, arrow.kind)).chain(reaped);
+    told.filter(|(to, _)| *to != row.task).collect()
 }
 
 fn queue_flows(
     before: &BTreeMap<Between, u64>,
     after: &BTreeMap<Between, u64>,
-) -> Vec<(Between, bool)> {
+) -> Vec<(Between, Flow)> {
     let queues = after.iter().filter(|(between, _)| matches!(between, Between::Queue(_)));
     queues
         .filter_map(|(between, now)| match before.get(between).unwrap_or(&0) {
-            was if was < now => Some((*between, true)),
-            was if was > now => Some((*between, false)),
+            was if was < now => Some((*between, Flow::In)),
+            was if was > now => Some((*between, Flow::Out)),
             _ => None,
         })
         .collect()
