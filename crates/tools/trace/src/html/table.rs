@@ -38,7 +38,9 @@ pub(super) fn sentence(row: &Row) -> String {
         sentence += ": ";
         sentence += &note.replace('\n', "; ");
     }
-    sentence.push('.');
+    if !sentence.ends_with('…') {
+        sentence.push('.');
+    }
     if let Some(problem) = &row.problem {
         let _ = write!(sentence, " The recording contradicts itself: {problem}.");
     }

@@ -35,17 +35,23 @@ pub(crate) fn follow(events: &[Event], rows: &[Row], mut see: impl FnMut(Moment<
     let begins: BTreeSet<u64> = complete.keys().copied().collect();
     let mut model = Model::new();
     let mut waiting: Vec<(usize, States, Vec<Change>)> = Vec::new();
+    let mut early: Option<States> = None;
     let mut rest = events.iter().peekable();
     while let Some(event) = rest.next() {
         let own = complete.remove(&event.step).unwrap_or_default();
-        let before = if own.is_empty() { States::new() } else { states(&model) };
+        if reaped_in_call(&event.what, &model) {
+            early.get_or_insert_with(|| states(&model));
+        }
+        let now = |early: &mut Option<States>| early.take().unwrap_or_else(|| states(&model));
+        let before = if own.is_empty() { States::new() } else { now(&mut early) };
         let changes = match model.apply(event) {
             Ok(step) => step.changes,
             Err(mismatch) => mismatch.changes,
         };
         waiting.extend(own.into_iter().map(|index| (index, before.clone(), changes.clone())));
-        if rest.peek().is_some_and(|next| belongs_above(&next.what) && !begins.contains(&next.step))
-        {
+        let above =
+            |next: &&Event| belongs_above(&next.what, &model) && !begins.contains(&next.step);
+        if rest.peek().is_some_and(above) {
             continue;
         }
         for (index, before, changes) in waiting.drain(..) {
@@ -55,15 +61,22 @@ pub(crate) fn follow(events: &[Event], rows: &[Row], mut see: impl FnMut(Moment<
     }
 }
 
-fn belongs_above(what: &What) -> bool {
-    matches!(
+fn belongs_above(what: &What, model: &Model) -> bool {
+    let silent = matches!(
         what,
         What::Held
             | What::Reaped { .. }
             | What::Signalled { .. }
             | What::Delivered { .. }
             | What::Descriptors { .. }
-    )
+    );
+    silent && !reaped_in_call(what, model)
+}
+
+/// The call that reaps is not over: its row comes below.
+fn reaped_in_call(what: &What, model: &Model) -> bool {
+    let What::Reaped { by: Some(by) } = what else { return false };
+    model.threads.get(by).is_some_and(|thread| thread.call.is_some())
 }
 
 /// Who has ended and has no parent here is gone: nobody here could reap it.

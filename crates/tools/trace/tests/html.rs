@@ -1,0 +1,244 @@
+//! What the page says, and that it says it alone.
+
+mod common;
+
+use common::*;
+use trace::event::{Disposition, Outcome};
+use trace::html::{fragment, page};
+use trace::rows::{RowKind, Rows};
+use trace::svg::picture;
+use trace::{Argument, What};
+
+/// A parent that reads what its child writes, and reaps it.
+fn conversation() -> Recording {
+    Recording::with_pipe(O_CLOEXEC)
+        .fork(P1, P2)
+        .close(P1, 4)
+        .reads(P1, 3)
+        .close(P2, 3)
+        .write(P2, 4, "hello\n")
+        .got(P1, 3, "hello\n")
+        .exit(P2, 0)
+        .waits(P1)
+        .reaps(P1, P2, 0)
+        .exit(P1, 0)
+}
+
+/// What stands between each occurrence of `before` and the next `after`.
+fn all<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    let parts = text.split(before).skip(1);
+    parts.map(|part| part.split(after).next().unwrap_or_default()).collect()
+}
+
+fn data(page: &str) -> serde_json::Value {
+    let data = all(page, "<script type=\"application/json\">", "</script>");
+    serde_json::from_str(data[0]).expect("the data is JSON")
+}
+
+/// The text that a step's data points to: what a task does after it.
+fn does(page: &str, step: usize, task: &str) -> String {
+    let data = data(page);
+    let steps = data["steps"].as_array().expect("steps");
+    let mut told = steps[..step].iter().rev().filter_map(|step| step["does"][task].as_i64());
+    let text = told.next().expect("the task was told of");
+    match usize::try_from(text) {
+        Ok(text) => data["texts"][text].as_str().expect("a text").to_owned(),
+        Err(_) => "gone".into(),
+    }
+}
+
+#[test]
+fn each_row_is_drawn_with_its_step_and_told_in_the_table() {
+    let events = conversation().0;
+    let (rows, page) = (Rows::of(&events).rows, page(&events, "pipe"));
+    let drawn = all(&page, " id=\"step-", "\"");
+    let linked = all(&page, "<a href=\"#step-", "\"");
+    let numbers: Vec<String> = rows.iter().map(|row| row.number.to_string()).collect();
+    assert_eq!(drawn, numbers);
+    assert_eq!(linked, numbers);
+    let told = all(&page, "</td><td><span>", "</span>");
+    let sentences: Vec<String> =
+        rows.iter().map(|row| format!("{}.", row.sentence.replace('"', "&quot;"))).collect();
+    assert_eq!(told, sentences);
+    assert_eq!(data(&page)["steps"].as_array().map(Vec::len), Some(rows.len()));
+}
+
+#[test]
+fn nothing_is_asked_of_the_network() {
+    let page = page(&conversation().0, "pipe");
+    for outside in ["http:", "https:", "src=", "@import", "<link", "fetch(", "url(//"] {
+        let found = page.matches(outside).count();
+        assert_eq!(
+            found,
+            page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http:"),
+            "{outside}"
+        );
+    }
+}
+
+#[test]
+fn what_a_program_writes_is_never_markup() {
+    let evil = "</script><script>alert(1)</script>\u{1}";
+    let recording = Recording::with_pipe(0).write(P1, 4, evil).call(
+        P1,
+        "openat",
+        &[Num(-100), Argument::Path("<b>&\"</script>".into()), Flags(0), Num(0)],
+        5,
+    );
+    let title = "<script>";
+    for drawn in [page(&recording.0, title), fragment(&recording.0, title, "a\"b")] {
+        assert!(!drawn.contains("<script>alert"), "{drawn}");
+        assert!(!drawn.contains("<b>"), "{drawn}");
+        assert!(!drawn.contains("<h1><script>") && !drawn.contains("<h3><script>"));
+        assert!(!drawn.contains('\u{1}'));
+        // The data's element ends where the data ends.
+        data(&drawn);
+    }
+    let picture = picture(&recording.0);
+    assert!(!picture.contains("<script>") && !picture.contains('\u{1}'), "{picture}");
+}
+
+#[test]
+fn a_sleeper_is_told_with_who_holds_the_other_end() {
+    let sleeping = Recording::with_pipe(0).fork(P1, P2).close(P1, 4).reads(P1, 3);
+    let rows = Rows::of(&sleeping.0).rows.len();
+    let told = does(&page(&sleeping.0, "pipe"), rows, "1");
+    assert!(told.starts_with("is blocked in read(3): waits for data in pipe 1"), "{told}");
+    assert!(told.contains("fd 4 of P2"), "{told}");
+    let woken = sleeping.write(P2, 4, "x");
+    let told = does(&page(&woken.0, "pipe"), rows + 1, "1");
+    assert!(told.ends_with("there is some now, so it wakes"), "{told}");
+}
+
+#[test]
+fn a_child_is_a_zombie_from_its_end_until_it_is_reaped() {
+    let page = page(&conversation().0, "pipe");
+    let rows = Rows::of(&conversation().0).rows;
+    let row =
+        |kind: RowKind, task| rows.iter().position(|row| row.kind == kind && row.task == task);
+    let ended = row(RowKind::Ended, P2).expect("it ends") + 1;
+    assert_eq!(does(&page, ended - 1, "2"), "runs");
+    assert_eq!(
+        does(&page, ended, "2"),
+        "has ended (exit code 0) and is a zombie until P1 reaps it"
+    );
+    assert_eq!(does(&page, ended + 1, "2"), "gone");
+    let picture = picture(&conversation().0);
+    assert_eq!(picture.matches("<path class=\"zombie p1\"").count(), 2);
+    assert_eq!(
+        picture.matches("<path class=\"gone\" d=\"M").count(),
+        2,
+        "its own, and the legend's"
+    );
+}
+
+#[test]
+fn a_handler_has_a_bar_of_its_own() {
+    let handled = Recording::new()
+        .sets_handler(P1, 10, &[])
+        .signalled(P1, 10, None)
+        .handled(P1, 10)
+        .call(P1, "getpid", &[], 1)
+        .add(P1, What::HandlerReturns)
+        .call(P1, "getppid", &[], 1);
+    let picture = picture(&handled.0);
+    let rows = all(&picture, "<g class=\"row\"", "</g>");
+    let with: Vec<bool> = rows.iter().map(|row| row.contains("class=\"handler\"")).collect();
+    assert_eq!(with, [false, false, true, true, true, false]);
+    let told = does(&page(&handled.0, "signal"), 4, "1");
+    assert_eq!(told, "runs its handler of SIGUSR1");
+}
+
+#[test]
+fn a_held_task_is_drawn_hollow() {
+    let born = What::Born { parent: P1, process: P2, shares_files: false, maker_waits: false };
+    let held = Recording::new()
+        .enter(P1, "fork", &[])
+        .add(P2, born)
+        .add(P2, What::Held)
+        .leave(P1, "fork", &[], Outcome::Task(P2))
+        .close(P1, 0)
+        .close(P1, 1);
+    let picture = picture(&held.0);
+    assert_eq!(picture.matches("<path class=\"held p1\"").count(), 3);
+    assert_eq!(picture.matches("<rect class=\"run p1\"").count(), 0);
+    assert_eq!(does(&page(&held.0, "held"), 2, "2"), "could run, and the recorder holds it");
+}
+
+#[test]
+fn a_pipe_shows_how_many_bytes_are_in_it_until_they_are_read() {
+    let page = picture(&conversation().0);
+    let counts = all(&page, "<text class=\"count\"", "</text>");
+    let counts: Vec<&str> = counts.iter().filter_map(|count| count.split('>').nth(1)).collect();
+    assert_eq!(counts, ["6", "6"], "one in the pipe, one in the legend");
+    assert_eq!(page.matches("class=\"flow c0\"").count(), 2);
+}
+
+#[test]
+fn who_waits_is_joined_with_what_it_waits_for() {
+    let picture = picture(&conversation().0);
+    assert_eq!(picture.matches("<circle class=\"awaits\"").count(), 2, "one, and the legend's");
+}
+
+#[test]
+fn the_order_was_chosen_and_the_page_says_by_whom() {
+    let mut recording = conversation();
+    assert!(!page(&recording.0, "free").contains("The recorder chose"));
+    if let What::Begin { policy, seed, .. } = &mut recording.0[0].what {
+        (*policy, *seed) = ("random".into(), 7);
+    }
+    let page = page(&recording.0, "random");
+    assert!(page.contains("(policy random, seed 7); --policy chooses another"), "{page}");
+}
+
+#[test]
+fn what_is_folded_can_be_opened() {
+    let repeated =
+        (0..40).fold(Recording::new(), |recording, _| recording.call(P1, "getppid", &[], 1));
+    let page = page(&repeated.0, "many");
+    let folded = all(&page, "<details>", "</details>");
+    assert_eq!(folded.len(), 1);
+    assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 24);
+    assert!(folded[0].contains("and 15 more"), "{}", folded[0]);
+}
+
+#[test]
+fn two_recordings_share_a_page() {
+    let events = conversation().0;
+    let both = fragment(&events, "one", "one") + &fragment(&events, "two", "two");
+    let mut ids = all(&both, " id=\"", "\"");
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    assert!(ids.contains(&"two-step-3"));
+}
+
+#[test]
+fn a_hundred_rows_fit_into_200_kilobytes() {
+    let step = |recording: Recording, index: usize| {
+        let text = format!("line {index} of what the program says of itself\n");
+        let recording = recording.write(P1, 4, &text).read(P1, 3, &text);
+        recording.fails(P1, "close", &[Fd(100 + index as i32)], "EBADF")
+    };
+    let recording = (0..33).fold(Recording::with_pipe(0).fork(P1, P2), step);
+    let size = page(&recording.0, "long").len();
+    assert!(Rows::of(&recording.0).rows.len() > 100);
+    assert!(size < 200_000, "{size} bytes");
+}
+
+#[test]
+fn a_recording_that_contradicts_itself_is_drawn_and_says_so() {
+    let wrong = Recording::with_pipe(0).write(P1, 4, "hi").read(P1, 3, "hi!");
+    let page = page(&wrong.0, "wrong");
+    assert!(page.contains("The recording contradicts itself: step 6, P1"), "{page}");
+}
+
+#[test]
+fn an_empty_recording_is_an_empty_page() {
+    assert!(page(&[], "nothing").contains("<tbody>\n</tbody>"));
+    let ignored =
+        Recording::new().add(P1, What::Delivered { signal: 17, disposition: Disposition::Ignore });
+    page(&ignored.fails(P1, "close", &[Fd(9)], "EBADF").0, "nothing");
+    page(&Recording::new().leave(P1, "read", &[], Outcome::Value(0)).0, "half");
+}
