@@ -52,7 +52,8 @@ impl Scene {
             used.extend(band.flows.iter().map(|(between, _)| *between));
             used.extend(band.levels.iter().filter(|(_, level)| **level > 0).map(|(key, _)| *key));
             used.extend(awaited(moment.model));
-            band.arrows = arrows(row.task, row.arrows.first().map(|arrow| (arrow.to, arrow.kind)), &moment);
+            band.arrows =
+                arrows(row.task, row.arrows.first().map(|arrow| (arrow.to, arrow.kind)), &moment);
             (band.before, band.after) = (moment.before, moment.after);
             bands[moment.index] = band;
         });
