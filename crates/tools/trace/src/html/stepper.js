@@ -225,6 +225,8 @@
     addEventListener("hashchange", linked);
     addEventListener("resize", connect);
     if (!linked()) show(0, false);
+    // Once all is laid out, the browser goes to the link by itself, and hides the row under the bar.
+    else addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(follow)));
   };
 
   document.querySelectorAll("section.trace").forEach(start);
