@@ -239,6 +239,6 @@ fn an_empty_recording_is_an_empty_page() {
     assert!(page(&[], "nothing").contains("<tbody>\n</tbody>"));
     let ignored =
         Recording::new().add(P1, What::Delivered { signal: 17, disposition: Disposition::Ignore });
-    page(&ignored.fails(P1, "close", &[Fd(9)], "EBADF").0, "nothing");
+    let _ = page(&ignored.fails(P1, "close", &[Fd(9)], "EBADF").0, "nothing");
     page(&Recording::new().leave(P1, "read", &[], Outcome::Value(0)).0, "half");
 }
