@@ -239,6 +239,8 @@ fn an_empty_recording_is_an_empty_page() {
     assert!(page(&[], "nothing").contains("<tbody>\n</tbody>"));
     let ignored =
         Recording::new().add(P1, What::Delivered { signal: 17, disposition: Disposition::Ignore });
-    let _ = page(&ignored.fails(P1, "close", &[Fd(9)], "EBADF").0, "nothing");
-    page(&Recording::new().leave(P1, "read", &[], Outcome::Value(0)).0, "half");
+    let refused = page(&ignored.fails(P1, "close", &[Fd(9)], "EBADF").0, "nothing");
+    assert!(refused.contains("close(9)"), "{refused}");
+    let half = page(&Recording::new().leave(P1, "read", &[], Outcome::Value(0)).0, "half");
+    assert!(half.contains("read("), "{half}");
 }
