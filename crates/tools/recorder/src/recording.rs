@@ -11,6 +11,7 @@ use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
 use crate::names::Names;
+use crate::places::Places;
 use crate::ptrace::Stop;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
@@ -37,7 +38,7 @@ pub fn record(
     let ended = start::start(argv, &mask).and_then(|pid| {
         // Short waits are as short as they say. The program, which inherits this, has begun already.
         _ = prctl::set_timerslack(1);
-        let mut recording = Recording::new(options, sink);
+        let mut recording = Recording::new(options, sink, Places::of(&argv[0]));
         recording.begin(pid, argv);
         let ended = recording.run();
         if ended.is_err() {
@@ -82,7 +83,7 @@ pub(crate) struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event)) -> Self {
+    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event), places: Places) -> Self {
         Recording {
             options,
             sink,
@@ -91,7 +92,7 @@ impl<'a> Recording<'a> {
             tasks: BTreeMap::new(),
             by_pid: HashMap::new(),
             processes: BTreeMap::new(),
-            names: Names::new(),
+            names: Names::new(places),
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
@@ -111,7 +112,8 @@ impl<'a> Recording<'a> {
     }
 
     fn begin(&mut self, pid: Pid, argv: &[OsString]) {
-        let mut argv: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let mut argv: Vec<_> =
+            argv.iter().map(|arg| self.names.in_text(&arg.to_string_lossy())).collect();
         // Where the program lies differs from machine to machine.
         if let Some(name) = argv.first_mut()
             && let Some(file) = Path::new(name).file_name()
