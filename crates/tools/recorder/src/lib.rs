@@ -19,6 +19,7 @@ mod names;
 mod normal;
 mod numbers;
 mod others;
+mod places;
 mod pointed;
 mod prologue;
 mod ptrace;

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use recorder::{Options, Policy};
 use trace::event::{self, Status, What};
-use trace::{Event, Model, html, knot, svg, text};
+use trace::{Event, Model, html, knot, same, svg, text};
 
 /// The recorder's own failure, as env(1) and timeout(1) have it.
 const FAILED: u8 = 125;
@@ -33,6 +33,15 @@ enum Command {
     Run(Run),
     /// Draw a recording that `run --events` has written
     Show(Show),
+    /// Say where two recordings differ, but for what depends on the machine
+    ///
+    /// The exit status is 0 if they tell the same, 1 if they differ, and 125 if one can't be read.
+    Compare {
+        /// A recording
+        one: PathBuf,
+        /// Another one
+        other: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -135,6 +144,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(run) => record(&run),
         Command::Show(show) => draw_stored(&show).map(|()| 0),
+        Command::Compare { one, other } => compare(&one, &other),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -177,10 +187,19 @@ fn store(events: &[Event], path: &Path) -> io::Result<()> {
 }
 
 fn draw_stored(show: &Show) -> Result<(), String> {
-    let cannot_read = |error| format!("cannot read {}: {error}", show.events.display());
-    let file = File::open(&show.events).map_err(cannot_read)?;
-    let events = event::read(BufReader::new(file)).map_err(cannot_read)?;
-    draw(&events, &show.views, true)
+    draw(&load(&show.events)?, &show.views, true)
+}
+
+fn load(path: &Path) -> Result<Vec<Event>, String> {
+    let cannot_read = |error| format!("cannot read {}: {error}", path.display());
+    let file = File::open(path).map_err(cannot_read)?;
+    event::read(BufReader::new(file)).map_err(cannot_read)
+}
+
+fn compare(one: &Path, other: &Path) -> Result<u8, String> {
+    let Some(difference) = same::difference(&load(one)?, &load(other)?) else { return Ok(0) };
+    _ = writeln!(io::stdout(), "{difference}"); // else nobody is there
+    Ok(1)
 }
 
 /// Writes the views that were asked for; if none was, `or_show` the text.

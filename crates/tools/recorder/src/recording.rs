@@ -12,6 +12,7 @@ use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
 use crate::names::Names;
+use crate::places::Places;
 use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
@@ -42,7 +43,7 @@ pub fn record(
         let output = room.map(Room::pass_on);
         // Short waits are as short as they say. The program, which inherits this, has begun already.
         _ = prctl::set_timerslack(1);
-        let mut recording = Recording::new(options, sink);
+        let mut recording = Recording::new(options, sink, Places::of(&argv[0]));
         recording.begin(pid, argv);
         let ended = recording.run();
         if ended.is_err() {
@@ -89,7 +90,7 @@ pub(crate) struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event)) -> Self {
+    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event), places: Places) -> Self {
         Recording {
             options,
             sink,
@@ -98,7 +99,7 @@ impl<'a> Recording<'a> {
             tasks: BTreeMap::new(),
             by_pid: HashMap::new(),
             processes: BTreeMap::new(),
-            names: Names::new(),
+            names: Names::new(places),
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
@@ -118,7 +119,8 @@ impl<'a> Recording<'a> {
     }
 
     fn begin(&mut self, pid: Pid, argv: &[OsString]) {
-        let mut argv: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let mut argv: Vec<_> =
+            argv.iter().map(|arg| self.names.in_text(&arg.to_string_lossy())).collect();
         // Where the program lies differs from machine to machine.
         if let Some(name) = argv.first_mut()
             && let Some(file) = Path::new(name).file_name()

@@ -9,9 +9,10 @@ use std::{io, ptr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, pipe2, read, write};
+use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getpid, pipe2, read, write};
 
 use crate::Error;
+use crate::names::SMALL;
 use crate::ptrace::{self, Stop};
 use crate::room::Room;
 
@@ -27,6 +28,7 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet, room: Option<&Room>) -> Re
     // Made before the fork: after it, no memory may be asked for.
     let (argv_list, environment_list) = (pointers(&argv), pointers(&environment));
 
+    use_up_small_ids().map_err(Error::Fork)?;
     let (be_told, go) = pipe2(OFlag::O_CLOEXEC).map_err(Error::Fork)?;
     let (failure, report) = pipe2(OFlag::O_CLOEXEC).map_err(Error::Fork)?;
     // SAFETY: the child makes only system calls, all of them allowed after a fork from many threads.
@@ -51,6 +53,27 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet, room: Option<&Room>) -> Re
             started.map(|()| child)
         }
     }
+}
+
+/// Makes processes that end at once, until no small id is left for the program: it could not be told from
+/// other numbers in a text. A new container counts from 1.
+fn use_up_small_ids() -> nix::Result<()> {
+    let mut latest = getpid();
+    for _ in 0..SMALL {
+        if latest.as_raw() >= SMALL {
+            break;
+        }
+        // SAFETY: the child makes one system call.
+        match unsafe { fork() }? {
+            // SAFETY: ends the process, and runs nothing of what its memory has registered for its end.
+            ForkResult::Child => unsafe { libc::_exit(0) },
+            ForkResult::Parent { child } => {
+                ptrace::next(Some(child), true)?;
+                latest = child;
+            }
+        }
+    }
+    Ok(())
 }
 
 enum Failed {

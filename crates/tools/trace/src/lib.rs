@@ -17,6 +17,7 @@ pub mod knot;
 pub mod model;
 pub mod names;
 pub mod rows;
+pub mod same;
 pub mod svg;
 pub mod text;
 pub mod why;
