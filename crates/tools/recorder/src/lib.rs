@@ -9,6 +9,7 @@
 //!
 //! Linux only.
 
+mod borrow;
 mod calls;
 mod check;
 mod decode;
