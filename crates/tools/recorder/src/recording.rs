@@ -86,7 +86,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
-    /// A call has returned, or a task was made or is gone, since the tables were looked at: `--check`.
+    /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
@@ -118,6 +118,10 @@ impl<'a> Recording<'a> {
     }
 
     pub(crate) fn tell(&mut self, task: Task, what: What) {
+        self.tables_may_differ |= matches!(
+            what,
+            What::Leave { .. } | What::Exec { .. } | What::Born { .. } | What::Ended { .. }
+        );
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;
     }
