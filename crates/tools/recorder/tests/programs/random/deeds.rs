@@ -34,6 +34,7 @@ impl Life {
         } else {
             call(libc::SYS_pipe2, [at(&mut pair), flags]);
         }
+        self.pipes.extend(pair.map(|fd| fd as usize).iter().filter(|fd| **fd > 0));
     }
 
     fn opens_a_file(&mut self) {

@@ -25,7 +25,14 @@ impl Life {
 
     fn child_of(&mut self) -> Life {
         let (seed, steps) = (self.chance.u64(..), self.steps / 2);
-        Life { chance: Rng::with_seed(seed), steps, depth: self.depth - 1, threads: false }
+        Life {
+            chance: Rng::with_seed(seed),
+            steps,
+            depth: self.depth - 1,
+            threads: false,
+            pipes: self.pipes.clone(),
+            sockets: self.sockets.clone(),
+        }
     }
 
     fn forks(&mut self) {

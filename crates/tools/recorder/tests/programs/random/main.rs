@@ -24,6 +24,9 @@ pub struct Life {
     depth: u32,
     /// Another thread of its process is there, or was.
     threads: bool,
+    /// Numbers that were pipes' and sockets' ends when it was told them.
+    pipes: Vec<usize>,
+    sockets: Vec<usize>,
 }
 
 fn main() {
@@ -37,6 +40,8 @@ fn main() {
         steps: steps as u32,
         depth: depth as u32,
         threads: false,
+        pipes: Vec::new(),
+        sockets: Vec::new(),
     };
     life.live();
 }
@@ -58,6 +63,18 @@ impl Life {
     /// A descriptor that is probably open, and perhaps not.
     fn fd(&mut self) -> usize {
         if self.chance.u8(..10) == 0 { self.chance.usize(..30) } else { self.chance.usize(3..16) }
+    }
+
+    /// Probably a socket.
+    fn socket(&mut self) -> usize {
+        let known = self.chance.choice(&self.sockets).copied();
+        known.filter(|_| self.chance.u8(..8) > 0).unwrap_or_else(|| self.fd())
+    }
+
+    /// Probably a pipe, or a socket.
+    fn end(&mut self) -> usize {
+        let known = self.chance.choice(&self.pipes).copied();
+        known.filter(|_| self.chance.bool()).unwrap_or_else(|| self.socket())
     }
 
     /// One of some values.

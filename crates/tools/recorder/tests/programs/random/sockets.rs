@@ -21,14 +21,14 @@ struct Rights {
 impl Life {
     pub(crate) fn moves_bytes(&mut self) {
         match self.chance.u32(..100) {
-            0..20 => self.writes(),
-            20..45 => self.reads(),
-            45..55 => self.opens_a_pair(),
-            55..65 => self.sends_descriptors(),
-            65..77 => self.receives_descriptors(),
-            77..87 => self.connects(),
-            87..92 => _ = call(libc::SYS_shutdown, [self.fd(), self.any(&[0, 1, 2])]),
-            92..96 => self.watches(),
+            0..24 => self.writes(),
+            24..50 => self.reads(),
+            50..58 => self.opens_a_pair(),
+            58..70 => self.sends_descriptors(),
+            70..84 => self.receives_descriptors(),
+            84..88 => self.connects(),
+            88..90 => _ = call(libc::SYS_shutdown, [self.socket(), self.any(&[0, 1, 2])]),
+            90..93 => self.watches(),
             _ => self.splices(),
         }
     }
@@ -41,7 +41,7 @@ impl Life {
     }
 
     fn writes(&mut self) {
-        let (fd, mut bytes) = (self.fd(), [b'x'; 64]);
+        let (fd, mut bytes) = (self.end(), [b'x'; 64]);
         let length = self.chance.usize(..bytes.len());
         if !self.is_ready(fd, POLLOUT) {
             return;
@@ -55,7 +55,7 @@ impl Life {
     }
 
     fn reads(&mut self) {
-        let (fd, mut bytes) = (self.fd(), [0_u8; 64]);
+        let (fd, mut bytes) = (self.end(), [0_u8; 64]);
         let length = self.chance.usize(..bytes.len());
         if self.chance.u8(..5) == 0 {
             let flags = MSG_DONTWAIT as usize | self.bits(&[MSG_PEEK]);
@@ -78,11 +78,12 @@ impl Life {
     fn opens_a_pair(&mut self) {
         let mut pair = [0_i32; 2];
         call(libc::SYS_socketpair, [AF_UNIX as usize, self.kind(), 0, at(&mut pair)]);
+        self.sockets.extend(pair.map(|fd| fd as usize).iter().filter(|fd| **fd > 0));
     }
 
     fn sends_descriptors(&mut self) {
-        let (socket, count) = (self.fd(), self.chance.usize(1..4));
-        let descriptors = [self.fd() as i32, self.fd() as i32, self.fd() as i32, 0];
+        let (socket, count) = (self.socket(), self.chance.usize(1..4));
+        let descriptors = [self.end() as i32, self.fd() as i32, self.end() as i32, 0];
         let length = 16 + 4 * count;
         let mut rights =
             Rights { length, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, descriptors };
@@ -94,7 +95,7 @@ impl Life {
 
     /// The room may be too small for what comes: the rest is closed.
     fn receives_descriptors(&mut self) {
-        let (socket, room) = (self.fd(), 16 + 4 * self.chance.usize(..5));
+        let (socket, room) = (self.socket(), 16 + 4 * self.chance.usize(..5));
         let flags = MSG_DONTWAIT as usize | self.bits(&[MSG_CMSG_CLOEXEC]);
         let mut rights = Rights { length: 0, level: 0, kind: 0, descriptors: [0; 4] };
         self.with_message(&mut rights, room, |message| {
@@ -132,7 +133,8 @@ impl Life {
         call(libc::SYS_connect, [client, at(&mut address), size_of_val(&address)]);
         if self.chance.u8(..4) > 0 {
             let flags = self.bits(&[SOCK_CLOEXEC, SOCK_NONBLOCK]);
-            call(libc::SYS_accept4, [listener, 0, 0, flags]);
+            let accepted = call(libc::SYS_accept4, [listener, 0, 0, flags]);
+            self.sockets.extend([client, accepted.max(0) as usize]);
         }
         if self.chance.bool() {
             call(libc::SYS_close, [listener]);
@@ -141,14 +143,14 @@ impl Life {
 
     fn watches(&mut self) {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 1 };
-        let (epoll, operation, fd) = (self.fd(), self.any(&[1, 1, 2, 3]), self.fd());
+        let (epoll, operation, fd) = (self.fd(), self.any(&[1, 1, 2, 3]), self.end());
         call(libc::SYS_epoll_ctl, [epoll, operation, fd, at(&mut event)]);
         let mut time = [0_u64; 2];
         call(libc::SYS_epoll_pwait2, [epoll, at(&mut event), 1, at(&mut time), 0, 8]);
     }
 
     fn splices(&mut self) {
-        let (from, to, most) = (self.fd(), self.fd(), self.chance.usize(1..100));
+        let (from, to, most) = (self.end(), self.end(), self.chance.usize(1..100));
         let flags = SPLICE_F_NONBLOCK as usize;
         match self.chance.u32(..3) {
             0 => call(libc::SYS_splice, [from, 0, to, 0, most, flags]),
