@@ -122,6 +122,7 @@ impl<'a> Recording<'a> {
             what,
             What::Leave { .. } | What::Exec { .. } | What::Born { .. } | What::Ended { .. }
         );
+        self.count_news(task, &what);
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;
     }

@@ -137,6 +137,8 @@ pub(crate) struct Process {
     pub(crate) sent: Set,
     pub(crate) ended: bool,
     pub(crate) reaped: bool,
+    /// How many ends, stops and continuations of its children were told, without a SIGCHLD after it.
+    pub(crate) news: u32,
 }
 
 impl Process {
@@ -151,6 +153,7 @@ impl Process {
             sent: 0,
             ended: false,
             reaped: false,
+            news: 0,
         }
     }
 }

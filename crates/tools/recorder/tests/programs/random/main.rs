@@ -54,7 +54,7 @@ impl Life {
             match self.chance.u32(..100) {
                 0..55 => self.handles_descriptors(),
                 55..85 => self.moves_bytes(),
-                85..98 => self.makes_somebody(),
+                88..97 => self.makes_somebody(),
                 _ => self.becomes_another(),
             }
         }
