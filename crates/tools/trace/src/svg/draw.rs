@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::bars::colour;
 use super::escape;
 use super::layout::{HALF, Layout, MIDDLE, Words};
 use super::scene::{Band, Scene};
-use super::bars::colour;
 use crate::model::State;
 use crate::rows::{Row, RowKind};
 use crate::text::wrap::pad;
@@ -105,8 +105,7 @@ impl Pen<'_> {
                 }
                 _ => (String::new(), line.as_str()),
             };
-            let _ =
-                write!(self.out, "<text class=\"code\" x=\"{x}\" y=\"{y}\">{who}{rest}</text>");
+            let _ = write!(self.out, "<text class=\"code\" x=\"{x}\" y=\"{y}\">{who}{rest}</text>");
             y += 16;
         }
         let notes = words.note.iter().map(|line| ("note", line));
