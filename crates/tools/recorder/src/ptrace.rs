@@ -43,6 +43,7 @@ pub(crate) enum AtCall {
     Unknown,
 }
 
+// ANCHOR: options
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
@@ -50,6 +51,7 @@ const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_TRACEEXIT
     | libc::PTRACE_O_EXITKILL;
+// ANCHOR_END: options
 
 /// What follows in a wait status of a stop that PTRACE_SEIZE has brought.
 const EVENT_STOP: i32 = 128;

@@ -23,6 +23,7 @@ pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 const COMPUTES: Duration = Duration::from_secs(1);
 
 impl Recording<'_> {
+    // ANCHOR: run
     /// Steps until all have ended.
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
         loop {
@@ -40,6 +41,7 @@ impl Recording<'_> {
         let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
         Ok(Ended { status, stuck: self.stuck })
     }
+    // ANCHOR_END: run
 
     /// Lets one task run until it stops or sleeps.
     fn turn(&mut self, task: Task, ready: &[(Task, u64)]) -> Result<(), Error> {
