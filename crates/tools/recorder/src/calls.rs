@@ -10,7 +10,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, memory, normal, numbers};
+use crate::{files, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -29,7 +29,7 @@ impl Recording<'_> {
         let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
         let form =
             call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
-        let belongs = tracee.prologue.goes_on_with(raw, form, &args);
+        let belongs = tracee.prologue.goes_on_with(raw, form, &args) && !call.fills_a_gap();
         call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
         call.slept = false;
         if call.told {
@@ -160,6 +160,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
         .map_or(&[][..], |form| form.arguments);
     let mut arguments = Reader { pid, names }.enter(kinds, &args);
     normal::tidy(raw, &args, &mut arguments);
+    pointed::by_request(pid, raw, &args, &mut arguments);
     // Whoever joins a thread waits until its id is no longer at this place.
     if raw == "futex"
         && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
-//! follows from a call; `schedule.rs`, who is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
+//! follows from a call; `schedule.rs`, who is next; `check.rs`, what is told besides for `--check`. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
 //! ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
@@ -10,6 +10,7 @@
 //! Linux only.
 
 mod calls;
+mod check;
 mod decode;
 mod family;
 mod files;
@@ -56,6 +57,8 @@ pub struct Options {
     pub clean: bool,
     /// Tells all calls, those of the loader and of the runtime too.
     pub all: bool,
+    /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
+    pub check: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
 }
@@ -67,6 +70,7 @@ impl Default for Options {
             seed: 0,
             clean: false,
             all: false,
+            check: false,
             patience: Duration::from_secs(1),
         }
     }

@@ -71,6 +71,12 @@ struct Run {
     #[arg(long)]
     all: bool,
 
+    /// Hold what is told against /proc at every stop, and say what differs, with exit status 125
+    ///
+    /// In free order only the order of causes and effects is checked.
+    #[arg(long)]
+    check: bool,
+
     /// End the program after all of it has slept for so long with nothing that could wake it
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
     patience: f64,
@@ -162,6 +168,7 @@ fn record(run: &Run) -> Result<u8, String> {
         seed: run.seed,
         clean: run.clean,
         all: run.all,
+        check: run.check,
         patience: Duration::from_secs_f64(run.patience),
     };
     let mut events = Vec::new();
@@ -174,10 +181,26 @@ fn record(run: &Run) -> Result<u8, String> {
     for line in explain(&events) {
         _ = writeln!(io::stderr(), "{line}");
     }
+    if run.check {
+        believe(&events)?;
+    }
     Ok(match ended.status {
         Status::Code(code) => code,
         Status::Signal(signal) => (128 + signal) as u8, // signals end at 64
     })
+}
+
+/// Nothing in a recording may stand against the rest of it.
+fn believe(events: &[Event]) -> Result<(), String> {
+    let contradictions = trace::check(events);
+    for contradiction in &contradictions {
+        _ = writeln!(io::stderr(), "{contradiction}"); // else nobody is there
+    }
+    match contradictions.len() {
+        0 => Ok(()),
+        1 => Err("the recording contradicts itself".to_string()),
+        several => Err(format!("the recording contradicts itself {several} times")),
+    }
 }
 
 fn store(events: &[Event], path: &Path) -> io::Result<()> {

@@ -116,6 +116,16 @@ pub(crate) fn sender(pid: Pid) -> nix::Result<Option<Pid>> {
     Ok(Some(Pid::from_raw(unsafe { info.si_pid() })))
 }
 
+/// The signal that a task has taken and is stopped with; `None`: it is not at a [`Stop::Signal`].
+pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize).ok()?;
+    // The tracer's own stops say SIGTRAP, and with which event.
+    let own = info.si_signo == libc::SIGTRAP && info.si_code & 0x7f == libc::SIGTRAP;
+    ((1..=64).contains(&info.si_signo) && !own).then_some(info.si_signo)
+}
+
 /// What a task at [`Stop::Call`] does there.
 pub(crate) fn at_call(pid: Pid) -> nix::Result<AtCall> {
     // SAFETY: a ptrace_syscall_info is integers, all of which may be zero.

@@ -22,11 +22,15 @@ impl Recording<'_> {
         if !matches!(stop, Stop::Gone(_)) {
             self.ready(task, 0);
         }
+        self.tables_may_differ |= matches!(stop, Stop::Gone(_) | Stop::Made { .. } | Stop::Exec);
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {
                 Ok(AtCall::Enter(number, args)) => self.enters(task, number, args),
-                Ok(AtCall::Leave(result)) => self.leaves(task, result),
+                Ok(AtCall::Leave(result)) => {
+                    self.tables_may_differ = true;
+                    self.leaves(task, result);
+                }
                 // It was killed in this moment.
                 Ok(AtCall::Unknown) | Err(_) => (),
             },

@@ -28,6 +28,7 @@ impl Recording<'_> {
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
         loop {
             self.settle()?;
+            self.tell_tables();
             if self.tasks.is_empty() {
                 break;
             }
