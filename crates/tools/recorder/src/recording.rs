@@ -10,11 +10,13 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
+use crate::inject::{Deed, Injection};
+use crate::injecting::Counts;
 use crate::names::Names;
 use crate::ptrace::Stop;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
-use crate::{Ended, Error, Options, files, start};
+use crate::{Ended, Error, Options, Policy, files, start};
 
 /// Runs a program and hands each event to `sink`, until the program and all that it has made have
 /// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
@@ -29,6 +31,10 @@ pub fn record(
     options: &Options,
     sink: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    let holds = |injection: &Injection| matches!(injection.deed, Deed::Hold { .. });
+    if options.policy == Policy::Free && options.injections.iter().any(holds) {
+        return Err(Error::HoldsNobody);
+    }
     // A stop sends SIGCHLD. Blocked, it waits, and can be waited for with a timeout.
     let news = SigSet::from(Signal::SIGCHLD);
     let mut mask = SigSet::empty();
@@ -77,6 +83,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
+    pub(crate) counts: Counts,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -100,6 +107,7 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
+            counts: Counts::default(),
             status: None,
             stuck: false,
         }
