@@ -1,7 +1,6 @@
 //! A tracer: runs a program, and prints its system calls, with their results, as they are made.
 //!
-//! `tiny_trace PROGRAM [ARG…]`; without PROGRAM it traces echo. It knows two calls by name; which
-//! the other numbers are, ausyscall(8) says. Linux only.
+//! `tiny_trace PROGRAM [ARG…]`, else echo. It names two calls; ausyscall(8) knows the rest. Linux only.
 
 use std::convert::Infallible;
 use std::env;
@@ -54,9 +53,10 @@ fn trace(child: Pid) -> nix::Result<()> {
             }
             WaitStatus::Stopped(_, Signal::SIGTRAP) => None,
             WaitStatus::Stopped(_, signal) => Some(signal), // it is the child's, not ours
-            ended => return Ok(println!(" … {ended:?}")),
+            ended => break println!(" … {ended:?}"),
         };
     }
+    Ok(())
 }
 // ANCHOR_END: trace
 
