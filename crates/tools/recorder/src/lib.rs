@@ -24,6 +24,7 @@ mod pointed;
 mod prologue;
 mod ptrace;
 mod recording;
+mod room;
 mod schedule;
 mod settle;
 mod signals;
@@ -50,6 +51,9 @@ pub struct Options {
     pub policy: Policy,
     /// What [`Policy::Random`] chooses by.
     pub seed: u64,
+    /// Gives the program a terminal of its own, nothing else open and a fixed environment, so that
+    /// its recording is the same on any machine. What it writes there goes to standard output.
+    pub clean: bool,
     /// Tells all calls, those of the loader and of the runtime too.
     pub all: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
@@ -58,7 +62,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { policy: Policy::default(), seed: 0, all: false, patience: Duration::from_secs(1) }
+        Options {
+            policy: Policy::default(),
+            seed: 0,
+            clean: false,
+            all: false,
+            patience: Duration::from_secs(1),
+        }
     }
 }
 
@@ -78,6 +88,8 @@ pub enum Error {
     Nothing,
     /// No process could be made for it.
     Fork(Errno),
+    /// There is no terminal for it.
+    Terminal(Errno),
     /// The program can't be executed.
     Start {
         /// The program.
@@ -97,6 +109,9 @@ impl fmt::Display for Error {
             Error::Nothing => write!(f, "cannot record: no program was named"),
             Error::Fork(error) => {
                 write!(f, "cannot make a process for the program: {}", error.desc())
+            }
+            Error::Terminal(error) => {
+                write!(f, "cannot make a terminal for the program: {}", error.desc())
             }
             Error::Start { program, error } => {
                 write!(f, "cannot run {}: {error}", program.to_string_lossy())

@@ -61,6 +61,12 @@ struct Run {
     #[command(flatten)]
     views: Views,
 
+    /// Give the program a terminal of its own, nothing else open and a fixed environment
+    ///
+    /// Its recording is then the same wherever it is made.
+    #[arg(long)]
+    clean: bool,
+
     /// Write down all calls, those of the loader and of the language's runtime too
     #[arg(long)]
     all: bool,
@@ -154,6 +160,7 @@ fn record(run: &Run) -> Result<u8, String> {
     let options = Options {
         policy: run.policy.into(),
         seed: run.seed,
+        clean: run.clean,
         all: run.all,
         patience: Duration::from_secs_f64(run.patience),
     };

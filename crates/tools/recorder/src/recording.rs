@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -13,6 +14,7 @@ use trace::event::{Event, Status, VERSION, What};
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
+use crate::room::Room;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
 use crate::{Ended, Error, Options, files, start};
@@ -35,7 +37,10 @@ pub fn record(
     let mut mask = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&news), Some(&mut mask)).map_err(Error::Trace)?;
     let slack = prctl::get_timerslack();
-    let ended = start::start(argv, &mask).and_then(|pid| {
+    let room = options.clean.then(Room::new).transpose().map_err(Error::Terminal);
+    let started = room.and_then(|room| Ok((start::start(argv, &mask, room.as_ref())?, room)));
+    let ended = started.and_then(|(pid, room)| {
+        let output = room.map(Room::pass_on);
         // Short waits are as short as they say. The program, which inherits this, has begun already.
         _ = prctl::set_timerslack(1);
         let mut recording = Recording::new(options, sink, Places::of(&argv[0]));
@@ -44,6 +49,8 @@ pub fn record(
         if ended.is_err() {
             recording.kill_all();
         }
+        // All are gone, so this ends too. A panic in there has been told already.
+        output.map(JoinHandle::join);
         ended
     });
     _ = slack.and_then(|slack| prctl::set_timerslack(slack as u64));

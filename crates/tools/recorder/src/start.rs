@@ -14,16 +14,17 @@ use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getpid, pipe2, rea
 use crate::Error;
 use crate::names::SMALL;
 use crate::ptrace::{self, Stop};
+use crate::room::Room;
 
 /// Starts a program, which stops after its exec has succeeded.
-pub(crate) fn start(argv: &[OsString], mask: &SigSet) -> Result<Pid, Error> {
+pub(crate) fn start(argv: &[OsString], mask: &SigSet, room: Option<&Room>) -> Result<Pid, Error> {
     let program = argv.first().ok_or(Error::Nothing)?;
     let cannot = |error| Error::Start { program: program.clone(), error };
     let path = find(program).map_err(cannot)?;
     let path = c_string(path.as_os_str()).map_err(cannot)?;
     let argv: Vec<CString> =
         argv.iter().map(|arg| c_string(arg)).collect::<Result<_, _>>().map_err(cannot)?;
-    let environment = environment();
+    let environment = if room.is_some() { Room::environment() } else { environment() };
     // Made before the fork: after it, no memory may be asked for.
     let (argv_list, environment_list) = (pointers(&argv), pointers(&environment));
 
@@ -35,7 +36,9 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet) -> Result<Pid, Error> {
         ForkResult::Child => {
             drop(go);
             // SAFETY: strings, and lists of pointers to strings, all of which end with a null.
-            unsafe { become_it(&path, &argv_list, &environment_list, (&be_told, &report), mask) }
+            unsafe {
+                become_it(&path, &argv_list, &environment_list, (&be_told, &report), mask, room)
+            }
         }
         ForkResult::Parent { child } => {
             drop((be_told, report));
@@ -110,6 +113,7 @@ unsafe fn become_it(
     environment: &Pointers,
     (be_told, report): (&OwnedFd, &OwnedFd),
     mask: &SigSet,
+    room: Option<&Room>,
 ) -> ! {
     if read(be_told, &mut [0]) == Ok(1) {
         // SAFETY: what SIGPIPE does at a program's beginning. Rust's runtime ignores it, and exec keeps that.
@@ -118,6 +122,9 @@ unsafe fn become_it(
         // SAFETY: changes nothing but where the program's memory will lie.
         unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
         _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
+        if let Some(room) = room {
+            room.move_in();
+        }
         // SAFETY: the caller has promised it.
         unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
         _ = write(report, &Errno::last_raw().to_ne_bytes());

@@ -12,11 +12,11 @@ use crate::text::wrap::wrap;
 /// Room for a row's number.
 const NUMBERS: usize = 36;
 /// The least and the most that a task's text is given beside its own bar.
-const COLUMN: (usize, usize) = (200, 330);
+const COLUMN: (usize, usize) = (250, 330);
 /// From one bar to the next where the text stands apart.
 const LANE: usize = 28;
 /// A column of what is between tasks.
-const BETWEEN: usize = 58;
+const BETWEEN: usize = 64;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
 const CODE: usize = 73;
 /// The same for the font of the notes, on average.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::draw::COLOURS;
+use super::bars::COLOURS;
 use super::escape;
 use super::scene::Scene;
 use crate::model::State;
