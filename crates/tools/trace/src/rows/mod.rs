@@ -181,7 +181,12 @@ impl Rows {
     }
 }
 
+/// Who has ended and has no parent here is gone: nobody here could reap it.
 fn marks(model: &Model) -> BTreeMap<Task, Mark> {
-    let tasks = model.threads.keys();
-    tasks.filter_map(|task| Some((*task, Mark::of(&model.state(*task)?)))).collect()
+    let orphan = |task: &Task| model.processes.get(task).is_none_or(|found| found.parent.is_none());
+    let mark = |task: &Task| match Mark::of(&model.state(*task)?) {
+        Mark::Zombie if orphan(task) => Some(Mark::Gone),
+        mark => Some(mark),
+    };
+    model.threads.keys().filter_map(|task| Some((*task, mark(task)?))).collect()
 }

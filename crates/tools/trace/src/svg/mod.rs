@@ -30,6 +30,8 @@ use layout::{Layout, Words};
 
 /// How wide a picture is at most, in pixels, where everything has room.
 pub(crate) const WIDE: usize = 840;
+/// How wide it is at most in a book's column.
+pub(crate) const COLUMN: usize = 740;
 /// How wide it is at most for a narrow screen.
 pub(crate) const NARROW: usize = 440;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::draw::Pen;
-use super::layout::{Layout, MIDDLE};
+use super::layout::{FEW, Layout, MIDDLE};
 use super::scene::{Band, Between, Level, Scene};
 
 /// The outlines of the signs of pipes, for a box of 12 by 12.
@@ -110,17 +110,20 @@ pub(crate) fn colour(number: u32) -> String {
 
 /// What a tube is: its sign, and its name.
 fn header(scene: &Scene, what: Between, x: usize, top: usize) -> String {
+    // Where many stand side by side, there is room for their numbers only.
+    let few = scene.count() <= FEW;
+    let noun = |noun: &str| if few { format!("{noun} ") } else { String::new() };
     let (name, shape) = match what {
-        Between::Pipe(number) => (format!("pipe {number}"), Some(shape(number))),
+        Between::Pipe(number) => (format!("{}{number}", noun("pipe")), Some(shape(number))),
         Between::Queue(number) => (format!("queue {number}"), None),
         Between::Sockets(number) => match scene.peers.get(&number) {
-            Some(peer) => (format!("sockets {number}⇄{peer}"), None),
-            None => (format!("socket {number}"), None),
+            Some(peer) => (format!("{}{number}⇄{peer}", noun("sockets")), None),
+            None => (format!("{}{number}", noun("socket")), None),
         },
     };
     let at = if shape.is_some() { x + 6 } else { x };
     let sign = shape.map_or_else(String::new, |shape| {
-        let (left, outline) = (x - 27, SHAPES[shape]);
+        let (left, outline) = (if few { x - 27 } else { x - 13 }, SHAPES[shape]);
         format!(
             "<path class=\"sign\" transform=\"translate({left} {})\" d=\"{outline}\"/>",
             top + 1

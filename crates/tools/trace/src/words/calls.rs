@@ -79,6 +79,32 @@ pub(super) fn done(
         ("tgkill", _) => sent(task, said.task(1), said.signal(2)).unwrap_or_else(plain),
         ("rt_sigaction", _) => action(task, said).unwrap_or_else(plain),
         ("rt_sigprocmask", _) => mask(task, arguments).unwrap_or_else(plain),
+        ("alarm", _) => match said.number(0) {
+            Some(0) => format!("{task} wants no SIGALRM any more"),
+            Some(seconds) => format!("{task} asks for SIGALRM in {seconds} s"),
+            None => plain(),
+        },
+        ("socketpair", _) => {
+            let [one, other] = [said.pair().map(|pair| pair.0), said.pair().map(|pair| pair.1)]
+                .map(|fd| fd.map(|fd| format!("fd {fd}, {}", what(fd.into()))));
+            match (one, other) {
+                (Some(one), Some(other)) => {
+                    format!("{task} makes two sockets, each the other's end: {one}, and {other}")
+                }
+                _ => plain(),
+            }
+        }
+        ("getppid", _) => format!("{task} asks for its parent, which is nobody here"),
+        ("unlink" | "unlinkat", _) => match said.path(0).or(said.path(1)) {
+            Some(path) => format!("{task} removes {path}"),
+            None => plain(),
+        },
+        ("prctl", _) if said.number(0) == Some(1) => {
+            format!("{task} asks for a signal when its parent ends")
+        }
+        ("setsockopt", Some(fd)) => {
+            format!("{task} sets an option of {}: {}", what(fd.into()), call_words(name, arguments, true))
+        }
         ("nanosleep" | "clock_nanosleep", _) => format!("{task} has slept long enough"),
         ("select" | "pselect6" | "poll" | "ppoll", _) => ready(task, name, said, value),
         ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => {
@@ -114,6 +140,11 @@ pub(super) fn told(
                 (None, _) => format!("{task} is told of {other}"),
             }
         }
+        "getppid" if other == Task::OUTSIDE => {
+            format!("{task} asks for its parent: it is somebody outside of the recording")
+        }
+        "getppid" => format!("{task} asks for its parent: it is {other}"),
+        "getpid" if other == task => format!("{task} asks for its own number"),
         _ => format!("{task} calls {} and gets {other}", call_words(name, arguments, true)),
     }
 }

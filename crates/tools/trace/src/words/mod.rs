@@ -7,7 +7,7 @@ mod calls;
 mod label;
 
 pub(crate) use calls::ready_words;
-pub(crate) use label::quoted;
+pub(crate) use label::{line, quoted};
 pub use label::{call_words, result_words};
 
 use crate::event::{Disposition, Event, Outcome, Status, Task, What};
