@@ -11,13 +11,13 @@ mod table;
 
 use crate::event::Event;
 use crate::names::{count, list};
-use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order, spreads};
+use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order,};
 
 /// The script that steps. It looks for `section.trace` when it runs.
 pub const SCRIPT: &str = include_str!("stepper.js");
 
 /// With more rows than that, one drawing has to do for wide and narrow screens.
-const MANY: usize = 150;
+const MANY: usize = 80;
 
 /// How wide a drawing is that is the only one.
 const ONLY: usize = 600;
@@ -56,7 +56,7 @@ pub fn fragment(events: &[Event], title: &str, name: &str) -> String {
 fn section(events: &[Event], title: &str, prefix: &str, wide: usize) -> String {
     let scene = Scene::of(events);
     let last = scene.rows.rows.len();
-    let drawings = if spreads(&scene, wide) && last <= MANY {
+    let drawings = if last <= MANY {
         let narrow = inline(&scene, NARROW, &format!("{prefix}narrow-"), "narrow", false);
         inline(&scene, wide, prefix, "wide", true) + &narrow
     } else {

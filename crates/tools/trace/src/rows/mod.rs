@@ -2,12 +2,13 @@
 //!
 //! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows, and
 //! `lives.rs`, those about tasks and signals; `notes.rs`, what is
-//! said beside them; `fold.rs`, how long stretches become short ones.
+//! said beside them; `fold.rs` and `files.rs`, how long stretches become short ones.
 //!
 //! A call that returned at once is one row, where it returned. One that slept is two: where it went
 //! to sleep, and where it went on. Time runs down, and a row's place says nothing of how long.
 
 mod build;
+mod files;
 mod fold;
 mod lives;
 mod notes;
@@ -170,7 +171,7 @@ impl Rows {
     pub fn of(events: &[Event]) -> Self {
         let mut rows = Self::whole(events);
         fold::prologue(&mut rows.rows);
-        rows.rows = fold::repeats(std::mem::take(&mut rows.rows));
+        rows.rows = fold::repeats(files::looks(std::mem::take(&mut rows.rows)));
         rows
     }
 

@@ -137,6 +137,7 @@ fn opened(
             Some("no child has ended yet".into())
         }
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
+        ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
         ("alarm", _) => without_task(model, event),
         _ => None,
     }

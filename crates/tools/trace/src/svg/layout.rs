@@ -18,7 +18,7 @@ const LANE: usize = 28;
 /// A column of what is between tasks, where there are few of them, and where there are many.
 const BETWEEN: (usize, usize) = (64, 44);
 /// So many are few.
-pub(crate) const FEW: usize = 3;
+pub(super) const FEW: usize = 3;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
 const CODE: usize = 73;
 /// The same for the font of the notes, on average.
@@ -74,7 +74,7 @@ impl Layout {
             };
         }
         let between_at = NUMBERS + tasks * LANE + 6;
-        let text = between_at + between + 6;
+        let text = between_at + between + 12;
         // Text needs some room, even where that makes the picture wider.
         let width = width.max(text + COLUMN.0);
         Self { width, linked, shared: true, places, column: LANE, between: between_at, tube, text }

@@ -75,11 +75,6 @@ pub(crate) fn inline(
     )
 }
 
-/// Whether a picture that wide has each task's text beside its bar.
-pub(crate) fn spreads(scene: &Scene, wide: usize) -> bool {
-    !Layout::of(scene, wide, true).shared
-}
-
 fn drawing(scene: &Scene, layout: &Layout, prefix: &str, order: &str) -> (String, usize, usize) {
     let words: Vec<Words> =
         (0..scene.bands.len()).map(|index| draw::words(scene, layout, index)).collect();
