@@ -11,7 +11,7 @@ mod table;
 
 use crate::event::Event;
 use crate::names::{count, list};
-use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order,};
+use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order};
 
 /// The script that steps. It looks for `section.trace` when it runs.
 pub const SCRIPT: &str = include_str!("stepper.js");

@@ -192,7 +192,7 @@
       slider.value = at + 1;
       slider.setAttribute("aria-valuetext", says);
       find(".trace-at").textContent = says;
-      sentence.textContent = all ? about : rows[at].cells[2].querySelector("span").textContent;
+      sentence.textContent = all ? about : rows[at].cells[2].firstChild.textContent;
       const line = all ? "" : rows[at].cells[3]?.textContent;
       const source = make("p", "trace-line");
       if (line) source.append("in ", make("code", "", line));

@@ -7,7 +7,7 @@ use crate::rows::{Row, RowKind, Rows};
 use crate::svg::escape;
 
 /// How many rows are told of those that were folded into one.
-const TOLD: usize = 24;
+const TOLD: usize = 12;
 
 pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));
@@ -28,7 +28,7 @@ pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
         let _ = writeln!(
             table,
             "<tr><th scope=\"row\"><a href=\"#{prefix}step-{number}\">{number}</a></th>\
-             <td>{task}</td><td><span>{sentence}</span>{inside}</td>{line}</tr>"
+             <td>{task}</td><td>{sentence}{inside}</td>{line}</tr>"
         );
     }
     table + "</tbody>\n</table>\n</details>\n"

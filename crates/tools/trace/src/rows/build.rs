@@ -225,8 +225,8 @@ impl Builder {
         // What it says is beside it, in the note.
         let printed = matches!(name, "write").then(|| Arguments(arguments).fd(0)).flatten();
         let printed = printed.and_then(|fd| self.model.name_of(event.task, fd));
-        let printed = printed.is_some_and(|name| notes::prints(&name))
-            && matches!(result, Outcome::Value(_));
+        let printed =
+            printed.is_some_and(|name| notes::prints(&name)) && matches!(result, Outcome::Value(_));
         let said = |whole| match (printed, arguments.first()) {
             (true, Some(Argument::Descriptor(fd))) => {
                 format!("{name}({fd}, …){}", result_words(name, result))

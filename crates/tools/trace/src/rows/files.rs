@@ -1,5 +1,5 @@
-//! A long look into /proc becomes one row: a program that asks who holds what reads there for
-//! hundreds of calls.
+//! A long look into /proc or into a library's own files becomes one row: a program that asks who
+//! holds what reads in /proc for hundreds of calls, and one that begins reads how its user writes.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,24 @@ use super::{Row, RowKind};
 /// With fewer rows than that it may be what the program is about.
 const LEAST: usize = 7;
 
-/// Folds each stretch of calls of one task that open, read and close files of /proc, and nothing
+/// Where such files are, and what that is called.
+const PLACES: [(&[&str], &str); 2] = [
+    (&["/proc"], "into /proc"),
+    (&["/usr/lib", "/lib", "/usr/share", "/etc/ld.so"], "for files of its libraries"),
+];
+
+/// Folds each stretch of calls of one task that open, read and close files of one place, and nothing
 /// else.
 pub(super) fn looks(rows: Vec<Row>) -> Vec<Row> {
     let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
     let mut at = 0;
     while at < rows.len() {
-        let length = look(&rows[at..]);
+        let looks = PLACES.map(|(paths, what)| (look(&rows[at..], paths), what));
+        let (length, what) = looks.into_iter().max().unwrap_or_default();
         if length < LEAST {
             kept.extend_from_slice(&rows[at..at + length.max(1)]);
         } else {
-            kept.push(folded(&rows[at..at + length]));
+            kept.push(folded(&rows[at..at + length], what));
         }
         at += length.max(1);
     }
@@ -26,7 +33,7 @@ pub(super) fn looks(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// With how many rows of one look the rows begin.
-fn look(rows: &[Row]) -> usize {
+fn look(rows: &[Row], places: &[&str]) -> usize {
     let Some(task) = rows.first().map(|row| row.task) else { return 0 };
     let mut open: BTreeSet<String> = BTreeSet::new();
     let mut length = 0;
@@ -37,7 +44,8 @@ fn look(rows: &[Row]) -> usize {
         };
         let arguments = row.label.strip_prefix(call).and_then(|rest| rest.strip_prefix('('));
         let Some(arguments) = arguments.filter(|_| row.task == task) else { break };
-        let path = arguments.starts_with("\"/proc/") || arguments.starts_with("\"/proc\"");
+        let path = arguments.strip_prefix('"').unwrap_or_default();
+        let path = places.iter().any(|place| path.starts_with(place));
         let fd = arguments.split([',', ')']).next().unwrap_or_default();
         let belongs = match call {
             "open" | "openat" => {
@@ -59,13 +67,13 @@ fn look(rows: &[Row]) -> usize {
     length
 }
 
-fn folded(rows: &[Row]) -> Row {
+fn folded(rows: &[Row], what: &str) -> Row {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let number = rows.len() as u64;
     Row {
         kind: RowKind::Folded(number),
-        label: format!("… looks into /proc: {number} calls"),
-        sentence: format!("{} looks into /proc, with {number} calls", first.task),
+        label: format!("… looks {what}: {number} calls"),
+        sentence: format!("{} looks {what}, with {number} calls", first.task),
         note: None,
         arrows: Vec::new(),
         last: last.last,

@@ -119,9 +119,13 @@ impl Builder {
 
     pub(super) fn reaped(&mut self, task: Task, by: Option<Task>) {
         let Some(by) = by else {
+            let parent = self.model.processes.get(&task).and_then(|process| process.parent);
+            let parent = parent.and_then(|parent| self.model.processes.get(&parent));
+            let lives = parent.is_some_and(|parent| parent.status.is_none());
+            let why = if lives { "its parent does not ask" } else { "its parent is gone" };
             let ended = self.rows.rows.iter_mut().rev().find(|row| row.task == task);
             if let Some(row) = ended {
-                row.note = Some("leaves no zombie: nobody wants to know".into());
+                row.note = Some(format!("leaves no zombie: {why}"));
                 row.marks.insert(task, Mark::Gone);
             }
             return;

@@ -133,9 +133,8 @@ fn opened(
                 None => format!("to {name}"),
             })
         }
-        ("wait4" | "waitid", _) if *result == Outcome::Value(0) => {
-            Some("no child has ended yet".into())
-        }
+        ("wait4", _) if *result == Outcome::Value(0) => Some("there is no child to reap".into()),
+        ("waitid", _) => without_task(model, event),
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
         ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
         ("alarm", _) => without_task(model, event),

@@ -111,7 +111,7 @@ impl Layout {
             _ => self.column - HALF - 28,
         };
         let again = if row.kind == RowKind::GoesOn { "… " } else { "" };
-        let label = format!("{} {again}{}", row.task, row.label);
+        let label = format!("{}\u{a0}{again}{}", row.task, row.label);
         let label = shorter(label, row, room * 10 / CODE);
         let note = row.note.iter().flat_map(|note| note.lines());
         let small = |text: &str| wrap(text, room * 10 / NOTE);

@@ -59,7 +59,7 @@ const SIGNS: [(About, &str, &str); 12] = [
     (
         About::Acts,
         "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>\
-         <circle class=\"acts\" cx=\"12\" cy=\"10\" r=\"3\"/>",
+         <path class=\"acts ring\" d=\"M12 10h0\"/><path class=\"acts\" d=\"M12 10h0\"/>",
         "whose step it is",
     ),
     (About::Runs, "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>", "runs"),

@@ -122,7 +122,9 @@ pub(crate) fn escape(text: &str) -> String {
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
-            '\n' | '\t' => escaped.push(char),
+            // An empty line would end a block of HTML to Markdown.
+            '\n' => escaped += "&#10;",
+            '\t' => escaped.push(char),
             char if char.is_control() => escaped.push('\u{fffd}'),
             char => escaped.push(char),
         }

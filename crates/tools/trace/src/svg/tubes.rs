@@ -52,12 +52,12 @@ fn tube(
     for side in 0..=usize::from(two_ways) {
         let (left, width) = if two_ways { (left + side * HALF, HALF) } else { (left, HALF * 2) };
         let mut began = None;
-        for index in first..=last + 1 {
+        for (index, top) in tops.iter().enumerate().take(last + 2).skip(first) {
             let some = index <= last && level(index).unwrap_or_default()[side] > 0;
             match (began, some) {
-                (None, true) => began = Some(tops[index] + MIDDLE),
+                (None, true) => began = Some(top + MIDDLE),
                 (Some(y), false) => {
-                    let to = to.min(tops[index] + MIDDLE);
+                    let to = to.min(top + MIDDLE);
                     let _ = write!(full, "M{left} {y}h{width}V{to}h-{width}z");
                     began = None;
                 }

@@ -43,7 +43,10 @@ pub fn result_words(name: &str, result: &Outcome) -> String {
             " = 0, the end".into()
         }
         Outcome::Value(_) if SILENT.contains(&name) => String::new(),
-        Outcome::Value(value) => format!(" = {value}"),
+        Outcome::Value(value) => match (name, i32::try_from(*value)) {
+            ("rt_sigtimedwait", Ok(signal)) => format!(" = {}", names::signal(signal)),
+            _ => format!(" = {value}"),
+        },
         Outcome::Task(Task(0)) => " = somebody outside".into(),
         Outcome::Task(task) => format!(" = {task}"),
         Outcome::Error(error) => format!(" fails: {error}"),
@@ -168,6 +171,17 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
                 _ => return None,
             };
             vec![number(0).map(|fd| fd.to_string()), Some(option.into())]
+        }
+        "ioctl" => {
+            let asked = match number(1) {
+                Some(0x5401) => "TCGETS",
+                Some(0x540f) => "TIOCGPGRP",
+                Some(0x5410) => "TIOCSPGRP",
+                Some(0x5413) => "TIOCGWINSZ",
+                Some(0x541b) => "FIONREAD",
+                _ => return None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), Some(asked.into())]
         }
         "prctl" => {
             let asked = match number(0) {
