@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use trace::event::{Disposition, Outcome};
 use trace::html::{fragment, page};
-use trace::rows::{RowKind, Rows};
+use trace::rows::Rows;
 use trace::svg::picture;
 use trace::{Argument, What};
 
