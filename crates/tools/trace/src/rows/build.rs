@@ -6,7 +6,7 @@ use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
 use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
-use crate::model::{Change, Model};
+use crate::model::{Arguments, Change, Model};
 use crate::names::signal;
 use crate::why::Blocked;
 use crate::words::{call_words, injected_words, result_words, sentence};
@@ -225,6 +225,17 @@ impl Builder {
         let begun = self.open.get(&event.task).cloned().unwrap_or_default();
         let said =
             |whole| format!("{}{}", call_words(name, arguments, whole), result_words(name, result));
+        // What it says is beside it, in the note.
+        let printed = matches!(name, "write").then(|| Arguments(arguments).fd(0)).flatten();
+        let printed = printed.and_then(|fd| self.model.name_of(event.task, fd));
+        let printed =
+            printed.is_some_and(|name| notes::prints(&name)) && matches!(result, Outcome::Value(_));
+        let said = |whole| match (printed, arguments.first()) {
+            (true, Some(Argument::Descriptor(fd))) => {
+                format!("{name}({fd}, …){}", result_words(name, result))
+            }
+            _ => said(whole),
+        };
         match (begun.slept, begun.shown) {
             (true, _) => self.push(event, RowKind::GoesOn, said(false), changes),
             (false, true) => {}

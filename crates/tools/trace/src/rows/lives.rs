@@ -7,6 +7,9 @@ use crate::model::kills;
 use crate::names::{SIGCHLD, signal};
 use crate::words::sentence;
 
+/// How the label of a call ends that a signal has interrupted.
+const INTERRUPTED: &str = " is interrupted";
+
 impl Builder {
     /// The row is its maker's.
     pub(super) fn born(&mut self, event: &Event, parent: Task) {
@@ -20,9 +23,12 @@ impl Builder {
         let mut row = event.clone();
         row.task = parent;
         self.push(&row, RowKind::Makes, format!("{name}() = {}", event.task), &[]);
+        let thread = self.model.process_of(event.task) != event.task;
+        let note = if thread { "its thread".into() } else { format!("a copy of {parent}") };
         if let Some(row) = self.rows.rows.last_mut() {
             (row.first, row.call) = (begun.step, Some(name));
             row.sentence = sentence(&self.model, event, &[]);
+            row.note = Some(format!("{} is {note}", event.task));
         }
         self.shown(parent);
     }
@@ -62,6 +68,9 @@ impl Builder {
             let arrow = Arrow { to: parent, kind: ArrowKind::Signal };
             if !row.arrows.contains(&arrow) {
                 row.arrows.push(arrow);
+                let note = row.note.get_or_insert_default();
+                let and = if note.is_empty() { "" } else { "; " };
+                *note = format!("{note}{and}SIGCHLD tells {parent}");
             }
         }
     }
@@ -71,6 +80,7 @@ impl Builder {
         if number == SIGCHLD {
             self.told_of_end(event.task);
         }
+        self.interrupts(event.task, &name);
         let label = match disposition {
             Disposition::Handler => format!("⚡ {name}: its handler runs"),
             Disposition::Default if kills(number) => format!("⚡ {name} kills it"),
@@ -78,6 +88,15 @@ impl Builder {
             Disposition::Default | Disposition::Ignore => return,
         };
         self.push(event, RowKind::Signal, label, &[]);
+    }
+
+    /// By what a call was interrupted is known when the signal comes through.
+    fn interrupts(&mut self, task: Task, name: &str) {
+        let row = self.rows.rows.iter_mut().rfind(|row| row.task == task);
+        if let Some(row) = row.filter(|row| row.label.ends_with(INTERRUPTED)) {
+            row.label = format!("{} by {name}", row.label);
+            row.sentence = row.sentence.replace("by a signal", &format!("by {name}"));
+        }
     }
 
     pub(super) fn ended(&mut self, event: &Event, status: Status) {
@@ -100,9 +119,13 @@ impl Builder {
 
     pub(super) fn reaped(&mut self, task: Task, by: Option<Task>) {
         let Some(by) = by else {
+            let parent = self.model.processes.get(&task).and_then(|process| process.parent);
+            let parent = parent.and_then(|parent| self.model.processes.get(&parent));
+            let lives = parent.is_some_and(|parent| parent.status.is_none());
+            let why = if lives { "its parent does not ask" } else { "its parent is gone" };
             let ended = self.rows.rows.iter_mut().rev().find(|row| row.task == task);
             if let Some(row) = ended {
-                row.note = Some("leaves no zombie: nobody wants to know".into());
+                row.note = Some(format!("leaves no zombie: {why}"));
                 row.marks.insert(task, Mark::Gone);
             }
             return;
