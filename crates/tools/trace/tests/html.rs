@@ -194,7 +194,12 @@ fn the_ends_of_a_pipe_have_one_colour_and_shape_and_the_written_one_is_full() {
 #[test]
 fn before_the_first_step_the_whole_picture_is_seen() {
     let page = page(&conversation().0, "pipe");
-    assert!(page.contains("<p class=\"trace-sentence\">11 steps of P1 and P2"), "{page}");
+    assert!(
+        page.contains(
+            "<p class=\"trace-sentence\">11 steps of P1 and P2. Time runs down. A bar is solid"
+        ),
+        "{page}"
+    );
     assert!(page.contains("min=\"0\" max=\"11\" value=\"0\""));
     for cover in all(&page, "<rect class=\"veil\"", "/>") {
         assert!(cover.contains("height=\"0\""), "{cover}");

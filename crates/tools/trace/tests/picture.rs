@@ -211,3 +211,37 @@ fn an_orphan_leaves_no_zombie_and_a_parent_that_does_not_ask_neither() {
         .add(P2, What::Reaped { by: None });
     assert!(picture(&orphan.0).contains("leaves no zombie: its parent is gone"));
 }
+
+#[test]
+fn a_zombie_that_nobody_reaps_is_one_until_its_parent_ends() {
+    let never = Recording::new()
+        .fork(P1, P2)
+        .exit(P2, 7)
+        .close(P1, 0)
+        .add(P1, What::Ended { status: Status::Code(0) })
+        .add(P2, What::Reaped { by: None });
+    let picture = picture(&never.0);
+    assert!(picture.contains("a zombie until P1 ends, which never asks"), "{picture}");
+    assert_eq!(bar(&picture, P2, "zombie"), [(3, 5)]);
+}
+
+#[test]
+fn a_sigchld_that_waits_outside_stays_one() {
+    let mask = [Num(0), Argument::Signals(vec![17]), Argument::Null];
+    let coalesced = Recording::new()
+        .call(P1, "rt_sigprocmask", &mask, 0)
+        .fork(P1, P2)
+        .fork(P1, P3)
+        .exit(P2, 0)
+        .signalled(P1, 17, None)
+        .exit(P3, 0)
+        .call(P1, "rt_sigprocmask", &[Num(1), mask[1].clone(), Argument::Null], 0)
+        .handled(P1, 17);
+    let picture = picture(&coalesced.0);
+    let told = |row: &&str| row.contains("class=\"signal head\"");
+    assert_eq!(rows(&picture).iter().filter(|row| told(row)).count(), 1);
+    let rows = trace::rows::Rows::of(&coalesced.0).rows;
+    let notes: Vec<&str> = rows.iter().filter_map(|row| row.note.as_deref()).collect();
+    let stays = "a zombie until P1 reaps it; P1's SIGCHLD waits already, and stays one";
+    assert!(notes.contains(&stays), "{notes:?}");
+}

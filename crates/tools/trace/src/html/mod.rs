@@ -10,6 +10,7 @@ mod steps;
 mod table;
 
 use crate::event::Event;
+use crate::model::State;
 use crate::names::{count, list};
 use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order};
 
@@ -87,6 +88,23 @@ fn section(events: &[Event], title: &str, prefix: &str, wide: usize) -> String {
     .replace("{{#", "{&#123;#")
 }
 
+/// What the bars look like that occur here, and when.
+fn looks(scene: &Scene) -> String {
+    let states = || scene.bands.iter().flat_map(|band| band.after.values());
+    let looks = [
+        (true, "solid while its process runs"),
+        (states().any(|state| *state == State::Sleeping), "hatched while it sleeps in a call"),
+        (states().any(|state| *state == State::Held), "hollow while it could run and is not let"),
+        (
+            states().any(|state| matches!(state, State::Zombie(_))),
+            "dashed when it has ended, until it is reaped",
+        ),
+    ];
+    let looks: Vec<String> =
+        looks.iter().filter(|(occurs, _)| *occurs).map(|(_, look)| (*look).to_owned()).collect();
+    if looks.len() > 1 { list(&looks) } else { String::new() }
+}
+
 /// What there is to see, before the first step.
 fn about(scene: &Scene) -> String {
     let (rows, columns) = (&scene.rows.rows, &scene.rows.columns);
@@ -96,5 +114,7 @@ fn about(scene: &Scene) -> String {
         [first, _, .., last] if names.len() > 4 => format!("{first} to {last}"),
         _ => list(&names),
     };
-    format!("{} of {names}, from top to bottom.", count(last, "step", "steps"))
+    let looks = looks(scene);
+    let looks = if looks.is_empty() { looks } else { format!(" A bar is {looks}.") };
+    format!("{} of {names}. Time runs down.{looks}", count(last, "step", "steps"))
 }

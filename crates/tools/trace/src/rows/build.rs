@@ -1,6 +1,6 @@
 //! How events become rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
@@ -48,6 +48,8 @@ pub(super) struct Builder {
     pub(super) open: BTreeMap<Task, Begun>,
     /// Whom the row that comes next reaches, by whose row it is.
     pub(super) arrows: BTreeMap<Task, Vec<Arrow>>,
+    /// Who has been told of an end by a SIGCHLD that has not come through.
+    pub(super) told: BTreeSet<Task>,
 }
 
 /// A call whose row has not come, or has.

@@ -76,6 +76,11 @@ pub(super) fn done(
         }
         ("wait4", _) if value == 0 => format!("{task} asks for a child to reap, and there is none"),
         ("waitid", _) => waited(task, said),
+        ("rt_sigpending", _) => match said.signals() {
+            Some([]) => format!("{task} asks which signals wait outside: none"),
+            Some(set) => format!("{task} asks which signals wait outside: {}", signals(set)),
+            None => plain(),
+        },
         ("rt_sigtimedwait", _) => match i32::try_from(value) {
             Ok(number) => format!("{task} takes {}, which it had waited for", signal(number)),
             Err(_) => plain(),
@@ -210,12 +215,16 @@ fn last(model: &Model, kind: &Kind) -> &'static str {
 fn waited(task: Task, said: Arguments<'_>) -> String {
     const WNOHANG: u64 = 1;
     const WNOWAIT: u64 = 0x0100_0000;
+    let who = match said.task(1) {
+        Some(child) if said.number(0) != Some(0) => child.to_string(),
+        _ => "a child".into(),
+    };
     match said.flags(3) {
-        flags if flags & WNOHANG != 0 => format!("{task} asks whether a child has ended"),
+        flags if flags & WNOHANG != 0 => format!("{task} asks whether {who} has ended"),
         flags if flags & WNOWAIT != 0 => {
-            format!("{task} is told that a child has ended, and leaves it to be reaped later")
+            format!("{task} is told that {who} has ended, which stays a zombie")
         }
-        _ => format!("{task} is told that a child has ended"),
+        _ => format!("{task} is told that {who} has ended"),
     }
 }
 

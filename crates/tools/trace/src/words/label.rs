@@ -13,7 +13,7 @@ const AT_FDCWD: i32 = -100;
 #[must_use]
 pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
     // These have no descriptor, and say nothing without what they ask for.
-    let asks = matches!(name, "wait4" | "poll" | "ppoll" | "select" | "pselect6");
+    let asks = matches!(name, "wait4" | "waitid" | "poll" | "ppoll" | "select" | "pselect6");
     let said = if whole || asks { whole_call(name, arguments) } else { first(name, arguments) };
     format!("{name}({})", said.join(", "))
 }
@@ -150,6 +150,15 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
                 _ => "group".into(),
             };
             let flags = Arguments(arguments).flags(2);
+            vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
+        "waitid" => {
+            let whom = match (number(0), arguments.get(1)) {
+                (Some(0), _) => "any".to_owned(),
+                (_, Some(whom)) => one(name, whom)?,
+                _ => return None,
+            };
+            let flags = Arguments(arguments).flags(3);
             vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
         }
         "futex" => {

@@ -168,7 +168,11 @@ const links = async (url) => {
       const section = document.getElementById(id).closest("section");
       const row = [...section.querySelectorAll(".trace-picture")].find((svg) => svg.getClientRects().length)
         .querySelectorAll(".row")[1].getBoundingClientRect();
-      return row.top >= section.querySelector(".trace-bar").getBoundingClientRect().bottom - 1 && row.bottom <= innerHeight;
+      const bar = section.querySelector(".trace-bar").getBoundingClientRect();
+      const side = section.querySelector(".trace-side").getBoundingClientRect();
+      // The panel covers nothing where it stands beside the picture.
+      const bottom = side.left > row.left + 50 ? innerHeight : Math.min(innerHeight, side.top + 1);
+      return bar.top >= 0 && row.top >= bar.bottom - 1 && row.bottom <= bottom && side.top < innerHeight - 100;
     }, hash.slice(1));
     await fresh.waitForTimeout(0);
     for (let tries = 0; tries < 40 && !(await seen()); tries += 1) await fresh.waitForTimeout(50);
