@@ -12,13 +12,15 @@ use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
 use crate::files::{self, Moment};
+use crate::inject::{Deed, Injection};
+use crate::injecting::Counts;
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
-use crate::{Ended, Error, Options, start};
+use crate::{Ended, Error, Options, Policy, start};
 
 /// Runs a program and hands each event to `sink`, until the program and all that it has made have
 /// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
@@ -33,6 +35,10 @@ pub fn record(
     options: &Options,
     sink: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    let holds = |injection: &Injection| matches!(injection.deed, Deed::Hold { .. });
+    if options.policy == Policy::Free && options.injections.iter().any(holds) {
+        return Err(Error::HoldsNobody);
+    }
     // A stop sends SIGCHLD. Blocked, it waits, and can be waited for with a timeout.
     let news = SigSet::from(Signal::SIGCHLD);
     let mut mask = SigSet::empty();
@@ -88,6 +94,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) paired: HashSet<String>,
     /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
+    pub(crate) counts: Counts,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -112,6 +119,7 @@ impl<'a> Recording<'a> {
             inherited: HashSet::new(),
             paired: HashSet::new(),
             tables_may_differ: false,
+            counts: Counts::default(),
             status: None,
             stuck: false,
         }

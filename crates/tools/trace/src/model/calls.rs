@@ -53,6 +53,7 @@ impl Model {
         if call.name == "close"
             && !bad
             && !call.done
+            && !call.not_made
             && let Some(fd) = arguments.fd(0)
         {
             self.close(task, fd);
