@@ -270,5 +270,6 @@
     else addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(follow)));
   };
 
-  document.querySelectorAll("section.trace").forEach(start);
+  // In a page that was put together of several, this may run more than once.
+  document.querySelectorAll("section.trace:not(.trace-js)").forEach(start);
 })();
