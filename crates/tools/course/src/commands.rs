@@ -132,10 +132,8 @@ impl Commands {
         let given = if all { hints.len() } else { (before + 1).min(hints.len()) };
         let first = if all { 0 } else { given.saturating_sub(1) };
         self.keeper.change(|progress| progress.note_hints(name, given))?;
-        let parts = (first..given).map(|n| {
-            let title = format!("{name}, hint {} of {}", n + 1, hints.len());
-            format!("{}\n\n{}\n", self.look.strong(&title), hints[n])
-        });
+        let parts =
+            (first..given).map(|n| words::hint(name, n + 1, hints.len(), &hints[n], &self.look));
         let mut text = parts.collect::<Vec<_>>().join("\n");
         if before >= hints.len() && !all {
             text += "\nThat is the last one. The chapter's page has the rest of the story.\n";

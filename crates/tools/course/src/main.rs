@@ -15,7 +15,7 @@ const TROUBLE: u8 = 3;
 ///
 /// Without a command it says what is next, and how to begin.
 #[derive(Parser)]
-#[command(name = "cargo course", bin_name = "cargo course", after_help = AFTER, max_term_width = 100)]
+#[command(name = "cargo course", bin_name = "cargo course", after_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
     task: Option<Task>,
@@ -26,9 +26,14 @@ struct Arguments {
 }
 
 const AFTER: &str = "\
-Exit codes: 0 it passes, or there was nothing to check; 1 it does not pass; 2 asked for what there is not; \
-3 this machine, or the grader, could not do its part.
-Progress is kept in .course/progress.json, which git leaves alone. NO_COLOR is respected.";
+Exit codes:
+  0  it passes, or there was nothing to check
+  1  it does not pass yet, or does not compile
+  2  asked for what there is not
+  3  this machine, or the grader, could not do its part
+
+Progress is kept in .course/progress.json, which git leaves alone.
+NO_COLOR is respected.";
 
 #[derive(Subcommand)]
 enum Task {

@@ -123,6 +123,13 @@ impl Report {
         Self::of(exercise, Stage::Build, vec![verdict])
     }
 
+    /// Whether the learner has not begun: the program came to the starter's `todo!`. So the grader says.
+    #[must_use]
+    pub fn unwritten(&self) -> bool {
+        let begins = |it: &Verdict| it.cause.starts_with("This is not written yet");
+        self.status == Status::Fail && self.verdict.as_ref().is_some_and(begins)
+    }
+
     /// Whether the exercise is done, as far as this machine can tell: nothing failed, and something passed.
     #[must_use]
     pub fn done(&self) -> bool {

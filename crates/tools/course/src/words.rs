@@ -38,6 +38,7 @@ pub fn report(report: &Report, look: &Look) -> String {
     let others =
         count(report.waiting as u64, if report.stage == Stage::Build { "error" } else { "check" });
     match report.waiting {
+        _ if report.unwritten() => {}
         0 => {}
         1 => _ = writeln!(text, "\n{others} more waits behind this one."),
         _ => _ = writeln!(text, "\n{others} more wait behind this one."),
@@ -57,6 +58,9 @@ fn headline(report: &Report, look: &Look) -> String {
     match (report.status, report.stage) {
         (Status::Pass, _) => look.good(&format!("{exercise} passes: {points}.")),
         (Status::Fail, Stage::Build) => look.bad(&format!("{exercise} does not compile yet.")),
+        (Status::Fail, Stage::Tests) if report.unwritten() => {
+            look.bad(&format!("{exercise} is not written yet: {points}."))
+        }
         (Status::Fail, Stage::Tests) => look.bad(&format!("{exercise}: not yet, {points}.")),
         (Status::Environment, Stage::Tests) if report.done() => {
             look.good(&format!("{exercise} passes as far as this machine can tell: {points}."))
@@ -92,6 +96,26 @@ fn verdict(verdict: &Verdict, stage: Stage, look: &Look) -> String {
     }
     if let Some(replay) = &verdict.replay {
         text += &look.paragraph(&format!("({replay})"), "  ", "  ");
+    }
+    text
+}
+
+/// A hint: its paragraphs as wide as the terminal, its code as it stands.
+#[must_use]
+pub fn hint(name: &str, number: usize, of: usize, hint: &str, look: &Look) -> String {
+    let mut text = look.strong(&format!("{name}, hint {number} of {of}")) + "\n";
+    for (position, part) in hint.split("```").enumerate() {
+        // Between the fences stands code, after the name of its language.
+        if position % 2 == 1 {
+            text.push('\n');
+            text.extend(part.lines().skip(1).map(|line| format!("    {line}\n")));
+            continue;
+        }
+        for paragraph in part.split("\n\n").filter(|it| !it.trim().is_empty()) {
+            text.push('\n');
+            let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+            text += &look.paragraph(&words, "", "");
+        }
     }
     text
 }
@@ -196,6 +220,22 @@ mod tests {
              To think about: What did wait return, and which child has\n  that pid?\n\n  \
              Checked for 3 points: each child is told as it ends.\n\n\
              1 check more waits behind this one.\n"
+        );
+    }
+
+    #[test]
+    fn a_hints_prose_is_wrapped_and_its_code_is_not() {
+        let look = Look { width: 30, ..LOOK };
+        let text = hint(
+            "a",
+            1,
+            3,
+            "In the parent, wait\nfor the child:\n\n```rust\nwaitpid(child, None)?; // or another\n```",
+            &look,
+        );
+        assert_eq!(
+            text,
+            "a, hint 1 of 3\n\nIn the parent, wait for the\nchild:\n\n    waitpid(child, None)?; // or another\n"
         );
     }
 

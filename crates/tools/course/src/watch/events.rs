@@ -41,14 +41,30 @@ pub(super) enum Key {
 
 impl Key {
     /// The keys in what one read(2) of a terminal gave. An arrow is several bytes, which come together.
-    pub(super) fn all(bytes: &[u8]) -> Vec<Self> {
-        match bytes {
-            b"\x1b[A" | b"\x1bOA" => vec![Self::Up],
-            b"\x1b[B" | b"\x1bOB" => vec![Self::Down],
-            b"\x1b" => vec![Self::Escape],
-            [0x1b, ..] => vec![Self::Other],
-            _ => bytes.iter().map(|byte| Self::one(*byte)).collect(),
+    pub(super) fn all(mut bytes: &[u8]) -> Vec<Self> {
+        let mut keys = Vec::new();
+        while let [first, rest @ ..] = bytes {
+            let (key, length) = match (first, rest) {
+                (0x1b, []) => (Self::Escape, 1),
+                (0x1b, [b'[' | b'O', sequence @ ..]) => {
+                    // Parameters, then one letter (ECMA-48, 5.4).
+                    let parameters =
+                        sequence.iter().take_while(|it| matches!(it, b' '..=b'?')).count();
+                    let key = match sequence {
+                        [b'A', ..] => Self::Up,
+                        [b'B', ..] => Self::Down,
+                        _ => Self::Other,
+                    };
+                    (key, 3 + parameters)
+                }
+                // A key together with Alt.
+                (0x1b, _) => (Self::Other, 2),
+                (byte, _) => (Self::one(*byte), 1),
+            };
+            keys.push(key);
+            bytes = bytes.get(length..).unwrap_or_default();
         }
+        keys
     }
 
     fn one(byte: u8) -> Self {
@@ -146,7 +162,9 @@ mod tests {
         assert_eq!(Key::all(b"nq"), [Key::Char('n'), Key::Char('q')]);
         assert_eq!(Key::all(b"\x1b[A"), [Key::Up]);
         assert_eq!(Key::all(b"\x1b"), [Key::Escape]);
-        assert_eq!(Key::all(b"\x1b[1;5Dq"), [Key::Other]);
+        assert_eq!(Key::all(b"\x1b[Bc\x1bOA"), [Key::Down, Key::Char('c'), Key::Up]);
+        assert_eq!(Key::all(b"\x1b[1;5Dq"), [Key::Other, Key::Char('q')]);
+        assert_eq!(Key::all(b"\x1bqn\x1b[1"), [Key::Other, Key::Char('n'), Key::Other]);
         assert_eq!(Key::all("é".as_bytes()), [Key::Other, Key::Other]);
     }
 

@@ -250,7 +250,7 @@ impl<'a> Session<'a> {
         let Some(hint) = hints.get(given.wrapping_sub(1)) else {
             return self.note("No hints here.");
         };
-        self.note(&format!("Hint {given} of {}\n\n{hint}", hints.len()))
+        self.show(View::Note(words::hint(name, given, hints.len(), hint, &Look::of_stdout())))
     }
 
     fn reset(&mut self) -> Result<Then> {
@@ -265,7 +265,7 @@ impl<'a> Session<'a> {
     }
 
     fn note(&mut self, text: &str) -> Result<Then> {
-        self.show(View::Note(text.to_owned()))
+        self.show(View::Note(Look::of_stdout().paragraph(text, "", "")))
     }
 
     fn show(&mut self, view: View) -> Result<Then> {
@@ -345,8 +345,7 @@ impl<'a> Session<'a> {
             }
         }
         if let View::Note(note) = &self.view {
-            text.push('\n');
-            note.lines().for_each(|line| *text += &look.paragraph(line, "", ""));
+            *text += &format!("\n{note}");
         }
         Ok(())
     }
