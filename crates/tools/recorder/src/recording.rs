@@ -12,6 +12,7 @@ use trace::event::{Event, Status, VERSION, What};
 
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
+use crate::lines::Lines;
 use crate::names::Names;
 use crate::ptrace::Stop;
 use crate::schedule::Turns;
@@ -84,6 +85,7 @@ pub(crate) struct Recording<'a> {
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
     pub(crate) counts: Counts,
+    pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -108,6 +110,7 @@ impl<'a> Recording<'a> {
             inherited: HashSet::new(),
             paired: HashSet::new(),
             counts: Counts::default(),
+            lines: Lines::default(),
             status: None,
             stuck: false,
         }
