@@ -41,7 +41,8 @@ impl Recording<'_> {
         call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
-            self.tell(task, What::Enter { name, arguments, line: None });
+            let line = self.line(task);
+            self.tell(task, What::Enter { name, arguments, line });
         }
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {

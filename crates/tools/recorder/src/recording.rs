@@ -14,6 +14,7 @@ use trace::event::{Event, Status, VERSION, What};
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
+use crate::lines::Lines;
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
@@ -95,6 +96,7 @@ pub(crate) struct Recording<'a> {
     /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
     pub(crate) counts: Counts,
+    pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -120,6 +122,7 @@ impl<'a> Recording<'a> {
             paired: HashSet::new(),
             tables_may_differ: false,
             counts: Counts::default(),
+            lines: Lines::default(),
             status: None,
             stuck: false,
         }

@@ -86,6 +86,9 @@ impl Recording<'_> {
         let process = tracee.process;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
         let child = self.new_task(pid, Some(maker), thread_of);
+        if thread_of.is_none() {
+            self.lines.forked(process, child);
+        }
         self.tell(
             child,
             What::Born {
@@ -126,6 +129,7 @@ impl Recording<'_> {
         tracee.look = crate::look::Look::new(leader, leader);
         let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
         self.tell(task, What::Exec { path, argv });
+        self.lines.forget(process);
         self.begins_a_program(task);
     }
 
