@@ -10,6 +10,7 @@
 //! Linux only.
 
 mod calls;
+mod calm;
 mod decode;
 mod family;
 mod files;

@@ -54,7 +54,7 @@ impl Recording<'_> {
         self.ready(task, signal);
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         let (pid, bit) = (tracee.pid, look::only(signal));
-        let set = look::signals(pid);
+        let set = tracee.look.signals();
         let mut was_told = (tracee.pending | tracee.sent) & bit != 0;
         // A real-time signal that was sent twice still waits when it is delivered.
         let left = set.pending | set.pending_for_all | !bit;
@@ -112,7 +112,7 @@ impl Recording<'_> {
     fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
         let mut news = Vec::new();
         for (&task, tracee) in &mut self.tasks {
-            let signals = look::signals(tracee.pid);
+            let signals = tracee.look.signals();
             // SIGKILL waits for a moment only, which nobody could tell from another.
             let lasting = !look::only(libc::SIGKILL);
             let (own, shared) = (signals.pending & lasting, signals.pending_for_all & lasting);
