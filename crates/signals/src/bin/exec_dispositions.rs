@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     waitpid(child, None).context("cannot wait for grep")?;
 
     let mut command = Command::new("grep");
-    command.args(["^Sig", "/proc/self/status"]);
+    command.args(["^Sig[^Q]", "/proc/self/status"]);
     let by_std = String::from_utf8(command.output().context("cannot run grep")?.stdout)?;
     // ANCHOR_END: exec
 

@@ -17,6 +17,27 @@ pub(crate) fn sends(name: &str) -> bool {
     )
 }
 
+/// Whether a signal ends, stops or continues a process in which nobody runs.
+fn reaches_who_stands(signal: i32) -> bool {
+    matches!(
+        signal,
+        libc::SIGKILL
+            | libc::SIGSTOP
+            | libc::SIGTSTP
+            | libc::SIGTTIN
+            | libc::SIGTTOU
+            | libc::SIGCONT
+    )
+}
+
+impl Call {
+    /// Whether it sends a signal to somebody whom it doesn't name, such as a process group.
+    pub(crate) fn sends_to_many(&self) -> bool {
+        let named = self.arguments.iter().any(|argument| matches!(argument, Argument::Task(_)));
+        sends(self.name) && !named
+    }
+}
+
 impl Recording<'_> {
     /// A call has sent a signal. To one task, that is told at once; who else has got it, as in a
     /// process group, shows when all is settled.
@@ -46,7 +67,9 @@ impl Recording<'_> {
             return;
         }
         self.tell(target, What::Signalled { signal, by: Some(by) });
-        self.sent = Some(Sent { by: Some(by), signal });
+        if reaches_who_stands(signal) {
+            self.sent = Some(Sent { by: Some(by), signal });
+        }
     }
 
     /// A signal is about to be delivered. The kernel asks the tracer even about one that is ignored.
