@@ -10,7 +10,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, memory, normal, numbers};
+use crate::{borrow, files, machine, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -29,13 +29,21 @@ impl Recording<'_> {
         let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
         let form =
             call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
-        let belongs = tracee.prologue.goes_on_with(raw, form, &args);
+        let belongs = tracee.prologue.goes_on_with(raw, form, &args) && !call.fills_a_gap();
         call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
         call.slept = false;
+        let counts = (self.options.all || !belongs)
+            && raw != "restart_syscall"
+            && call.name != "rt_sigreturn";
+        if counts && self.steps_back(task, &mut call) {
+            return;
+        }
+        call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Enter { name, arguments, line: None });
         }
+        self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
         }
@@ -52,6 +60,10 @@ impl Recording<'_> {
         let pid = tracee.pid;
         // None: a new task, or a new program.
         let Some(mut call) = tracee.call.take() else { return };
+        if let Some(index) = call.restore.take() {
+            // It may have been killed in this moment.
+            _ = machine::set_argument(pid, index, call.args[index]);
+        }
         if INTERRUPTED.contains(&result) {
             tracee.interrupted = Some(call.clone());
         }
@@ -60,15 +72,19 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        if call.name == "bind" && result == 0 {
+            self.tell_chosen_port(task, pid, &mut call);
+        }
         self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
-        if call.told && !call.slept && call.surely_slept(result) {
+        if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
             self.tell(task, What::Sleeps);
         }
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Leave { name, result: result_told, arguments });
         }
+        self.is_over(task, &call);
         if call.asked_in_vain(result) {
             self.turns.give_up(task);
         }
@@ -104,6 +120,18 @@ impl Recording<'_> {
                 Outcome::Task(self.names.task(Pid::from_raw(result as i32)))
             }
             _ => Outcome::Value(result),
+        }
+    }
+
+    /// Who asks for port 0 gets one that the system chooses: without it, nobody could say who connects here.
+    fn tell_chosen_port(&self, task: Task, pid: Pid, call: &mut Call) {
+        let process = self.tasks.get(&task).and_then(|tracee| self.processes.get(&tracee.process));
+        if let Some(Argument::Address(address)) = call.arguments.get_mut(1)
+            && address.ends_with(":0")
+            && let Some(process) = process
+            && let Some(chosen) = borrow::bound_to(process.pid, pid, call.args[0] as i32)
+        {
+            *address = self.names.in_text(&chosen);
         }
     }
 
@@ -160,6 +188,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
         .map_or(&[][..], |form| form.arguments);
     let mut arguments = Reader { pid, names }.enter(kinds, &args);
     normal::tidy(raw, &args, &mut arguments);
+    pointed::by_request(pid, raw, &args, &mut arguments);
     // Whoever joins a thread waits until its id is no longer at this place.
     if raw == "futex"
         && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)
@@ -170,7 +199,19 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     let name = normal::call(name, &args, &mut arguments, normal::NEWER_ONLY, peek);
     let action_flags = (raw == "rt_sigaction" && args[1] != 0).then(|| peek(args[1] + 8)).flatten();
     let flags = flags.or(action_flags).unwrap_or_default();
-    Call { name, kinds, args, arguments, flags, told: false, slept: false }
+    Call {
+        name,
+        kinds,
+        args,
+        arguments,
+        flags,
+        told: false,
+        slept: false,
+        nth: 0,
+        anew: false,
+        skipped: false,
+        restore: None,
+    }
 }
 
 impl Recording<'_> {

@@ -2,27 +2,35 @@
 //!
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
-//! follows from a call; `schedule.rs`, who is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
-//! ask the kernel.
+//! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
+//! program besides; `check.rs`, what is told for `--check`. `ptrace.rs`, `machine.rs`, `look.rs`,
+//! `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
 //! Linux only.
 
+mod borrow;
 mod calls;
+mod check;
 mod decode;
 mod family;
 mod files;
+mod inject;
+mod injecting;
 mod look;
+mod machine;
 mod memory;
 mod names;
 mod normal;
 mod numbers;
 mod others;
+mod places;
 mod pointed;
 mod prologue;
 mod ptrace;
 mod recording;
+mod room;
 mod schedule;
 mod settle;
 mod signals;
@@ -39,35 +47,53 @@ use std::{error, fmt, io};
 use nix::errno::Errno;
 use trace::event::Status;
 
+pub use inject::{Deed, Injection, Malformed, Moment};
 pub use recording::record;
 pub use schedule::Policy;
 
 /// How to record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Who runs next.
     pub policy: Policy,
     /// What [`Policy::Random`] chooses by.
     pub seed: u64,
+    /// Gives the program a terminal of its own, nothing else open and a fixed environment, so that
+    /// its recording is the same on any machine. What it writes there goes to standard output.
+    pub clean: bool,
     /// Tells all calls, those of the loader and of the runtime too.
     pub all: bool,
+    /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
+    pub check: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
+    /// What is done to the program.
+    pub injections: Vec<Injection>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { policy: Policy::default(), seed: 0, all: false, patience: Duration::from_secs(1) }
+        Options {
+            policy: Policy::default(),
+            seed: 0,
+            clean: false,
+            all: false,
+            check: false,
+            patience: Duration::from_secs(1),
+            injections: Vec::new(),
+        }
     }
 }
 
 /// How a recording ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// How the program did: its first process.
     pub status: Status,
     /// Nobody could go on, so the recorder has ended them.
     pub stuck: bool,
+    /// The injections that have not happened, and holds that ended without what they waited for; and why.
+    pub unmet: Vec<(Injection, String)>,
 }
 
 /// Why there is no recording.
@@ -77,6 +103,8 @@ pub enum Error {
     Nothing,
     /// No process could be made for it.
     Fork(Errno),
+    /// There is no terminal for it.
+    Terminal(Errno),
     /// The program can't be executed.
     Start {
         /// The program.
@@ -86,6 +114,8 @@ pub enum Error {
     },
     /// The kernel doesn't let the recorder trace.
     Trace(Errno),
+    /// A task is to be held, and [`Policy::Free`] leaves it to the kernel who runs.
+    HoldsNobody,
     /// The kernel has nothing to tell of tasks that should be there.
     Lost(Errno),
 }
@@ -97,6 +127,9 @@ impl fmt::Display for Error {
             Error::Fork(error) => {
                 write!(f, "cannot make a process for the program: {}", error.desc())
             }
+            Error::Terminal(error) => {
+                write!(f, "cannot make a terminal for the program: {}", error.desc())
+            }
             Error::Start { program, error } => {
                 write!(f, "cannot run {}: {error}", program.to_string_lossy())
             }
@@ -106,6 +139,9 @@ impl fmt::Display for Error {
                  /proc/sys/kernel/yama/ptrace_scope, may forbid ptrace)",
                 error.desc()
             ),
+            Error::HoldsNobody => {
+                write!(f, "cannot hold a task: with --policy free, the kernel chooses who runs")
+            }
             Error::Lost(error) => write!(f, "cannot wait for the program: {}", error.desc()),
         }
     }

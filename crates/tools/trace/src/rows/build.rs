@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
-use crate::event::{Event, Outcome, Task, What};
+use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
 use crate::model::{Arguments, Change, Model};
 use crate::names::signal;
 use crate::why::Blocked;
-use crate::words::{call_words, result_words, sentence};
+use crate::words::{call_words, injected_words, result_words, sentence};
 
 /// Calls about memory and the like, of which no picture tells, unless they sleep.
 pub(super) const QUIET: [&str; 26] = [
@@ -59,6 +59,7 @@ pub(super) struct Begun {
     line: Option<String>,
     slept: bool,
     shown: bool,
+    injected: Option<Injected>,
 }
 
 impl Builder {
@@ -133,6 +134,7 @@ impl Builder {
                     row.note = Some(lines);
                 }
             }
+            What::Injected { deed, .. } => self.injected(event, deed),
             What::Held => self.held_from_birth(task),
             What::Descriptors { .. } | What::Runs | What::End => {}
         }
@@ -176,6 +178,7 @@ impl Builder {
             line: begun.line,
             problem: None,
             call,
+            injected: kind == RowKind::Injected,
         });
     }
 
@@ -240,8 +243,26 @@ impl Builder {
             (false, true) => {}
             (false, false) => self.push(event, RowKind::Call, said(true), changes),
         }
+        if let (Some(deed), Some(row)) = (&begun.injected, self.rows.rows.last_mut()) {
+            let why = injected_words(deed);
+            row.injected = true;
+            row.sentence = format!("{} ({why})", row.sentence);
+            // What its error means isn't what has happened.
+            let note = row.note.take().filter(|_| !matches!(deed, Injected::Fails(_)));
+            row.note = Some(note.map_or(why.clone(), |note| format!("{note}; {why}")));
+        }
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
+    }
+
+    /// What is done to a call is told where it returns.
+    fn injected(&mut self, event: &Event, deed: &Injected) {
+        match (deed, self.open.get_mut(&event.task)) {
+            (Injected::Fails(_) | Injected::Short(_), Some(begun)) => {
+                begun.injected = Some(deed.clone());
+            }
+            _ => self.push(event, RowKind::Injected, injected_words(deed), &[]),
+        }
     }
 }
 

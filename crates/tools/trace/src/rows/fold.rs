@@ -88,6 +88,7 @@ fn is_call(row: &Row, some: &[&str], others: &[&str]) -> bool {
     let name = row.call.as_deref();
     row.kind == RowKind::Call
         && row.problem.is_none()
+        && !row.injected
         && name.is_some_and(|name| some.contains(&name) || others.contains(&name))
         && (name != Some("rt_sigaction")
             || RUNTIMES_SIGNALS.iter().any(|it| row.label.contains(it)))

@@ -71,6 +71,8 @@ pub struct Row {
     pub problem: Option<String>,
     /// The call's name.
     pub call: Option<String>,
+    /// The recorder has done something here that nothing in the program has asked for.
+    pub injected: bool,
     /// What makes rows alike: the call and what it works on.
     pub(crate) key: String,
 }
@@ -96,6 +98,8 @@ pub enum RowKind {
     Pending,
     /// A handler returns.
     HandlerReturns,
+    /// The recorder does something to a task.
+    Injected,
     /// A process is stopped.
     Stopped,
     /// It is continued.

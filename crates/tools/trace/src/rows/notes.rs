@@ -27,6 +27,7 @@ pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<S
             let parent = process.parent.filter(|_| process.status.is_some())?;
             Some(format!("a zombie until {parent} reaps it"))
         }
+        What::Injected { call, .. } => Some(format!("before its next call: {call}")),
         What::Descriptors { .. } => {
             let told: Vec<String> = changes
                 .iter()
