@@ -10,12 +10,14 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, machine, memory, normal, numbers, pointed};
+use crate::{borrow, files, machine, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
 /// The largest number that means an error.
 const ERRORS: i64 = 4095;
+/// What a signalfd tells of one signal has this size.
+const SIGNALFD_INFO: i64 = size_of::<libc::signalfd_siginfo>() as i64;
 /// In a siginfo_t for SIGCHLD: that the child has ended, and its id.
 const CLD_ENDED: std::ops::RangeInclusive<i32> = libc::CLD_EXITED..=libc::CLD_DUMPED;
 
@@ -41,13 +43,14 @@ impl Recording<'_> {
         call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
-            self.tell(task, What::Enter { name, arguments, line: None });
+            let line = self.line(task);
+            self.tell(task, What::Enter { name, arguments, line });
         }
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
         }
-        if sends(call.name) {
+        if call.sends_to_many() {
             self.forget_taken_signals();
         }
         if let Some(tracee) = self.tasks.get_mut(&task) {
@@ -72,6 +75,9 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        if call.name == "bind" && result == 0 {
+            self.tell_chosen_port(task, pid, &mut call);
+        }
         self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
@@ -120,6 +126,18 @@ impl Recording<'_> {
         }
     }
 
+    /// Who asks for port 0 gets one that the system chooses: without it, nobody could say who connects here.
+    fn tell_chosen_port(&self, task: Task, pid: Pid, call: &mut Call) {
+        let process = self.tasks.get(&task).and_then(|tracee| self.processes.get(&tracee.process));
+        if let Some(Argument::Address(address)) = call.arguments.get_mut(1)
+            && address.ends_with(":0")
+            && let Some(process) = process
+            && let Some(chosen) = borrow::bound_to(process.pid, pid, call.args[0] as i32)
+        {
+            *address = self.names.in_text(&chosen);
+        }
+    }
+
     /// What follows from a call that has succeeded.
     fn follows(&mut self, task: Task, pid: Pid, call: &Call, result: i64) {
         let process = self.tasks.get(&task).map(|tracee| tracee.process);
@@ -140,6 +158,8 @@ impl Recording<'_> {
             }
             name if sends(name) => self.has_sent(task, call),
             "rt_sigtimedwait" => self.has_taken(task, result),
+            // It may have been from a signalfd.
+            "read" if result > 0 && result % SIGNALFD_INFO == 0 => self.forget_taken_signals(),
             "socketpair" => {
                 if let Some(Argument::Descriptors(pair)) = call.arguments.get(3) {
                     self.paired.extend(pair.iter().filter_map(|&fd| files::leads_to(pid, fd)));

@@ -15,13 +15,13 @@ use crate::task::State;
 
 impl Recording<'_> {
     /// Tells the table of each task, one after another: two that share a table are told the same. Only a
-    /// call's end, an exec, a birth and an end change tables, so nothing is told where none was heard of.
+    /// call's end, an exec, a birth and an end change tables, so nothing is told where none was told of.
     ///
     /// In free order others run while one is read: nothing is told. Nor is it of a program whose loader is
     /// at work, whose calls aren't told either.
     pub(crate) fn tell_tables(&mut self) {
-        let may_differ = std::mem::take(&mut self.tables_may_differ);
-        if !self.options.check || self.options.policy == Policy::Free || !may_differ {
+        let wanted = self.options.check && self.options.policy != Policy::Free;
+        if !wanted || !std::mem::take(&mut self.tables_may_differ) {
             return;
         }
         let mut moment = Moment::default();
