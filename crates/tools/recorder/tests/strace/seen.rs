@@ -55,6 +55,15 @@ fn number(value: i64) -> String {
     if value > i64::from(u32::MAX) { "address".to_string() } else { value.to_string() }
 }
 
+/// A number as C writes it: strace shows some results in base 16, and a mask in base 8.
+fn in_c(text: &str) -> Result<i64, std::num::ParseIntError> {
+    match (text.strip_prefix("0x"), text.strip_prefix('0')) {
+        (Some(digits), _) => i64::from_str_radix(digits, 16),
+        (None, Some(digits)) if !digits.is_empty() => i64::from_str_radix(digits, 8),
+        _ => text.parse(),
+    }
+}
+
 /// Reads `strace -f -o FILE`: a pid, a call and its result in each line, or in two, if others were between.
 pub(crate) fn by_strace(text: &str) -> Lives {
     let mut begun: HashMap<i64, String> = HashMap::new();
@@ -90,11 +99,14 @@ pub(crate) fn by_strace(text: &str) -> Lives {
     let mut lives = Lives::new();
     // The first exec is that of strace itself.
     for (pid, name, result) in calls.iter().skip(1).filter(|(_, name, _)| is_compared(name)) {
-        let result = match result.parse::<i64>() {
+        // It never returned: it has killed itself, say.
+        if result == "?" && !name.starts_with("exit") {
+            continue;
+        }
+        let result = match in_c(result) {
             Ok(_) if is_an_id(name) => "own".to_string(),
             Ok(task @ 1..) if returns_task(name) => family.place(&task),
             Ok(value) => number(value),
-            Err(_) if result.starts_with("0x") => "address".to_string(),
             Err(_) => result.clone(),
         };
         lives.entry(family.place(pid)).or_default().push((common(name), result));
@@ -149,7 +161,6 @@ pub(crate) fn by_recorder(events: &[Event]) -> Lives {
                 (common(name), result)
             }
             What::Enter { name, .. } if name.starts_with("exit") => (name.clone(), "?".to_string()),
-            What::Exec { .. } => ("execve".to_string(), "0".to_string()),
             _ => continue,
         };
         if is_compared(&call.0) {
