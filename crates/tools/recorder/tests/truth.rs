@@ -149,3 +149,30 @@ fn what_is_told_of_random_programs_is_true() {
 fn what_is_told_of_programs_in_free_order_is_true() {
     all_are_true(&random("free", 0..40));
 }
+
+/// Programs that make it hard, and whether they are recorded in free order too.
+const ADVERSE: [(&str, bool); 11] = [
+    // A thread that another one's exec ends in the middle of its fork never says whom it has made.
+    ("exec-storm", false),
+    ("daemon", true),
+    ("signal-storm", true),
+    ("exec-fails", true),
+    ("ptrace", true),
+    ("subreaper", true),
+    ("private-table", true),
+    ("exit-among-sleepers", true),
+    ("many-forks", true),
+    ("deep-forks", true),
+    ("job-control", true),
+];
+
+#[test]
+fn what_is_told_of_adverse_programs_is_true_in_every_order() {
+    let program = Path::new(env!("CARGO_BIN_EXE_recorder-adverse"));
+    let mut cases = Vec::new();
+    for policy in ["run-to-block", "child-first", "parent-first", "random", "free"] {
+        let asked = ADVERSE.iter().filter(|(_, free)| *free || policy != "free");
+        cases.extend(asked.map(|(name, _)| Case::new(&["--policy", policy], program, &[name])));
+    }
+    all_are_true(&cases);
+}
