@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What a page may ask for: mdBook's own, and ours.
-pub const NAMES: [&str; 6] =
-    ["include", "rustdoc_include", "playground", "title", "program", "exercise"];
+pub const NAMES: [&str; 7] =
+    ["include", "rustdoc_include", "playground", "title", "program", "recording", "exercise"];
 
 /// A directive, where it stands.
 #[derive(Debug, PartialEq, Eq)]

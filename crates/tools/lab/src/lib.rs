@@ -1,7 +1,7 @@
 //! The book's front door: builds it, refuses it when it is wrong, serves it on this machine.
 //!
 //! Read in this order: [`workspace`] and [`chapters`] (what is where), [`preprocess`] (what happens
-//! to a page; [`directive`], [`include`], [`markdown`], [`program`], [`exercise`], [`session`] and
+//! to a page; [`directive`], [`include`], [`markdown`], [`program`], [`recording`], [`exercise`], [`session`] and
 //! [`command`] are its parts), [`book`] and [`links`] (from pages to files), [`server`] and
 //! [`watch`] (from files to a browser).
 //!
@@ -21,6 +21,7 @@ pub mod markdown;
 pub mod preprocess;
 pub mod problem;
 pub mod program;
+pub mod recording;
 pub mod server;
 pub mod session;
 pub mod watch;

@@ -4,7 +4,7 @@ use crate::chapters::{self, Chapters};
 use crate::directive::{self, Directive};
 use crate::problem::{Problem, Problems};
 use crate::workspace::{Workspace, names_in};
-use crate::{command, exercise, include, markdown, program, session};
+use crate::{command, exercise, include, markdown, program, recording, session};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::errors::Result;
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
@@ -115,6 +115,9 @@ impl<'a> Page<'a> {
         let slug = chapters::slug(&self.path).unwrap_or_default();
         let section = match directive.name {
             "program" => program::section(self.workspace, self.chapters, &slug, directive.argument),
+            "recording" => {
+                recording::section(self.workspace, self.chapters, &slug, directive.argument)
+            }
             "exercise" => exercise::section(self.workspace, &slug, directive.argument),
             "include" | "rustdoc_include" | "playground" | "title" => return Ok(None),
             "" => return Err("`{{#` begins no directive; write `\\{{#` to show it".to_owned()),

@@ -10,7 +10,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, machine, memory, normal, numbers};
+use crate::{borrow, files, machine, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -29,7 +29,7 @@ impl Recording<'_> {
         let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
         let form =
             call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
-        let belongs = tracee.prologue.goes_on_with(raw, form, &args);
+        let belongs = tracee.prologue.goes_on_with(raw, form, &args) && !call.fills_a_gap();
         call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
         call.slept = false;
         let counts = (self.options.all || !belongs)
@@ -73,6 +73,9 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        if call.name == "bind" && result == 0 {
+            self.tell_chosen_port(task, pid, &mut call);
+        }
         self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
@@ -118,6 +121,18 @@ impl Recording<'_> {
                 Outcome::Task(self.names.task(Pid::from_raw(result as i32)))
             }
             _ => Outcome::Value(result),
+        }
+    }
+
+    /// Who asks for port 0 gets one that the system chooses: without it, nobody could say who connects here.
+    fn tell_chosen_port(&self, task: Task, pid: Pid, call: &mut Call) {
+        let process = self.tasks.get(&task).and_then(|tracee| self.processes.get(&tracee.process));
+        if let Some(Argument::Address(address)) = call.arguments.get_mut(1)
+            && address.ends_with(":0")
+            && let Some(process) = process
+            && let Some(chosen) = borrow::bound_to(process.pid, pid, call.args[0] as i32)
+        {
+            *address = self.names.in_text(&chosen);
         }
     }
 
@@ -174,6 +189,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
         .map_or(&[][..], |form| form.arguments);
     let mut arguments = Reader { pid, names }.enter(kinds, &args);
     normal::tidy(raw, &args, &mut arguments);
+    pointed::by_request(pid, raw, &args, &mut arguments);
     // Whoever joins a thread waits until its id is no longer at this place.
     if raw == "futex"
         && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)

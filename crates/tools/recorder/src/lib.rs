@@ -2,16 +2,17 @@
 //!
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
-//! follows from a call; `schedule.rs`, who is next; `inject.rs` and
-//! `injecting.rs`, what it does to a program besides; `lines.rs`, on which line of its source a
-//! call is. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs`
-//! ask the kernel.
+//! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
+//! program besides; `lines.rs`, on which line of its source a call is; `check.rs`, what is told for
+//! `--check`. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
 //! Linux only.
 
+mod borrow;
 mod calls;
+mod check;
 mod decode;
 mod family;
 mod files;
@@ -26,10 +27,12 @@ mod names;
 mod normal;
 mod numbers;
 mod others;
+mod places;
 mod pointed;
 mod prologue;
 mod ptrace;
 mod recording;
+mod room;
 mod schedule;
 mod settle;
 mod signals;
@@ -58,8 +61,13 @@ pub struct Options {
     pub policy: Policy,
     /// What [`Policy::Random`] chooses by.
     pub seed: u64,
+    /// Gives the program a terminal of its own, nothing else open and a fixed environment, so that
+    /// its recording is the same on any machine. What it writes there goes to standard output.
+    pub clean: bool,
     /// Tells all calls, those of the loader and of the runtime too.
     pub all: bool,
+    /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
+    pub check: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
     /// What is done to the program.
@@ -71,7 +79,9 @@ impl Default for Options {
         Options {
             policy: Policy::default(),
             seed: 0,
+            clean: false,
             all: false,
+            check: false,
             patience: Duration::from_secs(1),
             injections: Vec::new(),
         }
@@ -96,6 +106,8 @@ pub enum Error {
     Nothing,
     /// No process could be made for it.
     Fork(Errno),
+    /// There is no terminal for it.
+    Terminal(Errno),
     /// The program can't be executed.
     Start {
         /// The program.
@@ -117,6 +129,9 @@ impl fmt::Display for Error {
             Error::Nothing => write!(f, "cannot record: no program was named"),
             Error::Fork(error) => {
                 write!(f, "cannot make a process for the program: {}", error.desc())
+            }
+            Error::Terminal(error) => {
+                write!(f, "cannot make a terminal for the program: {}", error.desc())
             }
             Error::Start { program, error } => {
                 write!(f, "cannot run {}: {error}", program.to_string_lossy())

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use recorder::{Injection, Options, Policy};
 use trace::event::{self, Status, What};
-use trace::{Event, Model, html, knot, svg, text};
+use trace::{Event, Model, html, knot, same, svg, text};
 
 /// The recorder's own failure, as env(1) and timeout(1) have it.
 const FAILED: u8 = 125;
@@ -33,6 +33,15 @@ enum Command {
     Run(Run),
     /// Draw a recording that `run --events` has written
     Show(Show),
+    /// Say where two recordings differ, but for what depends on the machine
+    ///
+    /// The exit status is 0 if they tell the same, 1 if they differ, and 125 if one can't be read.
+    Compare {
+        /// A recording
+        one: PathBuf,
+        /// Another one
+        other: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -52,9 +61,21 @@ struct Run {
     #[command(flatten)]
     views: Views,
 
+    /// Give the program a terminal of its own, nothing else open and a fixed environment
+    ///
+    /// Its recording is then the same wherever it is made.
+    #[arg(long)]
+    clean: bool,
+
     /// Write down all calls, those of the loader and of the language's runtime too
     #[arg(long)]
     all: bool,
+
+    /// Hold what is told against /proc at every stop, and say what differs, with exit status 125
+    ///
+    /// In free order only the order of causes and effects is checked.
+    #[arg(long)]
+    check: bool,
 
     /// End the program after all of it has slept for so long with nothing that could wake it
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
@@ -174,6 +195,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(run) => record(&run),
         Command::Show(show) => draw_stored(&show).map(|()| 0),
+        Command::Compare { one, other } => compare(&one, &other),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -189,7 +211,9 @@ fn record(run: &Run) -> Result<u8, String> {
     let options = Options {
         policy: run.policy.into(),
         seed: run.seed,
+        clean: run.clean,
         all: run.all,
+        check: run.check,
         patience: Duration::from_secs_f64(run.patience),
         injections: run.does.all(),
     };
@@ -203,6 +227,9 @@ fn record(run: &Run) -> Result<u8, String> {
     for line in explain(&events) {
         _ = writeln!(io::stderr(), "{line}");
     }
+    if run.check {
+        believe(&events)?;
+    }
     for (injection, why) in &ended.unmet {
         _ = writeln!(io::stderr(), "warning: {injection} has not happened: {why}");
     }
@@ -212,6 +239,19 @@ fn record(run: &Run) -> Result<u8, String> {
     })
 }
 
+/// Nothing in a recording may stand against the rest of it.
+fn believe(events: &[Event]) -> Result<(), String> {
+    let contradictions = trace::check(events);
+    for contradiction in &contradictions {
+        _ = writeln!(io::stderr(), "{contradiction}"); // else nobody is there
+    }
+    match contradictions.len() {
+        0 => Ok(()),
+        1 => Err("the recording contradicts itself".to_string()),
+        several => Err(format!("the recording contradicts itself {several} times")),
+    }
+}
+
 fn store(events: &[Event], path: &Path) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     events.iter().try_for_each(|event| event::write(event, &mut file))?;
@@ -219,10 +259,19 @@ fn store(events: &[Event], path: &Path) -> io::Result<()> {
 }
 
 fn draw_stored(show: &Show) -> Result<(), String> {
-    let cannot_read = |error| format!("cannot read {}: {error}", show.events.display());
-    let file = File::open(&show.events).map_err(cannot_read)?;
-    let events = event::read(BufReader::new(file)).map_err(cannot_read)?;
-    draw(&events, &show.views, true)
+    draw(&load(&show.events)?, &show.views, true)
+}
+
+fn load(path: &Path) -> Result<Vec<Event>, String> {
+    let cannot_read = |error| format!("cannot read {}: {error}", path.display());
+    let file = File::open(path).map_err(cannot_read)?;
+    event::read(BufReader::new(file)).map_err(cannot_read)
+}
+
+fn compare(one: &Path, other: &Path) -> Result<u8, String> {
+    let Some(difference) = same::difference(&load(one)?, &load(other)?) else { return Ok(0) };
+    _ = writeln!(io::stdout(), "{difference}"); // else nobody is there
+    Ok(1)
 }
 
 /// Writes the views that were asked for; if none was, `or_show` the text.

@@ -2,35 +2,43 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs;
+use std::ops::RangeInclusive;
 
 use nix::unistd::{Pid, getpgrp, getpid, getppid, getsid};
 use trace::Task;
 
-/// Below it, a number in a text is hardly a pid.
-const SMALL: i32 = 100;
+use crate::places::Places;
+
+/// Below it, a number in a text is hardly a pid: when the kernel has given out all, it begins again here.
+pub(crate) const SMALL: i32 = 300;
 
 /// In the place of an inode's kind: a port that the kernel has chosen.
 const PORT: &str = "port:";
 
-/// Whether the kernel chooses such a port, where nobody has told it otherwise: see ip(7).
-fn is_ephemeral(port: i32) -> bool {
-    (32768..=60999).contains(&port)
+/// The ports among which the kernel chooses: see ip(7).
+fn ephemeral() -> RangeInclusive<i32> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ends = range.split_whitespace().filter_map(|end| end.parse().ok());
+    ends.next().unwrap_or(32768)..=ends.next().unwrap_or(60999)
 }
 
-/// The tasks by their ids, and pipes, sockets and ports in the order in which they have appeared.
+/// The tasks by their ids, and pipes, sockets, terminals and ports in the order in which they have appeared.
 #[derive(Debug)]
 pub(crate) struct Names {
     by_pid: HashMap<i32, Task>,
     inodes: RefCell<HashMap<String, usize>>,
+    ephemeral: RangeInclusive<i32>,
+    places: Places,
 }
 
 impl Names {
     /// Nobody is known but the recorder itself, who is the first process's parent, and its kin.
-    pub(crate) fn new() -> Names {
+    pub(crate) fn new(places: Places) -> Names {
         let session = getsid(None).unwrap_or(getpid());
         let outside = [getpid(), getppid(), getpgrp(), session];
         let by_pid = outside.map(|pid| (pid.as_raw(), Task::OUTSIDE)).into();
-        Names { by_pid, inodes: RefCell::default() }
+        Names { by_pid, inodes: RefCell::default(), ephemeral: ephemeral(), places }
     }
 
     /// From now on, this id is this task's: the kernel uses ids again.
@@ -56,8 +64,9 @@ impl Names {
 
     /// A text with the tasks' names in the place of their ids, and `pipe:[1]` for the first pipe.
     pub(crate) fn in_text(&self, text: &str) -> String {
+        let text = self.places.in_text(text);
         let mut named = String::with_capacity(text.len());
-        let mut rest = text;
+        let mut rest = &*text;
         while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
             named.push_str(&rest[..start]);
             rest = &rest[start..];
@@ -73,12 +82,14 @@ impl Names {
     /// What a word is called instead, after all that stands before it.
     fn word(&self, word: &str, before: &str) -> Option<String> {
         let number: i32 = word.parse().ok()?;
-        for kind in ["pipe:[", "socket:["] {
+        for kind in ["pipe:[", "socket:[", "/dev/pts/"] {
             if before.ends_with(kind) {
                 return Some(self.counted(kind, word).to_string());
             }
         }
-        if is_ephemeral(number) && (before.ends_with(':') || self.is_counted(PORT, word)) {
+        if self.ephemeral.contains(&number)
+            && (before.ends_with(':') || self.is_counted(PORT, word))
+        {
             return Some(format!("port-{}", self.counted(PORT, word)));
         }
         let known = self.by_pid.get(&number).filter(|_| number >= SMALL);
@@ -93,7 +104,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_number_is_a_name() {
-        let mut names = Names::new();
+        let mut names = Names::new(Places::default());
         names.set(Pid::from_raw(400_211), Task(1));
         names.set(Pid::from_raw(7), Task(2));
         let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/1/fd";
@@ -102,9 +113,13 @@ mod tests {
 
     #[test]
     fn pipes_and_sockets_are_counted_by_first_appearance() {
-        let names = Names::new();
+        let names = Names::new(Places::default());
         let text = "pipe:[815] socket:[4711] pipe:[99] pipe:[815]";
         assert_eq!(names.in_text(text), "pipe:[1] socket:[1] pipe:[2] pipe:[1]");
+        assert_eq!(
+            names.in_text("/dev/pts/7 /dev/pts/12 /dev/pts/7"),
+            "/dev/pts/1 /dev/pts/2 /dev/pts/1"
+        );
         assert_eq!(names.in_text("40000 127.0.0.1:40000 40000"), "40000 127.0.0.1:port-1 port-1");
     }
 }

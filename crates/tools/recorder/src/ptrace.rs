@@ -45,6 +45,7 @@ pub(crate) enum AtCall {
     Unknown,
 }
 
+// ANCHOR: options
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
@@ -52,6 +53,7 @@ const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_TRACEEXIT
     | libc::PTRACE_O_EXITKILL;
+// ANCHOR_END: options
 
 /// What follows in a wait status of a stop that PTRACE_SEIZE has brought.
 const EVENT_STOP: i32 = 128;
@@ -144,6 +146,30 @@ pub(crate) fn sender(pid: Pid) -> nix::Result<Option<Pid>> {
     }
     // SAFETY: with a code of 0 or less, the sender is a process, and the kernel has filled in its id.
     Ok(Some(Pid::from_raw(unsafe { info.si_pid() })))
+}
+
+/// What the SIGCHLD of a [`Stop::Signal`] says: what has happened, to whom, and its status; `None`: it was
+/// sent by a process.
+pub(crate) fn tells_of_child(pid: Pid) -> nix::Result<Option<(i32, Pid, i32)>> {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize)?;
+    if info.si_signo != libc::SIGCHLD || info.si_code <= 0 {
+        return Ok(None);
+    }
+    // SAFETY: from the kernel, a SIGCHLD has these fields.
+    let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
+    Ok(Some((info.si_code, Pid::from_raw(child), status)))
+}
+
+/// The signal that a task has taken and is stopped with; `None`: it is not at a [`Stop::Signal`].
+pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize).ok()?;
+    // The tracer's own stops say SIGTRAP, and with which event.
+    let own = info.si_signo == libc::SIGTRAP && info.si_code & 0x7f == libc::SIGTRAP;
+    ((1..=64).contains(&info.si_signo) && !own).then_some(info.si_signo)
 }
 
 /// What a task at [`Stop::Call`] does there.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -10,14 +11,17 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
+use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
 use crate::lines::Lines;
 use crate::names::Names;
+use crate::places::Places;
 use crate::ptrace::Stop;
+use crate::room::Room;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
-use crate::{Ended, Error, Options, Policy, files, start};
+use crate::{Ended, Error, Options, Policy, start};
 
 /// Runs a program and hands each event to `sink`, until the program and all that it has made have
 /// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
@@ -41,15 +45,20 @@ pub fn record(
     let mut mask = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&news), Some(&mut mask)).map_err(Error::Trace)?;
     let slack = prctl::get_timerslack();
-    let ended = start::start(argv, &mask).and_then(|pid| {
+    let room = options.clean.then(Room::new).transpose().map_err(Error::Terminal);
+    let started = room.and_then(|room| Ok((start::start(argv, &mask, room.as_ref())?, room)));
+    let ended = started.and_then(|(pid, room)| {
+        let output = room.map(Room::pass_on);
         // Short waits are as short as they say. The program, which inherits this, has begun already.
         _ = prctl::set_timerslack(1);
-        let mut recording = Recording::new(options, sink);
+        let mut recording = Recording::new(options, sink, Places::of(&argv[0]));
         recording.begin(pid, argv);
         let ended = recording.run();
         if ended.is_err() {
             recording.kill_all();
         }
+        // All are gone, so this ends too. A panic in there has been told already.
+        output.map(JoinHandle::join);
         ended
     });
     _ = slack.and_then(|slack| prctl::set_timerslack(slack as u64));
@@ -84,6 +93,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
+    /// Something was told that changes descriptor tables, since these were told: `--check`.
+    pub(crate) tables_may_differ: bool,
     pub(crate) counts: Counts,
     pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
@@ -91,7 +102,7 @@ pub(crate) struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event)) -> Self {
+    fn new(options: &'a Options, sink: &'a mut dyn FnMut(Event), places: Places) -> Self {
         Recording {
             options,
             sink,
@@ -100,7 +111,7 @@ impl<'a> Recording<'a> {
             tasks: BTreeMap::new(),
             by_pid: HashMap::new(),
             processes: BTreeMap::new(),
-            names: Names::new(),
+            names: Names::new(places),
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
@@ -109,6 +120,7 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
+            tables_may_differ: false,
             counts: Counts::default(),
             lines: Lines::default(),
             status: None,
@@ -117,12 +129,18 @@ impl<'a> Recording<'a> {
     }
 
     pub(crate) fn tell(&mut self, task: Task, what: What) {
+        self.tables_may_differ |= matches!(
+            what,
+            What::Leave { .. } | What::Exec { .. } | What::Born { .. } | What::Ended { .. }
+        );
+        self.count_news(task, &what);
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;
     }
 
     fn begin(&mut self, pid: Pid, argv: &[OsString]) {
-        let mut argv: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let mut argv: Vec<_> =
+            argv.iter().map(|arg| self.names.in_text(&arg.to_string_lossy())).collect();
         // Where the program lies differs from machine to machine.
         if let Some(name) = argv.first_mut()
             && let Some(file) = Path::new(name).file_name()
@@ -134,7 +152,7 @@ impl<'a> Recording<'a> {
         self.tell(task, What::Begin { version: VERSION, argv, policy, seed: self.options.seed });
         let open = files::open(pid);
         self.inherited = open.iter().filter_map(|&fd| files::leads_to(pid, fd)).collect();
-        self.tell(task, What::Descriptors { table: files::table(pid, &self.names) });
+        self.tell(task, What::Descriptors { table: Moment::default().table(pid, &self.names) });
         self.begins_a_program(task);
     }
 }

@@ -9,23 +9,26 @@ use std::{io, ptr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, pipe2, read, write};
+use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getpid, pipe2, read, write};
 
 use crate::Error;
+use crate::names::SMALL;
 use crate::ptrace::{self, Stop};
+use crate::room::Room;
 
 /// Starts a program, which stops after its exec has succeeded.
-pub(crate) fn start(argv: &[OsString], mask: &SigSet) -> Result<Pid, Error> {
+pub(crate) fn start(argv: &[OsString], mask: &SigSet, room: Option<&Room>) -> Result<Pid, Error> {
     let program = argv.first().ok_or(Error::Nothing)?;
     let cannot = |error| Error::Start { program: program.clone(), error };
     let path = find(program).map_err(cannot)?;
     let path = c_string(path.as_os_str()).map_err(cannot)?;
     let argv: Vec<CString> =
         argv.iter().map(|arg| c_string(arg)).collect::<Result<_, _>>().map_err(cannot)?;
-    let environment = environment();
+    let environment = if room.is_some() { Room::environment() } else { environment() };
     // Made before the fork: after it, no memory may be asked for.
     let (argv_list, environment_list) = (pointers(&argv), pointers(&environment));
 
+    use_up_small_ids().map_err(Error::Fork)?;
     let (be_told, go) = pipe2(OFlag::O_CLOEXEC).map_err(Error::Fork)?;
     let (failure, report) = pipe2(OFlag::O_CLOEXEC).map_err(Error::Fork)?;
     // SAFETY: the child makes only system calls, all of them allowed after a fork from many threads.
@@ -33,7 +36,9 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet) -> Result<Pid, Error> {
         ForkResult::Child => {
             drop(go);
             // SAFETY: strings, and lists of pointers to strings, all of which end with a null.
-            unsafe { become_it(&path, &argv_list, &environment_list, (&be_told, &report), mask) }
+            unsafe {
+                become_it(&path, &argv_list, &environment_list, (&be_told, &report), mask, room)
+            }
         }
         ForkResult::Parent { child } => {
             drop((be_told, report));
@@ -48,6 +53,27 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet) -> Result<Pid, Error> {
             started.map(|()| child)
         }
     }
+}
+
+/// Makes processes that end at once, until no small id is left for the program: it could not be told from
+/// other numbers in a text. A new container counts from 1.
+fn use_up_small_ids() -> nix::Result<()> {
+    let mut latest = getpid();
+    for _ in 0..SMALL {
+        if latest.as_raw() >= SMALL {
+            break;
+        }
+        // SAFETY: the child makes one system call.
+        match unsafe { fork() }? {
+            // SAFETY: ends the process, and runs nothing of what its memory has registered for its end.
+            ForkResult::Child => unsafe { libc::_exit(0) },
+            ForkResult::Parent { child } => {
+                ptrace::next(Some(child), true)?;
+                latest = child;
+            }
+        }
+    }
+    Ok(())
 }
 
 enum Failed {
@@ -87,6 +113,7 @@ unsafe fn become_it(
     environment: &Pointers,
     (be_told, report): (&OwnedFd, &OwnedFd),
     mask: &SigSet,
+    room: Option<&Room>,
 ) -> ! {
     if read(be_told, &mut [0]) == Ok(1) {
         // SAFETY: what SIGPIPE does at a program's beginning. Rust's runtime ignores it, and exec keeps that.
@@ -95,6 +122,9 @@ unsafe fn become_it(
         // SAFETY: changes nothing but where the program's memory will lie.
         unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
         _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
+        if let Some(room) = room {
+            room.move_in();
+        }
         // SAFETY: the caller has promised it.
         unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
         _ = write(report, &Errno::last_raw().to_ne_bytes());

@@ -145,14 +145,17 @@ impl Recording<'_> {
         self.set_state(task, State::Stopped);
         let Some(tracee) = self.tasks.get(&task) else { return };
         _ = ptrace::listen(tracee.pid);
-        let leader = tracee.process;
+        self.tell_stopped(tracee.process, signal);
+    }
+
+    pub(crate) fn tell_stopped(&mut self, leader: Task, signal: i32) {
         let Some(process) = self.processes.get_mut(&leader) else { return };
         if !std::mem::replace(&mut process.stopped, true) {
             self.tell(leader, What::Stopped { signal });
         }
     }
 
-    fn continued(&mut self, task: Task) {
+    pub(crate) fn continued(&mut self, task: Task) {
         let Some(leader) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };
         let Some(process) = self.processes.get_mut(&leader) else { return };
         if std::mem::take(&mut process.stopped) {

@@ -103,6 +103,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether it may be how Rust's runtime fills a gap among 0, 1 and 2, which lasts.
+    pub(crate) fn fills_a_gap(&self) -> bool {
+        let path = self.arguments.iter().find_map(|argument| match argument {
+            Argument::Path(path) => Some(path.as_str()),
+            _ => None,
+        });
+        self.name.starts_with("open") && path == Some("/dev/null")
+    }
+
     /// What exec is to execute: a path, and what the program is told.
     pub(crate) fn program(&self) -> (String, Vec<String>) {
         let mut program = (String::new(), Vec::new());
@@ -143,6 +152,8 @@ pub(crate) struct Process {
     pub(crate) sent: Set,
     pub(crate) ended: bool,
     pub(crate) reaped: bool,
+    /// How many ends, stops and continuations of its children were told, without a SIGCHLD after it.
+    pub(crate) news: u32,
 }
 
 impl Process {
@@ -157,6 +168,7 @@ impl Process {
             sent: 0,
             ended: false,
             reaped: false,
+            news: 0,
         }
     }
 }

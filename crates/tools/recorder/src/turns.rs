@@ -24,10 +24,12 @@ pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 const COMPUTES: Duration = Duration::from_secs(1);
 
 impl Recording<'_> {
+    // ANCHOR: run
     /// Steps until all have ended.
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
         loop {
             self.settle()?;
+            self.tell_tables();
             if self.tasks.is_empty() {
                 break;
             }
@@ -43,6 +45,7 @@ impl Recording<'_> {
         let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
         Ok(Ended { status, stuck: self.stuck, unmet: self.unmet() })
     }
+    // ANCHOR_END: run
 
     /// Lets one task run until it stops or sleeps.
     fn turn(&mut self, task: Task, ready: &[(Task, u64)]) -> Result<(), Error> {

@@ -67,6 +67,24 @@ fn free_is_whole_too() {
 }
 
 #[test]
+fn in_a_clean_room_the_world_around_makes_no_difference() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let mut around = recorder(&folder, &["--clean"], &["pipe"]);
+    around.env("LANG", "eo").env("ANYTHING", "else").current_dir("/");
+    let around = finished(&folder, Started::command(around));
+    let plain = recorded_with(&["--clean"], &["pipe"]);
+    assert_eq!(around.text, plain.text);
+    assert_eq!(around.code, Some(0));
+    assert_ne!(recorded("pipe").text, plain.text);
+}
+
+#[test]
+fn in_a_clean_room_the_output_is_passed_on() {
+    let exit = recorded_with(&["--clean"], &["race"]);
+    assert_eq!((exit.stdout.trim(), exit.stderr.as_str()), ("pab", ""));
+}
+
+#[test]
 fn a_killed_recorder_leaves_nobody_behind() {
     let folder = tempfile::tempdir().expect("there is room");
     let listening = Started::command(recorder(&folder, &[], &["listen"]));

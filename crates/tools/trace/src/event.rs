@@ -223,7 +223,8 @@ pub struct Descriptor {
     /// What it leads to: a path, or a kind and a number that is the same for all who lead to the same,
     /// counted from 1 in the order of appearance: `pipe:[1]`, `socket:[2]`.
     pub leads_to: String,
-    /// The open file description: the same number, the same description.
+    /// The open file description: the same number, the same description, in all tables that follow
+    /// each other without another event between.
     pub description: u32,
     /// Whether exec closes it.
     pub close_on_exec: bool,

@@ -78,6 +78,9 @@ impl Model {
             self.expect(format!("expected step {} or a later one", self.next_step));
         }
         self.next_step = event.step + 1;
+        if !matches!(event.what, What::Descriptors { .. }) {
+            self.bound.moment_is_over();
+        }
         self.follow(event.task, &event.what);
         let changes = std::mem::take(&mut self.changes);
         match self.complaint.take() {

@@ -1,12 +1,12 @@
 //! How events become rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
 use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
-use crate::model::{Change, Model};
+use crate::model::{Arguments, Change, Model};
 use crate::names::signal;
 use crate::why::Blocked;
 use crate::words::{call_words, injected_words, result_words, sentence};
@@ -48,6 +48,8 @@ pub(super) struct Builder {
     pub(super) open: BTreeMap<Task, Begun>,
     /// Whom the row that comes next reaches, by whose row it is.
     pub(super) arrows: BTreeMap<Task, Vec<Arrow>>,
+    /// Who has been told of an end by a SIGCHLD that has not come through.
+    pub(super) told: BTreeSet<Task>,
 }
 
 /// A call whose row has not come, or has.
@@ -225,6 +227,17 @@ impl Builder {
         let begun = self.open.get(&event.task).cloned().unwrap_or_default();
         let said =
             |whole| format!("{}{}", call_words(name, arguments, whole), result_words(name, result));
+        // What it says is beside it, in the note.
+        let printed = matches!(name, "write").then(|| Arguments(arguments).fd(0)).flatten();
+        let printed = printed.and_then(|fd| self.model.name_of(event.task, fd));
+        let printed =
+            printed.is_some_and(|name| notes::prints(&name)) && matches!(result, Outcome::Value(_));
+        let said = |whole| match (printed, arguments.first()) {
+            (true, Some(Argument::Descriptor(fd))) => {
+                format!("{name}({fd}, …){}", result_words(name, result))
+            }
+            _ => said(whole),
+        };
         match (begun.slept, begun.shown) {
             (true, _) => self.push(event, RowKind::GoesOn, said(false), changes),
             (false, true) => {}

@@ -6,7 +6,7 @@ use super::draw::Pen;
 use super::layout::{HALF, MIDDLE, Words};
 use super::scene::{Awaited, Flow};
 use super::tubes::mark;
-use crate::rows::{ArrowKind, RowKind};
+use crate::rows::ArrowKind;
 
 impl Pen<'_> {
     /// Where arrows to the right leave the row's text, or its bar.
@@ -33,10 +33,6 @@ impl Pen<'_> {
                 ArrowKind::Reaps => "reaps",
             };
             self.arrow(class, from, to, *kind != ArrowKind::Reaps);
-            if *kind == ArrowKind::Signal && self.row.kind == RowKind::Ended {
-                let (x, side) = if to > from { (to - 10, "end") } else { (to + 10, "start") };
-                self.put(&format!("<text class=\"told {side}\" x=\"{x}\" y=\"10\">SIGCHLD</text>"));
-            }
         }
     }
 
@@ -45,7 +41,7 @@ impl Pen<'_> {
             let Some(x) = self.layout.between(self.scene, what) else { continue };
             let (edge, tube) = (self.edge(words), x - 15);
             let none = if flow == Flow::End { "none " } else { "" };
-            let class = format!("flow {none}{}", mark(self.scene, what));
+            let class = format!("flow {none}{}", mark(what));
             let (from, to) = if flow == Flow::In { (edge, tube) } else { (tube, edge) };
             self.arrow(&class, from, to, true);
         }
@@ -79,11 +75,12 @@ impl Pen<'_> {
         let tip = if to > from { to.saturating_sub(8) } else { to + 8 };
         let end = if head { tip } else { to };
         let (up, down) = (y - 5, y + 5);
-        self.put(&format!("<path class=\"{class}\" d=\"M{from} {y}H{end}\"/>"));
+        let _ = write!(self.out, "<path class=\"{class}\" d=\"M{from} {y}H{end}\"/>");
         if head {
-            self.put(&format!(
+            let _ = write!(
+                self.out,
                 "<path class=\"{class} head\" d=\"M{tip} {up}L{to} {y}L{tip} {down}Z\"/>"
-            ));
+            );
         }
     }
 }

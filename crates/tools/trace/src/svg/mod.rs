@@ -1,14 +1,15 @@
 //! The timeline as a picture: time runs down, one row a step, and processes are columns.
 //!
 //! Read in this order: [`picture`]; `moments.rs`, what is true at each row; `scene.rs`, what is to be
-//! drawn; `layout.rs`, where; `draw.rs`, a row, with
-//! `tubes.rs` and `arrows.rs`; `legend.rs`, what the signs mean; `colours.rs`.
+//! drawn; `layout.rs`, where; `bars.rs` and `tubes.rs`, what goes through many rows; `draw.rs` and
+//! `arrows.rs`, a row; `legend.rs`, what the signs mean; `colours.rs`.
 //!
 //! What a process does is told by colour and by shape: it runs (solid), could run and is held
 //! (hollow), sleeps (hatched), is in a signal handler (a second bar), is a zombie (a dashed
 //! outline, until it is reaped). A pipe is a tube, with the number of bytes that are in it.
 
 mod arrows;
+mod bars;
 pub(crate) mod colours;
 mod draw;
 mod layout;
@@ -25,10 +26,12 @@ pub(crate) use tubes::{SHAPES, colour, shape};
 use std::fmt::Write as _;
 
 use crate::event::{Event, What};
-use layout::Layout;
+use layout::{Layout, Words};
 
 /// How wide a picture is at most, in pixels, where everything has room.
 pub(crate) const WIDE: usize = 840;
+/// How wide it is at most in a book's column.
+pub(crate) const COLUMN: usize = 740;
 /// How wide it is at most for a narrow screen.
 pub(crate) const NARROW: usize = 440;
 
@@ -72,20 +75,31 @@ pub(crate) fn inline(
     )
 }
 
-/// Whether a picture that wide has each task's text beside its bar.
-pub(crate) fn spreads(scene: &Scene, wide: usize) -> bool {
-    !Layout::of(scene, wide, true).shared
-}
-
 fn drawing(scene: &Scene, layout: &Layout, prefix: &str, order: &str) -> (String, usize, usize) {
+    let words: Vec<Words> =
+        (0..scene.bands.len()).map(|index| draw::words(scene, layout, index)).collect();
+    let mut tops = vec![8];
+    for words in &words {
+        tops.extend(tops.last().map(|top| top + words.height()));
+    }
     let mut body = legend::patterns(prefix);
-    let mut top = 8;
-    for index in 0..scene.bands.len() {
-        let (row, height) = draw::row(scene, layout, index, top, prefix);
-        body += &row;
-        top += height;
+    let mut stripes = String::new();
+    for span in tops.windows(2).skip(1).step_by(2) {
+        let _ = write!(stripes, "M0 {}H{}V{}H0z", span[0], layout.width, span[1]);
+    }
+    let _ = writeln!(
+        body,
+        "<path class=\"stripes\" d=\"{stripes}\"/>\n\
+         <rect class=\"now\" width=\"{}\" height=\"0\"/>",
+        layout.width
+    );
+    body += &tubes::tubes(scene, layout, &tops);
+    body += &bars::bars(scene, layout, &tops, prefix);
+    for (index, words) in words.iter().enumerate() {
+        body += &draw::row(scene, layout, index, (words, tops[index]), prefix);
     }
     let _ = writeln!(body, "<rect class=\"veil\" width=\"{}\" height=\"0\"/>", layout.width);
+    let top = tops[words.len()];
     let (foot, height) = legend::foot(scene, order, layout.width, top, prefix);
     (body + &foot, layout.width, top + height)
 }
@@ -108,7 +122,9 @@ pub(crate) fn escape(text: &str) -> String {
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
-            '\n' | '\t' => escaped.push(char),
+            // An empty line would end a block of HTML to Markdown.
+            '\n' => escaped += "&#10;",
+            '\t' => escaped.push(char),
             char if char.is_control() => escaped.push('\u{fffd}'),
             char => escaped.push(char),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::layout::FEW;
 use super::moments::{Moment, States, follow};
 use crate::event::{Event, Task};
 use crate::model::{Change, Kind, Model, Place, State};
@@ -11,11 +12,16 @@ use crate::why::{Blocked, Wait, sleepers};
 /// Something between tasks that has a column of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Between {
-    /// Bytes on their way.
-    Bytes(Place),
+    /// Bytes in the pipe with this number.
+    Pipe(u32),
+    /// Bytes between two sockets, both ways: the lower number of the two.
+    Sockets(u32),
     /// Connections that wait to be accepted, at the socket with this number.
     Queue(u32),
 }
+
+/// How much is in something: of two sockets, for the lower number and for the higher.
+pub(crate) type Level = [u64; 2];
 
 /// All of a picture.
 pub(crate) struct Scene {
@@ -23,11 +29,14 @@ pub(crate) struct Scene {
     pub(crate) bands: Vec<Band>,
     /// What has a column, and which; a column may serve one after another.
     pub(crate) columns: BTreeMap<Between, usize>,
-    /// In which row each of them begins.
-    pub(crate) begins: BTreeMap<Between, usize>,
-    /// For each connected socket, the lower number of the two.
-    pub(crate) pairs: BTreeMap<u32, u32>,
+    /// The first and the last row of each of them.
+    pub(crate) spans: BTreeMap<Between, (usize, usize)>,
+    /// The other end of each connected socket.
+    pub(crate) peers: Peers,
 }
+
+/// The other end of each connected socket.
+pub(crate) type Peers = BTreeMap<u32, u32>;
 
 /// What is in a row besides its text.
 #[derive(Default)]
@@ -35,7 +44,9 @@ pub(crate) struct Band {
     pub(crate) before: States,
     pub(crate) after: States,
     /// How much is in what is there.
-    pub(crate) levels: BTreeMap<Between, u64>,
+    pub(crate) levels: BTreeMap<Between, Level>,
+    /// What anybody who sleeps waits for.
+    wanted: BTreeSet<Between>,
     /// What goes in or comes out.
     pub(crate) flows: Vec<(Between, Flow)>,
     /// What the row's task begins to wait for.
@@ -64,21 +75,23 @@ impl Scene {
     pub(crate) fn of(events: &[Event]) -> Self {
         let rows = Rows::of(events);
         let mut bands: Vec<Band> = rows.rows.iter().map(|_| Band::default()).collect();
-        let (mut used, mut pairs) = (BTreeSet::new(), BTreeMap::new());
+        let mut peers = Peers::new();
         follow(events, &rows.rows, |moment| {
             let row = &rows.rows[moment.index];
-            let mut band = Band { levels: levels(moment.model), ..Band::default() };
-            band.flows = moment.changes.iter().filter_map(flow).collect();
-            used.extend(band.flows.iter().map(|(between, _)| *between));
-            used.extend(band.levels.iter().filter(|(_, level)| **level > 0).map(|(key, _)| *key));
             for (number, socket) in &moment.model.sockets {
-                pairs.extend(socket.peer.map(|peer| (*number, peer.min(*number))));
+                peers.extend(socket.peer.map(|peer| (*number, peer)));
             }
-            let all = sleepers(moment.model);
-            used.extend(all.iter().flat_map(awaited).filter_map(|awaited| match awaited {
-                Awaited::Between(between) => Some(between),
-                Awaited::Task(_) => None,
-            }));
+            let mut band = Band { levels: levels(moment.model, &peers), ..Band::default() };
+            band.flows = moment.changes.iter().filter_map(|change| flow(change, &peers)).collect();
+            let awaited = |blocked: &Blocked| awaited(blocked, &peers);
+            band.wanted = sleepers(moment.model)
+                .iter()
+                .flat_map(awaited)
+                .filter_map(|awaited| match awaited {
+                    Awaited::Between(between) => Some(between),
+                    Awaited::Task(_) => None,
+                })
+                .collect();
             if row.kind == RowKind::Waits {
                 let blocked = Blocked::of(moment.model, row.task);
                 band.awaited = blocked.iter().flat_map(awaited).collect();
@@ -91,8 +104,12 @@ impl Scene {
             let queues = queue_flows(&bands[index - 1].levels, &bands[index].levels);
             bands[index].flows.extend(queues);
         }
-        let (columns, begins) = columns(&bands, &used);
-        Self { rows, bands, columns, begins, pairs }
+        let spans = match spans(&bands, false) {
+            all if columns(&all).values().all(|column| *column < FEW) => all,
+            _ => spans(&bands, true),
+        };
+        let columns = columns(&spans);
+        Self { rows, bands, columns, spans, peers }
     }
 
     /// How many columns there are for what is between tasks.
@@ -101,39 +118,50 @@ impl Scene {
     }
 }
 
+/// Where bytes are, as something with a column; of two sockets, also which of them receives.
+fn place(place: Place, peers: &Peers) -> (Between, usize) {
+    match place {
+        Place::Pipe(number) => (Between::Pipe(number), 0),
+        Place::Socket(number) => {
+            let peer = peers.get(&number).copied().unwrap_or(number);
+            (Between::Sockets(number.min(peer)), usize::from(peer < number))
+        }
+    }
+}
+
 /// How much is in everything that has somebody who could take or give.
-fn levels(model: &Model) -> BTreeMap<Between, u64> {
+fn levels(model: &Model, peers: &Peers) -> BTreeMap<Between, Level> {
     let mut levels = BTreeMap::new();
     let open = |kind| !model.holders(&kind).is_empty();
     for number in model.pipes.keys() {
         if open(Kind::ReadEnd(*number)) || open(Kind::WriteEnd(*number)) {
-            let place = Place::Pipe(*number);
-            levels.insert(Between::Bytes(place), model.queued(place));
+            levels.insert(Between::Pipe(*number), [model.queued(Place::Pipe(*number)), 0]);
         }
     }
-    for (number, socket) in &model.sockets {
-        if socket.listening && !socket.closed {
-            levels.insert(Between::Queue(*number), socket.queue.len() as u64);
-        } else if !socket.closed {
-            let place = Place::Socket(*number);
-            levels.insert(Between::Bytes(place), model.queued(place));
+    for (number, socket) in model.sockets.iter().filter(|(_, socket)| !socket.closed) {
+        if socket.listening {
+            levels.insert(Between::Queue(*number), [socket.queue.len() as u64, 0]);
+        } else {
+            let (between, side) = place(Place::Socket(*number), peers);
+            levels.entry(between).or_insert([0; 2])[side] = model.queued(Place::Socket(*number));
         }
     }
     levels
 }
 
-fn flow(change: &Change) -> Option<(Between, Flow)> {
-    match change {
-        Change::Put(place, ..) => Some((Between::Bytes(*place), Flow::In)),
-        Change::Taken(place, ..) => Some((Between::Bytes(*place), Flow::Out)),
-        Change::EndOfFile(place) => Some((Between::Bytes(*place), Flow::End)),
-        _ => None,
-    }
+fn flow(change: &Change, peers: &Peers) -> Option<(Between, Flow)> {
+    let (at, flow) = match change {
+        Change::Put(at, ..) => (at, Flow::In),
+        Change::Taken(at, ..) => (at, Flow::Out),
+        Change::EndOfFile(at) => (at, Flow::End),
+        _ => return None,
+    };
+    Some((place(*at, peers).0, flow))
 }
 
-fn awaited(blocked: &Blocked) -> Vec<Awaited> {
+fn awaited(blocked: &Blocked, peers: &Peers) -> Vec<Awaited> {
     let awaited = blocked.waits.iter().filter_map(|wait| match wait {
-        Wait::Data(place) | Wait::Room(place) => Some(Awaited::Between(Between::Bytes(*place))),
+        Wait::Data(at) | Wait::Room(at) => Some(Awaited::Between(place(*at, peers).0)),
         Wait::Connection(socket) => Some(Awaited::Between(Between::Queue(*socket))),
         Wait::Child(Some(task)) | Wait::Made(task) => Some(Awaited::Task(*task)),
         _ => None,
@@ -152,12 +180,12 @@ fn arrows(row: &Row, moment: &Moment<'_>) -> Vec<(Task, ArrowKind)> {
 }
 
 fn queue_flows(
-    before: &BTreeMap<Between, u64>,
-    after: &BTreeMap<Between, u64>,
+    before: &BTreeMap<Between, Level>,
+    after: &BTreeMap<Between, Level>,
 ) -> Vec<(Between, Flow)> {
     let queues = after.iter().filter(|(between, _)| matches!(between, Between::Queue(_)));
     queues
-        .filter_map(|(between, now)| match before.get(between).unwrap_or(&0) {
+        .filter_map(|(between, now)| match before.get(between).unwrap_or(&[0; 2]) {
             was if was < now => Some((*between, Flow::In)),
             was if was > now => Some((*between, Flow::Out)),
             _ => None,
@@ -165,30 +193,41 @@ fn queue_flows(
         .collect()
 }
 
-type Columns = (BTreeMap<Between, usize>, BTreeMap<Between, usize>);
+/// From which row to which one each has a column that is used at all: while it is there; if `brief`,
+/// sockets only while something is between them or is waited for.
+fn spans(bands: &[Band], brief: bool) -> BTreeMap<Between, (usize, usize)> {
+    let (mut there, mut used) = (BTreeMap::new(), BTreeMap::new());
+    let mut see = |what: Between, index: usize, uses: bool| {
+        for spans in [Some(&mut there), uses.then_some(&mut used)].into_iter().flatten() {
+            spans.entry(what).or_insert((index, index)).1 = index;
+        }
+    };
+    for (index, band) in bands.iter().enumerate() {
+        band.levels.iter().for_each(|(what, level)| see(*what, index, *level != [0; 2]));
+        band.flows.iter().for_each(|(what, _)| see(*what, index, true));
+        band.wanted.iter().for_each(|what| see(*what, index, true));
+    }
+    let spans = used.into_iter().map(|(what, span)| match what {
+        Between::Sockets(_) if brief => (what, span),
+        _ => (what, there[&what]),
+    });
+    spans.collect()
+}
 
 /// A column each, and the same one for two that are never there together.
-fn columns(bands: &[Band], used: &BTreeSet<Between>) -> Columns {
-    let mut spans: BTreeMap<Between, (usize, usize)> = BTreeMap::new();
-    for (index, band) in bands.iter().enumerate() {
-        let there = band.levels.keys().chain(band.flows.iter().map(|(between, _)| between));
-        for between in there.filter(|between| used.contains(between)) {
-            spans.entry(*between).or_insert((index, index)).1 = index;
-        }
-    }
-    let mut order: Vec<_> = spans.into_iter().collect();
-    order.sort_by_key(|(between, (first, _))| (*first, *between));
-    let (mut columns, mut begins, mut ends) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+fn columns(spans: &BTreeMap<Between, (usize, usize)>) -> BTreeMap<Between, usize> {
+    let mut order: Vec<_> = spans.iter().collect();
+    order.sort_by_key(|(between, (first, _))| (*first, **between));
+    let (mut columns, mut ends) = (BTreeMap::new(), Vec::new());
     for (between, (first, last)) in order {
-        let free = ends.iter().position(|end| *end + 1 < first);
+        let free = ends.iter().position(|end| *end + 1 < *first);
         let column = free.unwrap_or(ends.len());
         if column == ends.len() {
-            ends.push(last);
+            ends.push(*last);
         } else {
-            ends[column] = last;
+            ends[column] = *last;
         }
-        columns.insert(between, column);
-        begins.insert(between, first);
+        columns.insert(*between, column);
     }
-    (columns, begins)
+    columns
 }

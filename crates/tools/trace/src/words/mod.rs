@@ -7,8 +7,8 @@ mod calls;
 mod label;
 
 pub(crate) use calls::ready_words;
-pub(crate) use label::quoted;
 pub use label::{call_words, result_words};
+pub(crate) use label::{line, quoted};
 
 use crate::event::{Disposition, Event, Injected, Outcome, Status, Task, What};
 use crate::model::{Change, Model};

@@ -1,0 +1,275 @@
+// Shows one step at a time, or all of them, as before the first. What there is to show was worked out
+// before: the table has the sentences, the data has what changes from row to row.
+(() => {
+  const make = (name, cls, text) => {
+    const made = document.createElement(name);
+    if (cls) made.className = cls;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const drawn = (name, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+
+  // What is so after each step, in full.
+  const unfold = (data) => {
+    let now = { name: {}, does: {}, fds: {} };
+    return data.steps.map((step) => {
+      now = {
+        name: { ...now.name, ...step.name },
+        does: { ...now.does, ...step.does },
+        fds: { ...now.fds, ...step.fds },
+      };
+      for (const [task, does] of Object.entries(now.does)) if (does < 0) delete now.does[task];
+      return now;
+    });
+  };
+
+  const start = (root) => {
+    const find = (selector) => root.querySelector(selector);
+    const rows = [...find("tbody").rows];
+    const numbers = rows.map((row) => row.cells[0].textContent);
+    const prefix = root.dataset.prefix;
+    const alone = document.documentElement.classList.contains("trace-alone");
+    const bar = find(".trace-bar"), slider = find("input"), back = find(".back"), on = find(".on");
+    const side = find(".trace-side"), more = find(".trace-more"), sentence = find(".trace-sentence");
+    const about = sentence.textContent;
+    const pictures = [...root.querySelectorAll(".trace-picture")].map((svg) => {
+      const rows = [...svg.querySelectorAll(".row")];
+      const tops = rows.map((row) => row.transform.baseVal[0].matrix.f);
+      tops.push(Number(svg.querySelector(".legend").dataset.top));
+      return { svg, rows, tops, veil: svg.querySelector(".veil"), now: svg.querySelector(".now") };
+    });
+    // A page may have many of these, of which few are stepped through.
+    let data, states, first;
+    const read = () => {
+      if (data) return;
+      data = JSON.parse(find("script").textContent);
+      states = unfold(data);
+      first = new Set(Object.values(states[0].fds).flat().map(key));
+    };
+    // Which row is shown; −1: all.
+    let at = -1;
+
+    const connect = () => {
+      const box = side.querySelector(".trace-fds");
+      if (!box) return;
+      box.querySelector(":scope > svg")?.remove();
+      const svg = drawn("svg", { "aria-hidden": "true" });
+      const origin = box.getBoundingClientRect();
+      for (const fd of box.querySelectorAll(".fd[data-to]")) {
+        const thing = box.querySelector(`.thing[data-id="${fd.dataset.to}"]`);
+        const from = fd.getBoundingClientRect(), to = thing.getBoundingClientRect();
+        const x = from.right - origin.left, y = from.top + from.height / 2 - origin.top;
+        const ex = to.left - origin.left, ey = to.top + to.height / 2 - origin.top;
+        const bend = (ex - x) / 2;
+        svg.append(drawn("path", {
+          d: `M${x} ${y}C${x + bend} ${y} ${ex - bend} ${ey} ${ex} ${ey}`, class: thing.dataset.colour,
+        }));
+      }
+      box.append(svg);
+    };
+
+    // A pipe's ends have its colour and its outline; the end that is written is filled.
+    const sign = (entry) => {
+      const [, colour, shape, full] = data.things[entry];
+      if (shape < 0) return "";
+      const made = drawn("svg", { viewBox: "0 0 12 12", "aria-hidden": "true", class: `sign ${colour}` });
+      made.append(drawn("path", { d: data.shapes[shape], class: full ? "full" : "" }));
+      return made;
+    };
+
+    const thing = (id, entry, count) => {
+      const [text, colour] = data.things[entry];
+      const made = make("div", `thing ${colour}`);
+      made.dataset.id = id;
+      made.dataset.colour = colour;
+      made.append(sign(entry), data.texts[text]);
+      if (count > 1) made.append(make("small", "", ` ×${count}`));
+      return made;
+    };
+
+    const key = (fd) => `${fd[0]} ${fd[1]}`;
+
+    // One task's descriptors, those that were closed just now included.
+    const table = (task, state, before, seen, brief) => {
+      const list = make("ul", "");
+      const all = state.fds[task], was = before?.fds[task];
+      const old = new Set(Array.isArray(was) ? was.map(key) : all.map(key));
+      const kept = new Set(all.map(key));
+      const own = brief ? all.filter((fd) => !first.has(key(fd))) : all;
+      const same = all.filter((fd) => !own.includes(fd)).map((fd) => fd[0]);
+      if (same.length) list.append(make("li", "fd same", `${same.join(", ")} as at the start`));
+      const closed = (Array.isArray(was) ? was : []).filter((fd) => !kept.has(key(fd)));
+      const shown = [...own.map((fd) => [fd, ""]), ...closed.map((fd) => [fd, "closed"])];
+      shown.sort((one, other) => one[0][0] - other[0][0]);
+      for (const [fd, cls] of shown) {
+        const item = make("li", `fd ${cls || (old.has(key(fd)) ? "" : "new")}`, `fd ${fd[0]}`);
+        if (fd[3] && !cls) item.append(make("small", "", " cloexec"));
+        const to = make("span", "to");
+        to.append(make("span", "verb", cls ? " was closed: " : " leads to "), data.texts[data.things[fd[2]][0]]);
+        item.append(" ", sign(fd[2]), to);
+        if (!cls) {
+          item.dataset.to = fd[1];
+          item.classList.add(data.things[fd[2]][1]);
+          const entry = seen.get(fd[1]) ?? { thing: fd[2], count: 0 };
+          entry.count += 1;
+          seen.set(fd[1], entry);
+        }
+        list.append(item);
+      }
+      return list;
+    };
+
+    const beside = () => {
+      if (at < 0) {
+        side.replaceChildren(make("p", "trace-how",
+          "Step on: then it says here what each process does at that step, and where its descriptors lead. " +
+          "The arrow keys step too, Home shows the whole picture again, and a click on a row goes there."));
+        return;
+      }
+      read();
+      const state = states[at], before = states[at - 1];
+      const does = make("ul", "trace-does"), box = make("div", "trace-fds");
+      const lines = Object.values(state.fds).flat().length;
+      const left = make("div", "left"), right = make("div", "right"), seen = new Map();
+      for (const task of Object.keys(state.does)) {
+        const colour = `p${(task - 1) % 4}`, name = data.texts[state.name[task]];
+        const line = make("li", colour);
+        line.append(make("strong", "", name), ` ${data.texts[state.does[task]]}`);
+        does.append(line);
+        const fds = state.fds[task];
+        if (Array.isArray(fds) && !fds.length && !before?.fds[task]?.length) continue;
+        const card = make("div", "card");
+        card.append(make("p", "name", name), Array.isArray(fds)
+          ? table(task, state, before, seen, at > 0 && lines > 8)
+          : make("p", "", `the same as P${fds}`));
+        left.append(card);
+      }
+      for (const [id, { thing: entry, count }] of seen) right.append(thing(id, entry, count));
+      box.append(left, right);
+      const who = make("div", "who"), what = make("div", "what");
+      who.append(make("p", "heading", `After step ${numbers[at]}`), does);
+      what.append(make("p", "heading", "Descriptors, and what they lead to"), box);
+      side.replaceChildren(who, what);
+      connect();
+    };
+
+    const follow = () => {
+      const shown = pictures.find((picture) => picture.svg.getClientRects().length);
+      if (!shown || at < 0) return;
+      const row = shown.rows[at].getBoundingClientRect();
+      const top = bar.getBoundingClientRect().bottom + 20;
+      const covers = side.getBoundingClientRect();
+      const below = covers.left < row.left + 50 ? covers.top : innerHeight;
+      const bottom = Math.min(innerHeight, below) - 20;
+      // It is left where it is while what comes next can be seen too.
+      const ideal = top + (bottom - top) * 0.4;
+      const fits = row.top >= top && row.bottom <= bottom - (bottom - top) * 0.2;
+      const by = fits ? 0 : row.top - ideal;
+      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      if (by) scrollBy({ top: by, behavior: calm || Math.abs(by) < 150 ? "auto" : "smooth" });
+    };
+
+    // The address says which step is shown; going back goes to the page before.
+    const address = () => {
+      const own = location.hash.startsWith(`#${prefix}step-`);
+      const hash = at < 0 ? "" : `#${prefix}step-${numbers[at]}`;
+      try {
+        if (hash || own) history.replaceState(history.state, "", hash || location.pathname + location.search);
+      } catch {
+        // Too often in a short time, some browsers say.
+      }
+    };
+
+    const show = (index, moved) => {
+      at = Math.max(-1, Math.min(rows.length - 1, index));
+      const all = at < 0;
+      const says = all ? `all ${numbers.length ? numbers[numbers.length - 1] : 0} steps`
+        : `step ${numbers[at]} of ${numbers[rows.length - 1]}`;
+      slider.value = at + 1;
+      slider.setAttribute("aria-valuetext", says);
+      find(".trace-at").textContent = says;
+      sentence.textContent = all ? about : rows[at].cells[2].firstChild.textContent;
+      const line = all ? "" : rows[at].cells[3]?.textContent;
+      const source = make("p", "trace-line");
+      if (line) source.append("in ", make("code", "", line));
+      const folded = all ? null : rows[at].cells[2].querySelector("details");
+      more.replaceChildren(...(line ? [source] : []), ...(folded ? [folded.cloneNode(true)] : []));
+      // One that is disabled would lose the focus, and the keys with it.
+      back.setAttribute("aria-disabled", String(all));
+      on.setAttribute("aria-disabled", String(at === rows.length - 1));
+      rows.forEach((row, i) => row.classList.toggle("now", i === at));
+      for (const { tops, veil, now } of pictures) {
+        const [from, to, end] = all ? [0, 0, 0] : [tops[at], tops[at + 1], tops[tops.length - 1]];
+        now.setAttribute("y", from);
+        now.setAttribute("height", to - from);
+        veil.setAttribute("y", to);
+        veil.setAttribute("height", end - to);
+      }
+      root.classList.toggle("trace-all", all);
+      root.style.setProperty("--bar", `${bar.offsetHeight}px`);
+      beside();
+      if (moved) {
+        address();
+        follow();
+      }
+    };
+
+    const linked = () => {
+      const found = location.hash.slice(1);
+      if (!found.startsWith(`${prefix}step-`)) return false;
+      const index = numbers.indexOf(found.slice(prefix.length + 5));
+      if (index < 0) return false;
+      show(index, true);
+      return true;
+    };
+
+    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
+    const far = { Home: -1, End: rows.length - 1, Escape: -1 };
+    (alone ? document : root).addEventListener("keydown", (event) => {
+      // With a modifier it means something else: to select text, say.
+      if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+      if (!(event.key in keys) && !(event.key in far)) return;
+      // mdBook turns pages with the same keys.
+      if (event.key !== "Escape") event.stopPropagation();
+      // What can be scrolled is, and a table is read.
+      const within = event.target.closest(".trace-side, .trace-steps, .trace-more");
+      if (within && !event.key.match(/Left|Right|Escape/)) return;
+      if (event.key.startsWith("Page") && !bar.contains(event.target)) return;
+      if (event.key !== "Escape") event.preventDefault();
+      show(event.key in far ? far[event.key] : at + keys[event.key], true);
+    });
+    slider.addEventListener("input", () => show(slider.value - 1, true));
+    for (const [button, by] of [[back, -1], [on, 1]]) {
+      button.addEventListener("click", () => {
+        // Not every browser does that by itself; without it, the keys would go elsewhere.
+        button.focus({ preventScroll: true });
+        if (button.getAttribute("aria-disabled") !== "true") show(at + by, true);
+      });
+    }
+    for (const { svg, tops } of pictures) {
+      svg.addEventListener("click", (event) => {
+        // Text was selected, which ends with a click.
+        if (!getSelection().isCollapsed) return;
+        const y = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse()).y;
+        const row = tops.findIndex((top, i) => y >= top && y < tops[i + 1]);
+        if (row >= 0) show(row, true);
+      });
+    }
+    const steps = find(".trace-steps");
+    addEventListener("beforeprint", () => { steps.open = true; });
+    for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
+    root.classList.add("trace-js");
+    addEventListener("hashchange", linked);
+    addEventListener("resize", connect);
+    if (!linked()) show(-1, false);
+    // Once all is laid out, the browser goes to the link by itself, and hides the row under the bar.
+    else addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(follow)));
+  };
+
+  // In a page that was put together of several, this may run more than once.
+  document.querySelectorAll("section.trace:not(.trace-js)").forEach(start);
+})();
