@@ -1,7 +1,6 @@
 //! `{{#recording NAME}}`: what the kernel did for a program, as a picture to step through.
 //!
-//! The recordings are files of the book, made by `RECORDINGS=overwrite cargo test -p lab --test
-//! recordings`; without `overwrite` that test says where a new one would differ.
+//! The recordings are files of the book, made by `just renew`; a test says where a new one would differ.
 
 use crate::chapters::Chapters;
 use crate::html::escape;
@@ -11,7 +10,7 @@ use std::fs::File;
 use std::io::BufReader;
 
 /// What makes recordings, for messages.
-const RENEW: &str = "RECORDINGS=overwrite cargo test -p lab --test recordings";
+const RENEW: &str = "just renew";
 
 /// What a page wants to be recorded: `[CRATE/]PROGRAM [as NAME] [OPTION…] [-- ARGUMENT…]`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@
 
 mod borrow;
 mod calls;
+mod calm;
 mod check;
 mod decode;
 mod family;

@@ -83,6 +83,8 @@ pub(crate) struct Recording<'a> {
     /// Stops that came while another one had its turn.
     pub(crate) later: Vec<(Pid, Stop)>,
     pub(crate) turns: Turns,
+    /// The last stop tells of nothing that could have woken anybody.
+    pub(crate) calm: bool,
     /// Counts the times at which somebody became ready.
     pub(crate) clock: u64,
     /// Signals may have come to wait that were not told.
@@ -115,6 +117,7 @@ impl<'a> Recording<'a> {
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
+            calm: false,
             clock: 0,
             sent: None,
             proc_files: HashSet::new(),

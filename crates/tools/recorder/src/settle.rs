@@ -16,7 +16,7 @@ const EFFECT: u8 = 2;
 impl Recording<'_> {
     /// Hears all who were woken, until nobody moves any more but those who have their turn.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
-        if self.all_stand_still() {
+        if self.is_calm() {
             return Ok(());
         }
         let mut pause = PAUSE;
@@ -45,17 +45,6 @@ impl Recording<'_> {
             }
             self.hear_later();
         }
-    }
-
-    /// Whether nobody can have been woken, since nobody sleeps: then there is nobody to ask.
-    fn all_stand_still(&self) -> bool {
-        let stands =
-            |tracee: &Tracee| matches!(tracee.state, State::Ready { .. } | State::Ended);
-        self.tasks.values().all(stands)
-            && self.later.is_empty()
-            && self.strangers.is_empty()
-            && self.sent.is_none()
-            && self.options.policy != Policy::Free
     }
 
     /// Whether a task will stop, or sleep again, or be gone, without anybody's doing.

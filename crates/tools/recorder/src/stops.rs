@@ -7,7 +7,7 @@ use trace::event::{Status, What};
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
-use crate::task::{Process, State, Tracee};
+use crate::task::{Call, Process, State, Tracee};
 
 impl Recording<'_> {
     /// Whose stop it is: a thread that has called exec stops with its process's id.
@@ -22,11 +22,18 @@ impl Recording<'_> {
         if !matches!(stop, Stop::Gone(_)) {
             self.ready(task, 0);
         }
+        self.calm = false;
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {
-                Ok(AtCall::Enter(number, args)) => self.enters(task, number, args),
-                Ok(AtCall::Leave(result)) => self.leaves(task, result),
+                Ok(AtCall::Enter(number, args)) => {
+                    self.calm = true;
+                    self.enters(task, number, args);
+                }
+                Ok(AtCall::Leave(result)) => {
+                    self.calm = self.tasks[&task].call.as_ref().is_some_and(Call::wakes_nobody);
+                    self.leaves(task, result);
+                }
                 // It was killed in this moment.
                 Ok(AtCall::Unknown) | Err(_) => (),
             },

@@ -22,7 +22,7 @@ pub(super) const FEW: usize = 3;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
 const CODE: usize = 73;
 /// The same for the font of the notes, on average.
-const NOTE: usize = 60;
+const NOTE: usize = 63;
 
 /// From a row's top to the line on which its arrows are.
 pub(crate) const MIDDLE: usize = 15;
