@@ -49,8 +49,7 @@ impl Recording<'_> {
 
     /// Whether nobody can have been woken, since nobody sleeps: then there is nobody to ask.
     fn all_stand_still(&self) -> bool {
-        let stands =
-            |tracee: &Tracee| matches!(tracee.state, State::Ready { .. } | State::Ended);
+        let stands = |tracee: &Tracee| matches!(tracee.state, State::Ready { .. } | State::Ended);
         self.tasks.values().all(stands)
             && self.later.is_empty()
             && self.strangers.is_empty()
