@@ -7,7 +7,7 @@
 //! - A name and a number in the same place: here the number happened to be somebody's pid.
 //! - Words that are long hexadecimal numbers, addresses or random: the same word must be the same again.
 //! - What was read from /dev/urandom.
-//! - Times that aren't whole milliseconds: nobody has written such a number, it was measured.
+//! - A time that is left: it isn't round, since it was measured, and a bit longer here than there.
 //! - In which folder of PATH a program of the machine's own is.
 
 use std::collections::{HashMap, HashSet};
@@ -78,9 +78,10 @@ impl Loosely {
                     (long == as_long || loose) && (random || self.text(a, b, loose))
                 }
                 (Argument::Number(_), Argument::Number(_)) if loose => true,
-                (Argument::Time(a), Argument::Time(b)) => {
-                    a == b || is_measured(*a) && is_measured(*b)
+                (Argument::Number(a), Argument::Number(b)) if waits_milliseconds(name) => {
+                    a == b || is_left(a.unsigned_abs(), b.unsigned_abs(), 10)
                 }
+                (Argument::Time(a), Argument::Time(b)) => a == b || is_left(*a, *b, 1_000_000),
                 (Argument::Path(a), Argument::Path(b)) if name == "execve" => self.program(a, b),
                 (Argument::Path(a), Argument::Path(b))
                 | (Argument::Address(a), Argument::Address(b)) => self.text(a, b, false),
@@ -179,8 +180,14 @@ fn may_hold_names(argument: &Argument) -> bool {
         || words(text).iter().any(|word| is_name(word) || is_long_hexadecimal(word))
 }
 
-fn is_measured(time: u64) -> bool {
-    !time.is_multiple_of(1_000_000)
+fn waits_milliseconds(name: &str) -> bool {
+    matches!(name, "poll" | "epoll_wait" | "epoll_pwait")
+}
+
+/// Whether two times may be what is left of one, of which nobody has written so small a part as `round`.
+fn is_left(one: u64, other: u64, round: u64) -> bool {
+    let measured = !one.is_multiple_of(round) || !other.is_multiple_of(round);
+    measured && one.abs_diff(other) <= one.max(other) / 10
 }
 
 fn opens_random(name: &str, arguments: &[Argument]) -> bool {
