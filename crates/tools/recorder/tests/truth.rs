@@ -23,6 +23,12 @@ const LEFT_OUT: [(&str, &str); 5] = [
     ("spawn_bench", "makes thousands of processes, to measure"),
 ];
 
+/// Programs that are recorded, but not in free order, and why.
+const NOT_FREE: [(&str, &str); 1] = [(
+    "epoll_echo",
+    "clients connect at the same time: who was first in the queue is not told, so the model may pair them wrongly",
+)];
+
 /// What a program is told, where it would do nothing of itself.
 const ARGUMENTS: [(&str, &[&str]); 1] =
     [("tiny_shell", &["-c", "true | cat < /dev/null | wc -c > /dev/null; exit 3"])];
@@ -105,7 +111,11 @@ fn chapters_in(orders: &[&[&str]]) {
     let programs = programs();
     let cases: Vec<_> = orders
         .iter()
-        .flat_map(|order| programs.iter().map(|(path, args)| Case::new(order, path, args)))
+        .flat_map(|order| programs.iter().map(move |program| (order, program)))
+        .filter(|(order, (path, _))| {
+            !order.contains(&"free") || !NOT_FREE.iter().any(|(name, _)| path.ends_with(name))
+        })
+        .map(|(order, (path, args))| Case::new(order, path, args))
         .collect();
     all_are_true(&cases);
 }
