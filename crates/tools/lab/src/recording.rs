@@ -87,7 +87,8 @@ pub fn section(
     let events = File::open(workspace.root().join(&file))
         .and_then(|file| trace::event::read(BufReader::new(file)))
         .map_err(|error| format!("cannot read {file}: {error} (make it: {RENEW})"))?;
-    let picture = trace::html::fragment(&events, &format!("{program}, recorded"), name);
+    let title = [&[format!("{program}, recorded")], &recording.options[..]].concat().join(" ");
+    let picture = trace::html::fragment(&events, &title, name);
     // A blank line would end the HTML.
     let picture: Vec<_> = picture.lines().filter(|line| !line.trim().is_empty()).collect();
     Ok(format!(

@@ -192,6 +192,22 @@ fn the_ends_of_a_pipe_have_one_colour_and_shape_and_the_written_one_is_full() {
 }
 
 #[test]
+fn what_was_there_before_is_not_taken_for_a_pipe_of_the_recording() {
+    let table = [
+        (0, "/dev/null", 1, false, 0),
+        (1, "pipe:[1]", 2, false, 1),
+        (2, "pipe:[1]", 2, false, 1),
+        (9, "pipe:[2]", 3, false, 0),
+    ];
+    let recording = Recording::new().descriptors(P1, &table).pipe(P1, 3, 4, 0);
+    let texts = data(&page(&recording.0, "before"))["texts"].to_string();
+    for text in ["standard input", "standard output", "standard error", "a pipe from before"] {
+        assert!(texts.contains(text), "{text}: {texts}");
+    }
+    assert!(!texts.contains("pipe:["), "{texts}");
+}
+
+#[test]
 fn before_the_first_step_the_whole_picture_is_seen() {
     let page = page(&conversation().0, "pipe");
     assert!(

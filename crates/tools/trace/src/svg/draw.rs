@@ -43,6 +43,13 @@ pub(super) fn row(
         "<g class=\"row {colour}{class}\"{id} transform=\"translate(0 {top})\">\
          <text x=\"32\" y=\"19\">{number}</text>"
     );
+    if row.injected {
+        let (width, height) = (layout.width - 2, words.height() - 2);
+        let _ = write!(
+            pen.out,
+            "<rect class=\"injected\" x=\"1\" y=\"1\" width=\"{width}\" height=\"{height}\"/>"
+        );
+    }
     pen.lives();
     pen.arrows(words);
     pen.flows(words);
