@@ -1,5 +1,5 @@
-// Shows one step at a time. What there is to show was worked out before: the table has the
-// sentences, the data has what changes from row to row.
+// Shows one step at a time, or all of them, as before the first. What there is to show was worked out
+// before: the table has the sentences, the data has what changes from row to row.
 (() => {
   const make = (name, cls, text) => {
     const made = document.createElement(name);
@@ -29,17 +29,29 @@
 
   const start = (root) => {
     const find = (selector) => root.querySelector(selector);
-    const data = JSON.parse(find("script").textContent);
-    const states = unfold(data);
     const rows = [...find("tbody").rows];
     const numbers = rows.map((row) => row.cells[0].textContent);
     const prefix = root.dataset.prefix;
     const alone = document.documentElement.classList.contains("trace-alone");
-    const slider = find("input"), side = find(".trace-side"), more = find(".trace-more");
-    const pictures = [...root.querySelectorAll(".trace-picture")].map((svg) => ({
-      svg, rows: [...svg.querySelectorAll(".row")], veil: svg.querySelector(".veil"),
-    }));
-    let at = 0;
+    const bar = find(".trace-bar"), slider = find("input"), back = find(".back"), on = find(".on");
+    const side = find(".trace-side"), more = find(".trace-more"), sentence = find(".trace-sentence");
+    const about = sentence.textContent;
+    const pictures = [...root.querySelectorAll(".trace-picture")].map((svg) => {
+      const rows = [...svg.querySelectorAll(".row")];
+      const tops = rows.map((row) => row.transform.baseVal[0].matrix.f);
+      tops.push(Number(svg.querySelector(".legend").dataset.top));
+      return { svg, rows, tops, veil: svg.querySelector(".veil"), now: svg.querySelector(".now") };
+    });
+    // A page may have many of these, of which few are stepped through.
+    let data, states, first;
+    const read = () => {
+      if (data) return;
+      data = JSON.parse(find("script").textContent);
+      states = unfold(data);
+      first = new Set(Object.values(states[0].fds).flat().map(key));
+    };
+    // Which row is shown; −1: all.
+    let at = -1;
 
     const connect = () => {
       const box = side.querySelector(".trace-fds");
@@ -80,7 +92,6 @@
     };
 
     const key = (fd) => `${fd[0]} ${fd[1]}`;
-    const first = new Set(Object.values(states[0].fds).flat().map(key));
 
     // One task's descriptors, those that were closed just now included.
     const table = (task, state, before, seen, brief) => {
@@ -113,6 +124,13 @@
     };
 
     const beside = () => {
+      if (at < 0) {
+        side.replaceChildren(make("p", "trace-how",
+          "Step on: then it says here what each process does at that step, and where its descriptors lead. " +
+          "The arrow keys step too, Home shows the whole picture again, and a click on a row goes there."));
+        return;
+      }
+      read();
       const state = states[at], before = states[at - 1];
       const does = make("ul", "trace-does"), box = make("div", "trace-fds");
       const lines = Object.values(state.fds).flat().length;
@@ -125,29 +143,25 @@
         const fds = state.fds[task];
         if (Array.isArray(fds) && !fds.length && !before?.fds[task]?.length) continue;
         const card = make("div", "card");
-        card.append(make("h3", "", name), Array.isArray(fds)
+        card.append(make("p", "name", name), Array.isArray(fds)
           ? table(task, state, before, seen, at > 0 && lines > 8)
           : make("p", "", `the same as P${fds}`));
         left.append(card);
       }
       for (const [id, { thing: entry, count }] of seen) right.append(thing(id, entry, count));
       box.append(left, right);
-      const heading = make("h2", "", "Descriptors, and what they lead to");
-      const line = rows[at].cells[3].textContent;
-      const source = line ? [make("p", "trace-source", "in ")] : [];
-      if (line) source[0].append(make("code", "", line));
       const who = make("div", "who"), what = make("div", "what");
-      who.append(make("h2", "", `After step ${numbers[at]}`), does, ...source);
-      what.append(heading, box);
+      who.append(make("p", "heading", `After step ${numbers[at]}`), does);
+      what.append(make("p", "heading", "Descriptors, and what they lead to"), box);
       side.replaceChildren(who, what);
       connect();
     };
 
     const follow = () => {
       const shown = pictures.find((picture) => picture.svg.getClientRects().length);
-      if (!shown) return;
+      if (!shown || at < 0) return;
       const row = shown.rows[at].getBoundingClientRect();
-      const top = find(".trace-bar").getBoundingClientRect().bottom + 20;
+      const top = bar.getBoundingClientRect().bottom + 20;
       const covers = side.getBoundingClientRect();
       const below = covers.left < row.left + 50 ? covers.top : innerHeight;
       const bottom = Math.min(innerHeight, below) - 20;
@@ -159,29 +173,47 @@
       if (by) scrollBy({ top: by, behavior: calm || Math.abs(by) < 150 ? "auto" : "smooth" });
     };
 
-    const show = (index, moved) => {
-      at = Math.max(0, Math.min(rows.length - 1, index));
-      slider.value = at + 1;
-      slider.setAttribute("aria-valuetext", `step ${numbers[at]}`);
-      find(".trace-at").textContent = `step ${numbers[at]} of ${numbers[rows.length - 1]}`;
-      find(".trace-sentence").textContent = rows[at].cells[2].querySelector("span").textContent;
-      const folded = rows[at].cells[2].querySelector("details");
-      more.replaceChildren(...(folded ? [folded.cloneNode(true)] : []));
-      find(".back").disabled = at === 0;
-      find(".on").disabled = at === rows.length - 1;
-      rows.forEach((row, i) => row.classList.toggle("now", i === at));
-      for (const { svg, rows: drawings, veil } of pictures) {
-        drawings.forEach((row, i) => row.classList.toggle("now", i === at));
-        const top = (i) => drawings[i].transform.baseVal[0].matrix.f;
-        const end = svg.querySelector(".legend").dataset.top;
-        const from = at + 1 < drawings.length ? top(at + 1) : end;
-        veil.setAttribute("y", from);
-        veil.setAttribute("height", end - from);
+    // The address says which step is shown; going back goes to the page before.
+    const address = () => {
+      const own = location.hash.startsWith(`#${prefix}step-`);
+      const hash = at < 0 ? "" : `#${prefix}step-${numbers[at]}`;
+      try {
+        if (hash || own) history.replaceState(history.state, "", hash || location.pathname + location.search);
+      } catch {
+        // Too often in a short time, some browsers say.
       }
-      root.style.setProperty("--bar", `${find(".trace-bar").offsetHeight}px`);
+    };
+
+    const show = (index, moved) => {
+      at = Math.max(-1, Math.min(rows.length - 1, index));
+      const all = at < 0;
+      const says = all ? `all ${numbers.length ? numbers[numbers.length - 1] : 0} steps`
+        : `step ${numbers[at]} of ${numbers[rows.length - 1]}`;
+      slider.value = at + 1;
+      slider.setAttribute("aria-valuetext", says);
+      find(".trace-at").textContent = says;
+      sentence.textContent = all ? about : rows[at].cells[2].firstChild.textContent;
+      const line = all ? "" : rows[at].cells[3]?.textContent;
+      const source = make("p", "trace-line");
+      if (line) source.append("in ", make("code", "", line));
+      const folded = all ? null : rows[at].cells[2].querySelector("details");
+      more.replaceChildren(...(line ? [source] : []), ...(folded ? [folded.cloneNode(true)] : []));
+      // One that is disabled would lose the focus, and the keys with it.
+      back.setAttribute("aria-disabled", String(all));
+      on.setAttribute("aria-disabled", String(at === rows.length - 1));
+      rows.forEach((row, i) => row.classList.toggle("now", i === at));
+      for (const { tops, veil, now } of pictures) {
+        const [from, to, end] = all ? [0, 0, 0] : [tops[at], tops[at + 1], tops[tops.length - 1]];
+        now.setAttribute("y", from);
+        now.setAttribute("height", to - from);
+        veil.setAttribute("y", to);
+        veil.setAttribute("height", end - to);
+      }
+      root.classList.toggle("trace-all", all);
+      root.style.setProperty("--bar", `${bar.offsetHeight}px`);
       beside();
       if (moved) {
-        history.replaceState(null, "", `#${prefix}step-${numbers[at]}`);
+        address();
         follow();
       }
     };
@@ -195,36 +227,45 @@
       return true;
     };
 
-    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -1e9, End: 1e9 };
+    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
+    const far = { Home: -1, End: rows.length - 1, Escape: -1 };
     (alone ? document : root).addEventListener("keydown", (event) => {
-      if (!(event.key in keys) || event.ctrlKey || event.altKey || event.metaKey) return;
+      // With a modifier it means something else: to select text, say.
+      if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+      if (!(event.key in keys) && !(event.key in far)) return;
       // mdBook turns pages with the same keys.
-      event.stopPropagation();
-      if (event.target.closest(".trace-side") && event.key.match(/Up|Down/)) return;
-      event.preventDefault();
-      show(at + keys[event.key], true);
+      if (event.key !== "Escape") event.stopPropagation();
+      // What can be scrolled is, and a table is read.
+      const within = event.target.closest(".trace-side, .trace-steps, .trace-more");
+      if (within && !event.key.match(/Left|Right|Escape/)) return;
+      if (event.key.startsWith("Page") && !bar.contains(event.target)) return;
+      if (event.key !== "Escape") event.preventDefault();
+      show(event.key in far ? far[event.key] : at + keys[event.key], true);
     });
     slider.addEventListener("input", () => show(slider.value - 1, true));
-    find(".back").addEventListener("click", () => show(at - 1, true));
-    find(".on").addEventListener("click", () => show(at + 1, true));
-    for (const { svg } of pictures) {
-      svg.addEventListener("click", (event) => {
-        const row = event.target.closest(".row");
-        if (row) show([...svg.querySelectorAll(".row")].indexOf(row), true);
+    for (const [button, by] of [[back, -1], [on, 1]]) {
+      button.addEventListener("click", () => {
+        // Not every browser does that by itself; without it, the keys would go elsewhere.
+        button.focus({ preventScroll: true });
+        if (button.getAttribute("aria-disabled") !== "true") show(at + by, true);
       });
     }
-    const steps = find(".trace-steps"), button = find("button.steps");
-    steps.classList.add("away");
-    button.addEventListener("click", () => {
-      const away = steps.classList.toggle("away");
-      button.setAttribute("aria-expanded", String(!away));
-      button.textContent = away ? "Show the steps as a table" : "Hide the table of steps";
-    });
+    for (const { svg, tops } of pictures) {
+      svg.addEventListener("click", (event) => {
+        // Text was selected, which ends with a click.
+        if (!getSelection().isCollapsed) return;
+        const y = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse()).y;
+        const row = tops.findIndex((top, i) => y >= top && y < tops[i + 1]);
+        if (row >= 0) show(row, true);
+      });
+    }
+    const steps = find(".trace-steps");
+    addEventListener("beforeprint", () => { steps.open = true; });
     for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
     root.classList.add("trace-js");
     addEventListener("hashchange", linked);
     addEventListener("resize", connect);
-    if (!linked()) show(0, false);
+    if (!linked()) show(-1, false);
     // Once all is laid out, the browser goes to the link by itself, and hides the row under the bar.
     else addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(follow)));
   };

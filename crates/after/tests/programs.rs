@@ -209,6 +209,21 @@ fn spawn_bench_finds_fork_alone_slowed_by_a_large_parent() {
 }
 
 #[test]
+fn tiny_trace_sees_each_call_and_takes_none_of_the_programs_signals() {
+    let story = told_by(env!("CARGO_BIN_EXE_tiny_trace"), &[]);
+    let line = "this line is one write\n";
+    assert!(story.contains(&format!("{line}write = {}\n", line.len())), "{story}");
+    assert!(story.contains("exit_group … Exited(Pid("), "{story}");
+
+    let tell = "trap 'echo caught' USR1; kill -USR1 $$; kill -KILL $$";
+    let story = told_by(env!("CARGO_BIN_EXE_tiny_trace"), &["sh", "-c", tell]);
+    assert!(story.contains("caught\nwrite = 7\n") && story.contains(", SIGKILL, "), "{story}");
+
+    let refused = Command::new(env!("CARGO_BIN_EXE_tiny_trace")).arg("nosuch").assert();
+    refused.success().stderr(contains("cannot run \"nosuch\": ENOENT"));
+}
+
+#[test]
 fn epoll_echo_has_a_help_and_refuses_what_it_does_not_know() {
     assert!(told_by(env!("CARGO_BIN_EXE_epoll_echo"), &["--help"]).starts_with("usage: "));
     for (args, why) in [

@@ -10,7 +10,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, memory, normal, numbers};
+use crate::{files, machine, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -31,13 +31,21 @@ impl Recording<'_> {
         let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
         let form =
             call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
-        let belongs = tracee.prologue.goes_on_with(raw, form, &args);
+        let belongs = tracee.prologue.goes_on_with(raw, form, &args) && !call.fills_a_gap();
         call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
         call.slept = false;
+        let counts = (self.options.all || !belongs)
+            && raw != "restart_syscall"
+            && call.name != "rt_sigreturn";
+        if counts && self.steps_back(task, &mut call) {
+            return;
+        }
+        call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Enter { name, arguments, line: None });
         }
+        self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
         }
@@ -54,6 +62,10 @@ impl Recording<'_> {
         let pid = tracee.pid;
         // None: a new task, or a new program.
         let Some(mut call) = tracee.call.take() else { return };
+        if let Some(index) = call.restore.take() {
+            // It may have been killed in this moment.
+            _ = machine::set_argument(pid, index, call.args[index]);
+        }
         if INTERRUPTED.contains(&result) {
             tracee.interrupted = Some(call.clone());
         }
@@ -64,13 +76,14 @@ impl Recording<'_> {
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
         self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
-        if call.told && !call.slept && call.surely_slept(result) {
+        if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
             self.tell(task, What::Sleeps);
         }
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
             self.tell(task, What::Leave { name, result: result_told, arguments });
         }
+        self.is_over(task, &call);
         if call.asked_in_vain(result) {
             self.turns.give_up(task);
         }
@@ -164,6 +177,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
         .map_or(&[][..], |form| form.arguments);
     let mut arguments = Reader { pid, names }.enter(kinds, &args);
     normal::tidy(raw, &args, &mut arguments);
+    pointed::by_request(pid, raw, &args, &mut arguments);
     // Whoever joins a thread waits until its id is no longer at this place.
     if raw == "futex"
         && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)
@@ -174,7 +188,19 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     let name = normal::call(name, &args, &mut arguments, normal::NEWER_ONLY, peek);
     let action_flags = (raw == "rt_sigaction" && args[1] != 0).then(|| peek(args[1] + 8)).flatten();
     let flags = flags.or(action_flags).unwrap_or_default();
-    Call { name, kinds, args, arguments, flags, told: false, slept: false }
+    Call {
+        name,
+        kinds,
+        args,
+        arguments,
+        flags,
+        told: false,
+        slept: false,
+        nth: 0,
+        anew: false,
+        skipped: false,
+        restore: None,
+    }
 }
 
 impl Recording<'_> {

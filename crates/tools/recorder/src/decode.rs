@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::pointed;
 
 /// How many bytes of a text are shown.
-const SHOWN: usize = 64;
+const SHOWN: usize = 96;
 /// A pid takes more room than a task's name, so a little more is read than is shown.
 const READ: usize = SHOWN + 32;
 

@@ -12,6 +12,9 @@ impl Recording<'_> {
     /// Tells a task's end, if that was not told yet, and takes it out.
     pub(crate) fn forget(&mut self, task: Task, status: Status) {
         let Some(tracee) = self.tasks.remove(&task) else { return };
+        if let Some(call) = &tracee.call {
+            self.is_over(task, call);
+        }
         if self.by_pid.get(&tracee.pid) == Some(&task) {
             self.by_pid.remove(&tracee.pid);
         }

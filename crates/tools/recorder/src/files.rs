@@ -26,24 +26,41 @@ pub(crate) fn open(pid: Pid) -> Vec<i32> {
     numbers
 }
 
-/// The whole table. Pipes and sockets are counted from 1, and so are the open file descriptions.
-pub(crate) fn table(pid: Pid, names: &Names) -> Vec<Descriptor> {
-    let mut table: Vec<Descriptor> = Vec::new();
-    for number in open(pid) {
-        let Some(leads_to) = leads_to(pid, number) else { continue };
-        let same = table.iter().find(|other| same_description(pid, other.number, number));
-        let latest = table.iter().map(|other| other.description).max().unwrap_or_default();
-        let description = same.map_or(latest + 1, |other| other.description);
-        let flags = flags(pid, number);
-        table.push(Descriptor {
-            number,
-            leads_to: names.in_text(&leads_to),
-            description,
-            close_on_exec: flags & libc::O_CLOEXEC as u32 != 0,
-            flags: flags & !(libc::O_CLOEXEC as u32),
-        });
+/// What was seen of open file descriptions at one moment: they are numbered over all tables.
+#[derive(Debug, Default)]
+pub(crate) struct Moment {
+    /// What each leads to, and a descriptor that leads to it. The first has the number 1.
+    seen: Vec<(String, Pid, i32)>,
+}
+
+impl Moment {
+    /// The whole table of a task. Pipes and sockets are counted from 1, and so are the open file descriptions.
+    pub(crate) fn table(&mut self, pid: Pid, names: &Names) -> Vec<Descriptor> {
+        let mut table = Vec::new();
+        for number in open(pid) {
+            let Some(leads_to) = leads_to(pid, number) else { continue };
+            let flags = flags(pid, number);
+            table.push(Descriptor {
+                number,
+                leads_to: names.in_text(&leads_to),
+                description: self.description(leads_to, pid, number),
+                close_on_exec: flags & libc::O_CLOEXEC as u32 != 0,
+                flags: flags & !(libc::O_CLOEXEC as u32),
+            });
+        }
+        table
     }
-    table
+
+    fn description(&mut self, leads_to: String, pid: Pid, number: i32) -> u32 {
+        let known = self.seen.iter().position(|(name, other, other_number)| {
+            *name == leads_to && same_description((*other, *other_number), (pid, number))
+        });
+        let index = known.unwrap_or_else(|| {
+            self.seen.push((leads_to, pid, number));
+            self.seen.len() - 1
+        });
+        index as u32 + 1
+    }
 }
 
 /// The line `flags:` of /proc/PID/fdinfo/N, which is octal.
@@ -54,9 +71,10 @@ fn flags(pid: Pid, number: i32) -> u32 {
 }
 
 /// Whether two descriptors have one open file description, by kcmp(2).
-fn same_description(pid: Pid, one: i32, other: i32) -> bool {
-    let pid = pid.as_raw();
+fn same_description((pid, number): (Pid, i32), (other_pid, other): (Pid, i32)) -> bool {
+    let (pid, other_pid) = (pid.as_raw(), other_pid.as_raw());
     // SAFETY: kcmp takes numbers only.
-    let compared = unsafe { libc::syscall(libc::SYS_kcmp, pid, pid, KCMP_FILE, one, other) };
+    let compared =
+        unsafe { libc::syscall(libc::SYS_kcmp, pid, other_pid, KCMP_FILE, number, other) };
     Errno::result(compared) == Ok(0)
 }

@@ -2,8 +2,9 @@
 //!
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
-//! follows from a call; `schedule.rs`, who is next. `ptrace.rs`, `look.rs`, `memory.rs` and `files.rs`
-//! ask the kernel.
+//! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
+//! program besides; `check.rs`, what is told for `--check`. `ptrace.rs`, `machine.rs`, `look.rs`,
+//! `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
@@ -11,10 +12,14 @@
 
 mod calls;
 mod calm;
+mod check;
 mod decode;
 mod family;
 mod files;
+mod inject;
+mod injecting;
 mod look;
+mod machine;
 mod memory;
 mod names;
 mod normal;
@@ -42,11 +47,12 @@ use std::{error, fmt, io};
 use nix::errno::Errno;
 use trace::event::Status;
 
+pub use inject::{Deed, Injection, Malformed, Moment};
 pub use recording::record;
 pub use schedule::Policy;
 
 /// How to record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Who runs next.
     pub policy: Policy,
@@ -57,8 +63,12 @@ pub struct Options {
     pub clean: bool,
     /// Tells all calls, those of the loader and of the runtime too.
     pub all: bool,
+    /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
+    pub check: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
+    /// What is done to the program.
+    pub injections: Vec<Injection>,
 }
 
 impl Default for Options {
@@ -68,18 +78,22 @@ impl Default for Options {
             seed: 0,
             clean: false,
             all: false,
+            check: false,
             patience: Duration::from_secs(1),
+            injections: Vec::new(),
         }
     }
 }
 
 /// How a recording ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// How the program did: its first process.
     pub status: Status,
     /// Nobody could go on, so the recorder has ended them.
     pub stuck: bool,
+    /// The injections that have not happened, and holds that ended without what they waited for; and why.
+    pub unmet: Vec<(Injection, String)>,
 }
 
 /// Why there is no recording.
@@ -100,6 +114,8 @@ pub enum Error {
     },
     /// The kernel doesn't let the recorder trace.
     Trace(Errno),
+    /// A task is to be held, and [`Policy::Free`] leaves it to the kernel who runs.
+    HoldsNobody,
     /// The kernel has nothing to tell of tasks that should be there.
     Lost(Errno),
 }
@@ -123,6 +139,9 @@ impl fmt::Display for Error {
                  /proc/sys/kernel/yama/ptrace_scope, may forbid ptrace)",
                 error.desc()
             ),
+            Error::HoldsNobody => {
+                write!(f, "cannot hold a task: with --policy free, the kernel chooses who runs")
+            }
             Error::Lost(error) => write!(f, "cannot wait for the program: {}", error.desc()),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use recorder::{Options, Policy};
+use recorder::{Injection, Options, Policy};
 use trace::event::{self, Status, What};
 use trace::{Event, Model, html, knot, same, svg, text};
 
@@ -71,13 +71,51 @@ struct Run {
     #[arg(long)]
     all: bool,
 
+    /// Hold what is told against /proc at every stop, and say what differs, with exit status 125
+    ///
+    /// In free order only the order of causes and effects is checked.
+    #[arg(long)]
+    check: bool,
+
     /// End the program after all of it has slept for so long with nothing that could wake it
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
     patience: f64,
 
+    #[command(flatten)]
+    does: Does,
+
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
+}
+
+/// What the recorder does to the program. P2 is its second process or thread; without it, anybody's
+/// calls are meant. Calls are counted from 1 by each task; without a number, the first is meant, and * is each.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Do something to the program, at P2's third write: P2:write:3")]
+struct Does {
+    /// Make a call fail, without making it: P2:write:1=EAGAIN
+    #[arg(long, value_name = "CALL=ERROR", value_parser = Injection::fail)]
+    fail: Vec<Injection>,
+
+    /// Let a call move only so many bytes: P1:read:3=1
+    #[arg(long, value_name = "CALL=BYTES", value_parser = Injection::short)]
+    short: Vec<Injection>,
+
+    /// Send a signal just before a call begins: P1:poll:2=TERM
+    #[arg(long, value_name = "CALL=SIGNAL", value_parser = Injection::signal)]
+    signal: Vec<Injection>,
+
+    /// Hold a task before a call until nobody else can go on: P1:read; or until another call is over:
+    /// P1:read=P2:write:3
+    #[arg(long, value_name = "CALL[=CALL]", value_parser = Injection::hold)]
+    hold: Vec<Injection>,
+}
+
+impl Does {
+    fn all(&self) -> Vec<Injection> {
+        [&self.fail, &self.short, &self.signal, &self.hold].into_iter().flatten().cloned().collect()
+    }
 }
 
 #[derive(clap::Args)]
@@ -162,7 +200,9 @@ fn record(run: &Run) -> Result<u8, String> {
         seed: run.seed,
         clean: run.clean,
         all: run.all,
+        check: run.check,
         patience: Duration::from_secs_f64(run.patience),
+        injections: run.does.all(),
     };
     let mut events = Vec::new();
     let ended = recorder::record(&run.program, &options, &mut |event| events.push(event));
@@ -174,10 +214,29 @@ fn record(run: &Run) -> Result<u8, String> {
     for line in explain(&events) {
         _ = writeln!(io::stderr(), "{line}");
     }
+    if run.check {
+        believe(&events)?;
+    }
+    for (injection, why) in &ended.unmet {
+        _ = writeln!(io::stderr(), "warning: {injection} has not happened: {why}");
+    }
     Ok(match ended.status {
         Status::Code(code) => code,
         Status::Signal(signal) => (128 + signal) as u8, // signals end at 64
     })
+}
+
+/// Nothing in a recording may stand against the rest of it.
+fn believe(events: &[Event]) -> Result<(), String> {
+    let contradictions = trace::check(events);
+    for contradiction in &contradictions {
+        _ = writeln!(io::stderr(), "{contradiction}"); // else nobody is there
+    }
+    match contradictions.len() {
+        0 => Ok(()),
+        1 => Err("the recording contradicts itself".to_string()),
+        several => Err(format!("the recording contradicts itself {several} times")),
+    }
 }
 
 fn store(events: &[Event], path: &Path) -> io::Result<()> {

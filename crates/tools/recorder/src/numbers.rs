@@ -90,6 +90,11 @@ pub(crate) fn name(number: u64) -> Option<&'static str> {
     *BY_NUMBER.get(usize::try_from(number).ok()?)?
 }
 
+/// All names that this machine has.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    COMMON.iter().chain(OWN).filter_map(|(_, constant)| constant.strip_prefix("SYS_"))
+}
+
 fn by_number() -> Vec<Option<&'static str>> {
     let mut table = Vec::new();
     for &(number, constant) in COMMON.iter().chain(OWN) {

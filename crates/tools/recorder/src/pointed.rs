@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::unistd::Pid;
+use trace::call::Argument;
 
 use crate::memory;
 
@@ -69,6 +70,21 @@ pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
         rest = rest.get(length.next_multiple_of(8)..).unwrap_or_default();
     }
     passed
+}
+
+/// What some arguments are depends on another one: whether `ioctl` is to wait (FIONBIO), and how
+/// `openat2` is to open.
+pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
+    let told = match name {
+        "ioctl" if args[1] == libc::FIONBIO as u64 => {
+            memory::int(pid, args[2]).map(|value| Argument::Number(value.into()))
+        }
+        "openat2" => memory::long(pid, args[2]).map(Argument::Flags),
+        _ => None,
+    };
+    if let (Some(told), Some(argument)) = (told, arguments.get_mut(2)) {
+        *argument = told;
+    }
 }
 
 /// A socket's address.

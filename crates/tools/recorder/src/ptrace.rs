@@ -8,6 +8,8 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use trace::event::Status;
 
+use crate::machine::Registers;
+
 /// Why a task has stopped, or that it is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -43,6 +45,7 @@ pub(crate) enum AtCall {
     Unknown,
 }
 
+// ANCHOR: options
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
@@ -50,6 +53,7 @@ const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_TRACEEXIT
     | libc::PTRACE_O_EXITKILL;
+// ANCHOR_END: options
 
 /// What follows in a wait status of a stop that PTRACE_SEIZE has brought.
 const EVENT_STOP: i32 = 128;
@@ -57,7 +61,8 @@ const EVENT_STOP: i32 = 128;
 /// One request whose last two arguments are plain numbers, or point to what outlives the call.
 fn request(request: libc::c_uint, pid: Pid, address: usize, data: usize) -> nix::Result<i64> {
     // SAFETY: the requests of this file write at most to `data`, and its callers pass there a number, or
-    // the address of a variable of theirs that has the size which the request writes.
+    // the address of a variable of theirs that has the size which the request writes, or that tells
+    // where one is and how large.
     let result = unsafe { libc::ptrace(request as _, pid.as_raw(), address, data) };
     Errno::result(result)
 }
@@ -80,6 +85,35 @@ pub(crate) fn listen(pid: Pid) -> nix::Result<()> {
 /// Stops a running task with a [`Stop::Trap`].
 pub(crate) fn interrupt(pid: Pid) -> nix::Result<()> {
     request(libc::PTRACE_INTERRUPT as _, pid, 0, 0).map(drop)
+}
+
+/// The registers of a stopped task.
+pub(crate) fn registers(pid: Pid) -> nix::Result<Registers> {
+    // SAFETY: the registers are integers, all of which may be zero.
+    let mut registers: Registers = unsafe { std::mem::zeroed() };
+    let (base, size) = (&raw mut registers, size_of::<Registers>());
+    let mut piece = libc::iovec { iov_base: base.cast(), iov_len: size };
+    let general = libc::NT_PRSTATUS as usize;
+    request(libc::PTRACE_GETREGSET as _, pid, general, &raw mut piece as usize)?;
+    Ok(registers)
+}
+
+/// Changes the registers of a stopped task.
+pub(crate) fn set_registers(pid: Pid, registers: &Registers) -> nix::Result<()> {
+    let (base, size) = (ptr::from_ref(registers).cast_mut(), size_of::<Registers>());
+    let piece = libc::iovec { iov_base: base.cast(), iov_len: size };
+    let general = libc::NT_PRSTATUS as usize;
+    request(libc::PTRACE_SETREGSET as _, pid, general, &raw const piece as usize).map(drop)
+}
+
+/// Changes the number of the call that a task is about to enter.
+#[cfg(target_arch = "aarch64")]
+pub(crate) fn set_call(pid: Pid, number: i32) -> nix::Result<()> {
+    /// `NT_ARM_SYSTEM_CALL` of linux/elf.h.
+    const CALL: usize = 0x404;
+    let base = ptr::from_ref(&number).cast_mut().cast();
+    let piece = libc::iovec { iov_base: base, iov_len: size_of_val(&number) };
+    request(libc::PTRACE_SETREGSET as _, pid, CALL, &raw const piece as usize).map(drop)
 }
 
 /// What goes with a stop: the new task's id, the former id of the one that has called exec.
@@ -112,6 +146,16 @@ pub(crate) fn sender(pid: Pid) -> nix::Result<Option<Pid>> {
     }
     // SAFETY: with a code of 0 or less, the sender is a process, and the kernel has filled in its id.
     Ok(Some(Pid::from_raw(unsafe { info.si_pid() })))
+}
+
+/// The signal that a task has taken and is stopped with; `None`: it is not at a [`Stop::Signal`].
+pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize).ok()?;
+    // The tracer's own stops say SIGTRAP, and with which event.
+    let own = info.si_signo == libc::SIGTRAP && info.si_code & 0x7f == libc::SIGTRAP;
+    ((1..=64).contains(&info.si_signo) && !own).then_some(info.si_signo)
 }
 
 /// What a task at [`Stop::Call`] does there.

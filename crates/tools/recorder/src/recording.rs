@@ -11,13 +11,16 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
+use crate::files::{self, Moment};
+use crate::inject::{Deed, Injection};
+use crate::injecting::Counts;
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
-use crate::{Ended, Error, Options, files, start};
+use crate::{Ended, Error, Options, Policy, start};
 
 /// Runs a program and hands each event to `sink`, until the program and all that it has made have
 /// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
@@ -32,6 +35,10 @@ pub fn record(
     options: &Options,
     sink: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    let holds = |injection: &Injection| matches!(injection.deed, Deed::Hold { .. });
+    if options.policy == Policy::Free && options.injections.iter().any(holds) {
+        return Err(Error::HoldsNobody);
+    }
     // A stop sends SIGCHLD. Blocked, it waits, and can be waited for with a timeout.
     let news = SigSet::from(Signal::SIGCHLD);
     let mut mask = SigSet::empty();
@@ -87,6 +94,9 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
+    /// A call has returned, or a task was made or is gone, since the tables were looked at: `--check`.
+    pub(crate) tables_may_differ: bool,
+    pub(crate) counts: Counts,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -111,6 +121,8 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
+            tables_may_differ: false,
+            counts: Counts::default(),
             status: None,
             stuck: false,
         }
@@ -135,7 +147,7 @@ impl<'a> Recording<'a> {
         self.tell(task, What::Begin { version: VERSION, argv, policy, seed: self.options.seed });
         let open = files::open(pid);
         self.inherited = open.iter().filter_map(|&fd| files::leads_to(pid, fd)).collect();
-        self.tell(task, What::Descriptors { table: files::table(pid, &self.names) });
+        self.tell(task, What::Descriptors { table: Moment::default().table(pid, &self.names) });
         self.begins_a_program(task);
     }
 }

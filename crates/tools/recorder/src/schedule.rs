@@ -44,12 +44,14 @@ pub(crate) struct Turns {
     steps: u32,
     /// Lets all others run first.
     patient: Option<Task>,
+    /// Runs as long as it can, whatever the policy.
+    next: Option<Task>,
 }
 
 impl Turns {
     pub(crate) fn new(policy: Policy, seed: u64) -> Turns {
         let chance = fastrand::Rng::with_seed(seed);
-        Turns { policy, chance, last: None, steps: 0, patient: None }
+        Turns { policy, chance, last: None, steps: 0, patient: None, next: None }
     }
 
     /// Chooses among those that can run, given with the time since when they can.
@@ -60,7 +62,9 @@ impl Turns {
         let impatient: Vec<_> =
             ready.iter().copied().filter(|&(task, _)| Some(task) != self.patient).collect();
         let ready = if impatient.is_empty() { ready } else { &impatient };
+        self.next = self.next.filter(|next| ready.iter().any(|(task, _)| task == next));
         let chosen = match self.policy {
+            _ if self.next.is_some() => ready.iter().find(|&&(task, _)| Some(task) == self.next),
             Policy::RunToBlock | Policy::Free => ready
                 .iter()
                 .find(|&&(task, _)| Some(task) == self.last)
@@ -80,6 +84,22 @@ impl Turns {
         }
         self.last = Some(task);
         Some(task)
+    }
+
+    /// This task was held until now: it runs next, until it sleeps or that is enough.
+    pub(crate) fn prefer(&mut self, task: Task) {
+        self.next = Some(task);
+    }
+
+    /// It has done what it was preferred for.
+    pub(crate) fn enough(&mut self, task: Task) {
+        self.next = self.next.filter(|&next| next != task);
+    }
+
+    /// Whether nobody can run but one that has asked in vain.
+    pub(crate) fn can_only_ask(&self, ready: &[(Task, u64)]) -> bool {
+        let patient = self.patient.or(self.last.filter(|_| self.steps >= LONG));
+        ready.iter().all(|&(task, _)| Some(task) == patient)
     }
 
     /// This task has asked in vain for what only others can bring about: they run first.

@@ -131,19 +131,37 @@ impl Recording<'_> {
         _ = self.waiting_signals();
     }
 
+    /// Those of some signals that threads of a process have taken, and nobody has heard of that yet.
+    fn in_hand(&self, process: Task, of: look::Set) -> look::Set {
+        if of == 0 {
+            return 0;
+        }
+        let threads = self.tasks.values().filter(|tracee| tracee.process == process);
+        let signals = threads.filter_map(|tracee| ptrace::about_to_deliver(tracee.pid));
+        signals.fold(0, |set, signal| set | look::only(signal)) & of
+    }
+
     /// Looks which signals wait, and returns those that did not the last time.
     fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
         let mut news = Vec::new();
-        for (&task, tracee) in &mut self.tasks {
-            let signals = tracee.look.signals();
+        let signals: Vec<_> =
+            self.tasks.iter().map(|(&task, tracee)| (task, tracee.look.signals())).collect();
+        for (task, signals) in signals {
+            let Some(tracee) = self.tasks.get(&task) else { continue };
+            let (process, known) = (tracee.process, tracee.pending);
             // SIGKILL waits for a moment only, which nobody could tell from another.
             let lasting = !look::only(libc::SIGKILL);
             let (own, shared) = (signals.pending & lasting, signals.pending_for_all & lasting);
-            let known = std::mem::replace(&mut tracee.pending, own);
             news.push((task, own & !known));
-            if let Some(process) = self.processes.get_mut(&tracee.process) {
-                let known = std::mem::replace(&mut process.pending, shared);
-                news.push((tracee.process, shared & !known));
+            let own = own | self.in_hand(process, known & !own);
+            if let Some(tracee) = self.tasks.get_mut(&task) {
+                tracee.pending = own;
+            }
+            let known = self.processes.get(&process).map_or(0, |process| process.pending);
+            news.push((process, shared & !known));
+            let shared = shared | self.in_hand(process, known & !shared);
+            if let Some(process) = self.processes.get_mut(&process) {
+                process.pending = shared;
             }
         }
         news.retain(|&(_, new)| new != 0);

@@ -23,6 +23,7 @@ impl Recording<'_> {
             self.ready(task, 0);
         }
         self.calm = false;
+        self.tables_may_differ |= matches!(stop, Stop::Gone(_) | Stop::Made { .. } | Stop::Exec);
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {
@@ -32,6 +33,7 @@ impl Recording<'_> {
                 }
                 Ok(AtCall::Leave(result)) => {
                     self.calm = self.tasks[&task].call.as_ref().is_some_and(Call::wakes_nobody);
+                    self.tables_may_differ = true;
                     self.leaves(task, result);
                 }
                 // It was killed in this moment.

@@ -5,6 +5,7 @@ use trace::Task;
 use trace::call::{Argument, Kind};
 use trace::event::Status;
 
+use crate::injecting::Rewound;
 use crate::look::{Look, Set};
 use crate::prologue::Prologue;
 
@@ -39,6 +40,10 @@ pub(crate) struct Tracee {
     /// The call that a signal has interrupted last, and that may go on as `restart_syscall`.
     pub(crate) interrupted: Option<Call>,
     pub(crate) prologue: Prologue,
+    /// The call before which it stands again.
+    pub(crate) rewound: Option<Rewound>,
+    /// The injection that holds it, by index.
+    pub(crate) kept: Option<usize>,
     /// Signals that wait for it, as far as was told.
     pub(crate) pending: Set,
     /// Signals that were told when they were sent.
@@ -58,6 +63,8 @@ impl Tracee {
             call: None,
             interrupted: None,
             prologue: Prologue::Over,
+            rewound: None,
+            kept: None,
             pending: 0,
             sent: 0,
             exit_status: None,
@@ -85,9 +92,26 @@ pub(crate) struct Call {
     pub(crate) told: bool,
     /// It was told that the task sleeps in it.
     pub(crate) slept: bool,
+    /// Which one of its name it is of those that the task has begun; 0: that was not counted.
+    pub(crate) nth: u32,
+    /// It was begun before, and left off for a signal or to be held.
+    pub(crate) anew: bool,
+    /// It is not made: the recorder has said what comes of it.
+    pub(crate) skipped: bool,
+    /// Which argument has another value than the program gave.
+    pub(crate) restore: Option<usize>,
 }
 
 impl Call {
+    /// Whether it may be how Rust's runtime fills a gap among 0, 1 and 2, which lasts.
+    pub(crate) fn fills_a_gap(&self) -> bool {
+        let path = self.arguments.iter().find_map(|argument| match argument {
+            Argument::Path(path) => Some(path.as_str()),
+            _ => None,
+        });
+        self.name.starts_with("open") && path == Some("/dev/null")
+    }
+
     /// What exec is to execute: a path, and what the program is told.
     pub(crate) fn program(&self) -> (String, Vec<String>) {
         let mut program = (String::new(), Vec::new());

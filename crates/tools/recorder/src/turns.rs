@@ -1,6 +1,7 @@
 //! The loop: one task runs until it stops or sleeps; then all who were woken by that are heard; then
 //! the next is chosen.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -25,14 +26,18 @@ const SOON: Duration = Duration::from_micros(30);
 const COMPUTES: Duration = Duration::from_secs(1);
 
 impl Recording<'_> {
+    // ANCHOR: run
     /// Steps until all have ended.
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
         loop {
             self.settle()?;
+            self.tell_tables();
             if self.tasks.is_empty() {
                 break;
             }
-            let ready: Vec<_> = self.tasks.iter().filter_map(since).collect();
+            let ready = |tasks: &BTreeMap<_, _>| tasks.iter().filter_map(since).collect::<Vec<_>>();
+            self.let_go(&ready(&self.tasks));
+            let ready = ready(&self.tasks);
             match self.turns.choose(&ready) {
                 Some(task) => self.turn(task, &ready)?,
                 None => self.wait()?,
@@ -40,8 +45,9 @@ impl Recording<'_> {
         }
         self.tell(Task(1), What::End);
         let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
-        Ok(Ended { status, stuck: self.stuck })
+        Ok(Ended { status, stuck: self.stuck, unmet: self.unmet() })
     }
+    // ANCHOR_END: run
 
     /// Lets one task run until it stops or sleeps.
     fn turn(&mut self, task: Task, ready: &[(Task, u64)]) -> Result<(), Error> {
@@ -61,7 +67,8 @@ impl Recording<'_> {
             } else if self.is(task, State::Runs) && self.doing(task) == Doing::Sleeps {
                 self.falls_asleep(task);
             }
-            if ready.len() > 1 && began.elapsed() > COMPUTES {
+            let others = ready.len() > 1 || self.tasks.values().any(|other| other.kept.is_some());
+            if others && began.elapsed() > COMPUTES {
                 self.turns.give_up(task);
                 self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
             }
@@ -188,6 +195,9 @@ impl Recording<'_> {
                 && began.elapsed() > self.options.patience
                 && self.is_stuck()
             {
+                if self.let_one_go() {
+                    return Ok(());
+                }
                 self.stuck = true;
                 let first = self.tasks.keys().next().copied().unwrap_or(Task(1));
                 self.tell(first, What::Stuck);
@@ -212,7 +222,7 @@ impl Recording<'_> {
 
 fn since((&task, tracee): (&Task, &Tracee)) -> Option<(Task, u64)> {
     match tracee.state {
-        State::Ready { since, .. } => Some((task, since)),
+        State::Ready { since, .. } if tracee.kept.is_none() => Some((task, since)),
         _ => None,
     }
 }

@@ -79,8 +79,10 @@ impl Call {
 impl Recording<'_> {
     /// Whether everybody sleeps, and nothing can wake them but what one of them would have to do.
     pub(crate) fn is_stuck(&self) -> bool {
-        let asleep =
-            |tracee: &Tracee| matches!(tracee.state, State::Sleeps | State::Stopped | State::Ended);
+        let asleep = |tracee: &Tracee| {
+            matches!(tracee.state, State::Sleeps | State::Stopped | State::Ended)
+                || tracee.kept.is_some()
+        };
         self.tasks.values().all(asleep)
             && !self.processes.values().any(|process| process.alarm && !process.ended)
             && !self.tasks.values().any(|tracee| self.may_be_woken(tracee))

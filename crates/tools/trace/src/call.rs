@@ -163,6 +163,7 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("timerfd_create", &[Num, Flags]),
     ("inotify_init1", &[Flags]),
     ("pidfd_getfd", &[Fd, Fd, Flags]),
+    ("unshare", &[Flags]),
     ("epoll_create1", &[Flags]),
     ("epoll_ctl", &[Fd, Num, Fd, Any]),
     // Bytes.

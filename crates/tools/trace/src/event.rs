@@ -9,7 +9,7 @@
 //! The order of the lines is the order in which things happened, causes before effects. There are no
 //! pids, no addresses and no times in it, so two runs that did the same have the same recording.
 //! [`VERSION`] changes when an old reader would misunderstand a new recording; a reader skips the
-//! fields that it doesn't know.
+//! fields that it doesn't know, and refuses events that it doesn't know.
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
@@ -145,10 +145,31 @@ pub enum What {
         /// The whole table, lowest number first.
         table: Vec<Descriptor>,
     },
+    /// The recorder does something to the task, which nothing in the program has asked for.
+    Injected {
+        /// The call that it is about: the one that was entered, or the one that would come next.
+        call: String,
+        /// What it does.
+        deed: Injected,
+    },
     /// Everybody sleeps, and nothing that anybody waits for can happen any more.
     Stuck,
     /// The recording ends: all have ended, or the recorder has ended them.
     End,
+}
+
+/// What the recorder does to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Injected {
+    /// The call that was entered is not made, and fails with this: `EAGAIN`.
+    Fails(String),
+    /// The call that was entered is made with this count in the place of the program's own.
+    Short(u64),
+    /// It is sent this signal before the call begins. `Signalled` follows.
+    Signal(i32),
+    /// It is held before the call begins. `Held` follows, and `Runs` when it is let go.
+    Holds,
 }
 
 /// What came of a call.
@@ -196,7 +217,8 @@ pub struct Descriptor {
     /// What it leads to: a path, or a kind and a number that is the same for all who lead to the same,
     /// counted from 1 in the order of appearance: `pipe:[1]`, `socket:[2]`.
     pub leads_to: String,
-    /// The open file description: the same number, the same description.
+    /// The open file description: the same number, the same description, in all tables that follow
+    /// each other without another event between.
     pub description: u32,
     /// Whether exec closes it.
     pub close_on_exec: bool,

@@ -3,7 +3,7 @@
 //! Read in this order: [`Event`] (`event.rs`), which is what a recording consists of; `call.rs`, how
 //! a system call is written down; [`Model`], which follows the events and knows, at each step, who
 //! runs, who sleeps, and where each descriptor leads; `why`, what a sleeping task waits for, and
-//! `knot`, when all wait for each other; `words`, each step in a sentence; `rows`, what all pictures
+//! `knot`, when all wait for each other; `check`, whether a recording contradicts itself; `words`, each step in a sentence; `rows`, what all pictures
 //! draw; `text`, the first of these.
 //!
 //! Nothing here asks the kernel anything: a recording can be read on another machine, years later.
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+mod check;
 pub mod event;
 pub mod html;
 pub mod knot;
@@ -24,5 +25,6 @@ pub mod why;
 pub mod words;
 
 pub use call::{Argument, Call};
+pub use check::{Contradiction, check};
 pub use event::{Event, Task, What};
 pub use model::{Mismatch, Model, Step};

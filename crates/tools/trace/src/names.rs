@@ -209,6 +209,7 @@ pub fn error(name: &str) -> Option<&'static str> {
         "ECONNRESET" => "the other side has let go",
         "EINPROGRESS" => "it is under way",
         "ETIMEDOUT" => "it took too long",
+        "ENOTTY" => "that is no terminal",
         "ENOTCONN" => "it is not connected",
         "EINVAL" => "that makes no sense to the kernel",
         _ => return None,

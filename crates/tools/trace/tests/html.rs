@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use trace::event::{Disposition, Outcome};
 use trace::html::{fragment, page};
-use trace::rows::{RowKind, Rows};
+use trace::rows::Rows;
 use trace::svg::picture;
 use trace::{Argument, What};
 
@@ -56,7 +56,7 @@ fn each_row_is_drawn_with_its_step_and_told_in_the_table() {
     let numbers: Vec<String> = rows.iter().map(|row| row.number.to_string()).collect();
     assert_eq!(drawn, numbers);
     assert_eq!(linked, numbers);
-    let told = all(&page, "</td><td><span>", "</span>");
+    let told = all(&page, "</td><td>", "</td>");
     let sentences: Vec<String> =
         rows.iter().map(|row| format!("{}.", row.sentence.replace('"', "&quot;"))).collect();
     assert_eq!(told, sentences);
@@ -111,76 +111,6 @@ fn a_sleeper_is_told_with_who_holds_the_other_end() {
 }
 
 #[test]
-fn a_child_is_a_zombie_from_its_end_until_it_is_reaped() {
-    let page = page(&conversation().0, "pipe");
-    let rows = Rows::of(&conversation().0).rows;
-    let row =
-        |kind: RowKind, task| rows.iter().position(|row| row.kind == kind && row.task == task);
-    let ended = row(RowKind::Ended, P2).expect("it ends") + 1;
-    assert_eq!(does(&page, ended - 1, "2"), "runs");
-    assert_eq!(
-        does(&page, ended, "2"),
-        "has ended (exit code 0) and is a zombie until P1 reaps it"
-    );
-    assert_eq!(does(&page, ended + 1, "2"), "gone");
-    let picture = picture(&conversation().0);
-    assert_eq!(picture.matches("<path class=\"zombie p1\"").count(), 2);
-    assert_eq!(
-        picture.matches("<path class=\"gone\" d=\"M").count(),
-        2,
-        "its own, and the legend's"
-    );
-}
-
-#[test]
-fn a_handler_has_a_bar_of_its_own() {
-    let handled = Recording::new()
-        .sets_handler(P1, 10, &[])
-        .signalled(P1, 10, None)
-        .handled(P1, 10)
-        .call(P1, "getpid", &[], 1)
-        .add(P1, What::HandlerReturns)
-        .call(P1, "getppid", &[], 1);
-    let picture = picture(&handled.0);
-    let rows = all(&picture, "<g class=\"row\"", "</g>");
-    let with: Vec<bool> = rows.iter().map(|row| row.contains("class=\"handler\"")).collect();
-    assert_eq!(with, [false, false, true, true, true, false]);
-    let told = does(&page(&handled.0, "signal"), 4, "1");
-    assert_eq!(told, "runs its handler of SIGUSR1");
-}
-
-#[test]
-fn a_held_task_is_drawn_hollow() {
-    let born = What::Born { parent: P1, process: P2, shares_files: false, maker_waits: false };
-    let held = Recording::new()
-        .enter(P1, "fork", &[])
-        .add(P2, born)
-        .add(P2, What::Held)
-        .leave(P1, "fork", &[], Outcome::Task(P2))
-        .close(P1, 0)
-        .close(P1, 1);
-    let picture = picture(&held.0);
-    assert_eq!(picture.matches("<path class=\"held p1\"").count(), 3);
-    assert_eq!(picture.matches("<rect class=\"run p1\"").count(), 0);
-    assert_eq!(does(&page(&held.0, "held"), 2, "2"), "could run, and the recorder holds it");
-}
-
-#[test]
-fn a_pipe_shows_how_many_bytes_are_in_it_until_they_are_read() {
-    let page = picture(&conversation().0);
-    let counts = all(&page, "<text class=\"count\"", "</text>");
-    let counts: Vec<&str> = counts.iter().filter_map(|count| count.split('>').nth(1)).collect();
-    assert_eq!(counts, ["6", "6"], "one in the pipe, one in the legend");
-    assert_eq!(page.matches("class=\"flow c0\"").count(), 2);
-}
-
-#[test]
-fn who_waits_is_joined_with_what_it_waits_for() {
-    let picture = picture(&conversation().0);
-    assert_eq!(picture.matches("<circle class=\"awaits\"").count(), 2, "one, and the legend's");
-}
-
-#[test]
 fn the_order_was_chosen_and_the_page_says_by_whom() {
     let mut recording = conversation();
     assert!(!page(&recording.0, "free").contains("The recorder chose"));
@@ -198,8 +128,8 @@ fn what_is_folded_can_be_opened() {
     let page = page(&repeated.0, "many");
     let folded = all(&page, "<details>", "</details>");
     assert_eq!(folded.len(), 1);
-    assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 24);
-    assert!(folded[0].contains("and 15 more"), "{}", folded[0]);
+    assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 12);
+    assert!(folded[0].contains("and 27 more"), "{}", folded[0]);
 }
 
 #[test]
@@ -212,6 +142,76 @@ fn two_recordings_share_a_page() {
     ids.dedup();
     assert_eq!(ids.len(), count);
     assert!(ids.contains(&"two-step-3"));
+}
+
+#[test]
+fn a_fragment_is_one_block_of_html_and_no_directive_of_mdbook_s() {
+    let evil = "{{#include /etc/passwd}}\n\n# heading\n";
+    let recording = Recording::with_pipe(0).write(P1, 4, evil).call(
+        P1,
+        "openat",
+        &[Num(-100), Argument::Path("a\n\nb{{#title x}}".into()), Flags(0), Num(0)],
+        5,
+    );
+    let fragment = fragment(&recording.0, evil.trim(), "evil");
+    assert!(fragment.starts_with("<section"));
+    assert!(fragment.trim_end().lines().all(|line| !line.trim().is_empty()), "{fragment}");
+    assert!(!fragment.contains("{{#"), "{fragment}");
+    data(&fragment);
+}
+
+#[test]
+fn the_source_line_is_in_the_table_where_it_is_known() {
+    let line = Some("src/bin/pipe_hello.rs:17".to_owned());
+    let known = Recording::with_pipe(0)
+        .add(P1, What::Enter { name: "close".into(), arguments: vec![Fd(3)], line })
+        .leave(P1, "close", &[Fd(3)], Outcome::Value(0));
+    let page = page(&known.0, "lines");
+    assert!(page.contains("<th scope=\"col\">Line</th>"), "{page}");
+    assert!(page.contains("<td>src/bin/pipe_hello.rs:17</td></tr>"), "{page}");
+    let unknown = trace::html::page(&conversation().0, "none");
+    assert!(!unknown.contains(">Line<"), "an empty column says nothing");
+}
+
+#[test]
+fn the_ends_of_a_pipe_have_one_colour_and_shape_and_the_written_one_is_full() {
+    let data = data(&page(&Recording::with_pipe(0).pipe(P1, 5, 6, 0).0, "pipes"));
+    let thing = |name: &str| {
+        let things = data["things"].as_array().expect("things").iter();
+        let text = |thing: &&serde_json::Value| {
+            data["texts"][thing[0].as_u64().expect("a text") as usize] == name
+        };
+        things.clone().find(text).expect("it was made").clone()
+    };
+    let (read, write) = (thing("pipe 1, read end"), thing("pipe 1, write end"));
+    assert_eq!((&read[1], &read[2]), (&write[1], &write[2]));
+    assert_eq!((&read[3], &write[3]), (&false.into(), &true.into()));
+    let other = thing("pipe 2, read end");
+    assert_ne!(read[1], other[1]);
+    assert_ne!(read[2], other[2]);
+}
+
+#[test]
+fn before_the_first_step_the_whole_picture_is_seen() {
+    let page = page(&conversation().0, "pipe");
+    assert!(
+        page.contains(
+            "<p class=\"trace-sentence\">11 steps of P1 and P2. Time runs down. A bar is solid"
+        ),
+        "{page}"
+    );
+    assert!(page.contains("min=\"0\" max=\"11\" value=\"0\""));
+    for cover in all(&page, "<rect class=\"veil\"", "/>") {
+        assert!(cover.contains("height=\"0\""), "{cover}");
+    }
+}
+
+#[test]
+fn without_javascript_nothing_is_there_that_needs_it() {
+    let page = page(&conversation().0, "pipe");
+    assert!(page.contains("<div class=\"trace-bar\" hidden>"));
+    assert!(all(&page, "<div class=\"trace-side\"", ">")[0].contains("hidden"));
+    assert!(page.contains("<details class=\"trace-steps\">"));
 }
 
 #[test]

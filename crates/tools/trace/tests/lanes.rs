@@ -30,6 +30,7 @@ fn time_runs_down_and_processes_are_columns() {
  2 ┃ pipe2([3, 4], O_CLOEXEC)
    ┃   pipe 1: fd 3 reads, fd 4 writes
  3 ┃ fork() = P2 ──────────────────────▶│ P2 program
+   ┃   P2 is a copy of P1               │
  4 ┃ close(4)                           │
    ┃   the write end of pipe 1          │
  5 ┊ read(3, 64)                        │
@@ -39,10 +40,11 @@ fn time_runs_down_and_processes_are_columns() {
  7 ┃ … read(3) = 6                      ┃
    ┃   out of pipe 1: \"hello\\n\"         ┃
  8 ┃◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄░ exit(0)
-   ┃                                    ░   a zombie until P1 reaps it
+   ┃                                    ░   a zombie until P1 reaps it;
+   ┃                                    ░   SIGCHLD tells P1
  9 ┃ wait4(any) = P2 ··················▶╵
    ┃   reaps P2: exit code 0
-10 ░ exit(0)
+10 ╵ exit(0)
 
 ┃ runs   │ could run, and is held   ┊ sleeps in a call
 ░ has ended, and is not reaped: a zombie

@@ -1,5 +1,7 @@
 //! What the recorder's tests record: each argument names a short program.
 
+mod injected;
+
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
@@ -35,12 +37,12 @@ fn main() {
         "storm" => storm(),
         "kill-stopped" => kill_stopped(),
         "threads-exit" => threads_exit(),
-        other => panic!("no program `{other}`"),
+        other => injected::run(other),
     }
 }
 
 /// Forks; the child never comes back.
-fn child(does: impl FnOnce()) -> Pid {
+pub(crate) fn child(does: impl FnOnce()) -> Pid {
     // SAFETY: this program has one thread whenever it forks.
     match unsafe { fork() }.expect("there is room for a process") {
         ForkResult::Parent { child } => child,
@@ -51,7 +53,7 @@ fn child(does: impl FnOnce()) -> Pid {
     }
 }
 
-fn ends() -> (PipeReader, PipeWriter) {
+pub(crate) fn ends() -> (PipeReader, PipeWriter) {
     pipe().expect("there is room for a pipe")
 }
 
@@ -71,7 +73,7 @@ extern "C" fn catch(_: libc::c_int) {
     CAUGHT.store(true, Ordering::Relaxed);
 }
 
-fn on(signal: Signal, handler: SigHandler, flags: SaFlags) {
+pub(crate) fn on(signal: Signal, handler: SigHandler, flags: SaFlags) {
     let action = SigAction::new(handler, flags, SigSet::empty());
     // SAFETY: the handler only sets a flag.
     unsafe { sigaction(signal, &action) }.expect("the signal can be caught");

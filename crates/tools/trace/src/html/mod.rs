@@ -10,13 +10,18 @@ mod steps;
 mod table;
 
 use crate::event::Event;
-use crate::svg::{NARROW, Scene, WIDE, colours, escape, inline, order, spreads};
+use crate::model::State;
+use crate::names::{count, list};
+use crate::svg::{COLUMN, NARROW, Scene, WIDE, colours, escape, inline, order};
 
 /// The script that steps. It looks for `section.trace` when it runs.
 pub const SCRIPT: &str = include_str!("stepper.js");
 
 /// With more rows than that, one drawing has to do for wide and narrow screens.
-const MANY: usize = 150;
+const MANY: usize = 80;
+
+/// How wide a drawing is that is the only one.
+const ONLY: usize = 600;
 
 const STYLE: &str = include_str!("stepper.css");
 
@@ -29,7 +34,7 @@ pub fn style_for_mdbook() -> String {
 /// A page of its own: one file that asks for nothing else.
 #[must_use]
 pub fn page(events: &[Event], title: &str) -> String {
-    let (title, body) = (escape(title), section(events, title, "", "h1"));
+    let (title, body) = (escape(title), section(events, title, "", WIDE));
     let (colours, picture) = (colours::alone(".trace"), crate::svg::STYLE);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\" class=\"trace-alone\">\n<head>\n\
@@ -41,40 +46,75 @@ pub fn page(events: &[Event], title: &str) -> String {
 
 /// A part of a page, which needs [`style_for_mdbook`] and [`SCRIPT`] there once. `name` makes its
 /// ids differ from those of others: `pipe-hello`, with which step 13 is `#pipe-hello-step-13`.
+///
+/// It is one block of HTML to Markdown too, and says nothing to mdBook's preprocessors: there is no
+/// empty line in it, and no `{{#`.
 #[must_use]
 pub fn fragment(events: &[Event], title: &str, name: &str) -> String {
-    section(events, title, &format!("{}-", escape(name)), "h3")
+    section(events, title, &format!("{}-", escape(name)), COLUMN)
 }
 
-fn section(events: &[Event], title: &str, prefix: &str, heading: &str) -> String {
+fn section(events: &[Event], title: &str, prefix: &str, wide: usize) -> String {
     let scene = Scene::of(events);
     let last = scene.rows.rows.len();
-    let drawings = if spreads(&scene, WIDE) && last <= MANY {
+    let drawings = if last <= MANY {
         let narrow = inline(&scene, NARROW, &format!("{prefix}narrow-"), "narrow", false);
-        inline(&scene, WIDE, prefix, "wide", true) + &narrow
+        inline(&scene, wide, prefix, "wide", true) + &narrow
     } else {
-        inline(&scene, NARROW * 3 / 2, prefix, "", true)
+        inline(&scene, ONLY, prefix, "only", true)
     };
     let (table, data) =
         (table::table(events, &scene.rows, prefix), steps::data(events, &scene.rows));
-    let (title, order) = (escape(title), escape(&order(&scene.rows)));
+    let (title, order, about) =
+        (escape(title), escape(&order(&scene.rows)), escape(&about(&scene)));
+    let heading = if prefix.is_empty() { "h1" } else { "p" };
     format!(
-        "<section class=\"trace\" data-prefix=\"{prefix}\">\n<{heading}>{title}</{heading}>\n\
+        "<section class=\"trace\" data-prefix=\"{prefix}\" aria-labelledby=\"{prefix}title\">\n\
+         <{heading} class=\"trace-title\" id=\"{prefix}title\">{title}</{heading}>\n\
          <div class=\"trace-bar\" hidden>\n<div class=\"trace-controls\">\n\
          <button type=\"button\" class=\"back\" aria-label=\"Step back\">◀</button>\n\
-         <input type=\"range\" min=\"1\" max=\"{last}\" value=\"1\" aria-label=\"Step\">\n\
+         <input type=\"range\" min=\"0\" max=\"{last}\" value=\"0\" aria-label=\"Step\">\n\
          <button type=\"button\" class=\"on\" aria-label=\"Step on\">▶</button>\n\
          <span class=\"trace-at\"></span>\n</div>\n\
-         <div aria-live=\"polite\" aria-atomic=\"true\"><p class=\"trace-sentence\"></p></div>\n\
+         <div aria-live=\"polite\" aria-atomic=\"true\"><p class=\"trace-sentence\">{about}</p></div>\n\
          <div class=\"trace-more\"></div>\n</div>\n\
          <div class=\"trace-main\">\n<div class=\"trace-drawing\" tabindex=\"0\" role=\"group\" \
          aria-label=\"Timeline\">\n{drawings}</div>\n\
          <div class=\"trace-side\" tabindex=\"0\" role=\"group\" \
          aria-label=\"What is so at this step\" hidden></div>\n</div>\n\
-         <p class=\"trace-order\">{order}</p>\n\
-         <p class=\"trace-help\" hidden>Arrow keys step, Home and End go to the ends; a click on a row \
-         goes there. <button type=\"button\" class=\"steps\" aria-expanded=\"false\">Show the steps \
-         as a table</button></p>\n{table}\
+         <p class=\"trace-order\">{order}</p>\n{table}\
          <script type=\"application/json\">{data}</script>\n</section>\n"
     )
+    .replace("{{#", "{&#123;#")
+}
+
+/// What the bars look like that occur here, and when.
+fn looks(scene: &Scene) -> String {
+    let states = || scene.bands.iter().flat_map(|band| band.after.values());
+    let looks = [
+        (true, "solid while its process runs"),
+        (states().any(|state| *state == State::Sleeping), "hatched while it sleeps in a call"),
+        (states().any(|state| *state == State::Held), "hollow while it could run and is not let"),
+        (
+            states().any(|state| matches!(state, State::Zombie(_))),
+            "dashed when it has ended, until it is reaped",
+        ),
+    ];
+    let looks: Vec<String> =
+        looks.iter().filter(|(occurs, _)| *occurs).map(|(_, look)| (*look).to_owned()).collect();
+    if looks.len() > 1 { list(&looks) } else { String::new() }
+}
+
+/// What there is to see, before the first step.
+fn about(scene: &Scene) -> String {
+    let (rows, columns) = (&scene.rows.rows, &scene.rows.columns);
+    let last = rows.last().map_or(0, |row| row.number);
+    let names: Vec<String> = columns.iter().map(|column| column.task.to_string()).collect();
+    let names = match names.as_slice() {
+        [first, _, .., last] if names.len() > 4 => format!("{first} to {last}"),
+        _ => list(&names),
+    };
+    let looks = looks(scene);
+    let looks = if looks.is_empty() { looks } else { format!(" A bar is {looks}.") };
+    format!("{} of {names}. Time runs down.{looks}", count(last, "step", "steps"))
 }

@@ -58,8 +58,11 @@ pub(super) fn data(events: &[Event], rows: &Rows) -> String {
         data.steps.push(step.since(&above));
         above = step;
     }
-    // Only markup could end the element.
-    serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")
+    // Only markup could end the element, and mdBook reads `{{#`.
+    serde_json::to_string(&data)
+        .unwrap_or_default()
+        .replace('<', "\\u003c")
+        .replace("{{#", "{\\u007b#")
 }
 
 impl Step {

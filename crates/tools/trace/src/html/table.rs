@@ -7,28 +7,31 @@ use crate::rows::{Row, RowKind, Rows};
 use crate::svg::escape;
 
 /// How many rows are told of those that were folded into one.
-const TOLD: usize = 24;
+const TOLD: usize = 12;
 
 pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));
     let whole = if rows.rows.iter().any(folds) { Rows::whole(events) } else { Rows::default() };
-    let mut table = String::from(
-        "<div class=\"trace-steps\">\n<table>\n<caption>The steps</caption>\n<thead><tr>\
-         <th scope=\"col\">Step</th><th scope=\"col\">Who</th><th scope=\"col\">What happens</th>\
-         <th scope=\"col\">Line</th></tr></thead>\n<tbody>\n",
+    let lines = rows.rows.iter().any(|row| row.line.is_some());
+    let line = if lines { "<th scope=\"col\">Line</th>" } else { "" };
+    let mut table = format!(
+        "<details class=\"trace-steps\">\n<summary>The steps as a table</summary>\n<table>\n\
+         <thead><tr><th scope=\"col\">Step</th><th scope=\"col\">Who</th>\
+         <th scope=\"col\">What happens</th>{line}</tr></thead>\n<tbody>\n",
     );
     for row in &rows.rows {
         let (number, task) = (row.number, row.task);
         let sentence = escape(&sentence(row));
         let line = row.line.as_deref().map_or_else(String::new, escape);
+        let line = if lines { format!("<td>{line}</td>") } else { String::new() };
         let inside = if folds(row) { inside(row, &whole) } else { String::new() };
         let _ = writeln!(
             table,
             "<tr><th scope=\"row\"><a href=\"#{prefix}step-{number}\">{number}</a></th>\
-             <td>{task}</td><td><span>{sentence}</span>{inside}</td><td>{line}</td></tr>"
+             <td>{task}</td><td>{sentence}{inside}</td>{line}</tr>"
         );
     }
-    table + "</tbody>\n</table>\n</div>\n"
+    table + "</tbody>\n</table>\n</details>\n"
 }
 
 /// The row's sentence, and what is said of it besides where everybody waits.

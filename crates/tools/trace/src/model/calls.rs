@@ -12,6 +12,7 @@ const F_DUPFD_CLOEXEC: i64 = 1030;
 const FIONBIO: i64 = 0x5421;
 const FIONCLEX: i64 = 0x5450;
 const FIOCLEX: i64 = 0x5451;
+const CLONE_FILES: u64 = 0x400;
 const CLOSE_RANGE_UNSHARE: u64 = 2;
 const CLOSE_RANGE_CLOEXEC: u64 = 4;
 const PR_SET_CHILD_SUBREAPER: i64 = 36;
@@ -51,6 +52,7 @@ impl Model {
         if call.name == "close"
             && !bad
             && !call.done
+            && !call.not_made
             && let Some(fd) = arguments.fd(0)
         {
             self.close(task, fd);
@@ -65,7 +67,7 @@ impl Model {
         let (kind, bits) = match name {
             "open" => (Kind::File(path(0)), flags(1)),
             "openat" => (Kind::File(path(1)), flags(2)),
-            "openat2" => (Kind::File(path(1)), 0),
+            "openat2" => (Kind::File(path(1)), flags(2)),
             "creat" => (Kind::File(path(0)), 1),
             "memfd_create" => {
                 // MFD_CLOEXEC is 1.
@@ -105,6 +107,9 @@ impl Model {
 
     /// Calls that close numbers, copy them, or change what is said of them.
     fn changes_table(&mut self, task: Task, name: &str, arguments: &Arguments<'_>, value: i64) {
+        if name == "unshare" && arguments.flags(0) & CLONE_FILES != 0 {
+            return self.unshare(task);
+        }
         let Some(fd) = arguments.fd(0) else { return };
         match name {
             "close" => {
@@ -127,7 +132,7 @@ impl Model {
             "ioctl" => match arguments.number(1) {
                 Some(FIOCLEX) => self.set_close_on_exec(task, fd, true),
                 Some(FIONCLEX) => self.set_close_on_exec(task, fd, false),
-                // Where nobody has looked what stands there, it is on: nobody turns it off.
+                // Where nobody could look what stands there, it is on: hardly anybody turns it off.
                 Some(FIONBIO) => {
                     let on = arguments.number(2) != Some(0);
                     let flags = self.description(task, fd).map_or(0, |found| found.flags);

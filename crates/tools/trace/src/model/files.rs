@@ -91,6 +91,8 @@ pub struct Socket {
     pub sends_no_more: bool,
     /// All its descriptors are closed.
     pub closed: bool,
+    /// Others may listen at its address too: SO_REUSEPORT.
+    pub(crate) shares_port: bool,
     /// It was connected from outside or before the recording.
     pub foreign: bool,
     /// It is of a kind that keeps the borders between messages.

@@ -33,7 +33,7 @@ pub(crate) use arguments::Arguments;
 pub(crate) use signals::kills;
 use task::Activity;
 
-use crate::event::{Event, Outcome, Task, What};
+use crate::event::{Event, Injected, Outcome, Task, What};
 
 /// All that is known after some events.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +78,9 @@ impl Model {
             self.expect(format!("expected step {} or a later one", self.next_step));
         }
         self.next_step = event.step + 1;
+        if !matches!(event.what, What::Descriptors { .. }) {
+            self.bound.moment_is_over();
+        }
         self.follow(event.task, &event.what);
         let changes = std::mem::take(&mut self.changes);
         match self.complaint.take() {
@@ -146,6 +149,7 @@ impl Model {
             What::Ended { status } => self.ended(task, *status),
             What::Reaped { by } => self.reaped(task, *by),
             What::Descriptors { table } => self.resync(task, table),
+            What::Injected { call, deed } => self.injected(task, call, deed),
             What::Stuck | What::End => {}
         }
     }
@@ -167,6 +171,7 @@ impl Model {
             made: None,
             waits_for_made: false,
             done: false,
+            not_made: false,
         };
         if let Some(open) = thread.call.replace(call) {
             self.expect(format!("expected {} to return before {name} begins", open.name));
@@ -183,6 +188,18 @@ impl Model {
         };
         let arguments = if out.is_empty() { &call.arguments } else { out };
         self.take_effect(task, &call, &Arguments(arguments), result);
+    }
+
+    fn injected(&mut self, task: Task, name: &str, deed: &Injected) {
+        let Some(thread) = self.threads.get_mut(&task) else { return };
+        let entered = thread.call.as_mut().filter(|call| call.name == name);
+        match (deed, entered) {
+            (Injected::Fails(_), Some(call)) => call.not_made = true,
+            (Injected::Short(_), Some(_)) | (Injected::Signal(_) | Injected::Holds, _) => {}
+            (Injected::Fails(_) | Injected::Short(_), None) => {
+                self.expect(format!("expected {name} to begin before something is done to it"));
+            }
+        }
     }
 
     fn sleeps(&mut self, task: Task) {

@@ -17,6 +17,13 @@ pub(super) struct Bound {
     names: BTreeMap<String, Kind>,
 }
 
+impl Bound {
+    /// Descriptions are numbered anew in each moment; names stay.
+    pub(super) fn moment_is_over(&mut self) {
+        self.descriptions.clear();
+    }
+}
+
 impl Model {
     /// How a task's descriptors differ from what the model says; empty: they don't, and from now on
     /// these numbers of descriptions and names of pipes stand for what they stood for here.

@@ -7,6 +7,9 @@ use crate::names::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 
 const MSG_CMSG_CLOEXEC: u64 = 0x4000_0000;
 
+/// The level SOL_SOCKET, and the option.
+const SO_REUSEPORT: [Option<i64>; 2] = [Some(1), Some(15)];
+
 /// SOCK_STREAM is the one kind whose bytes have no borders.
 fn messages(kind: u64) -> bool {
     kind & 0xf != 1
@@ -56,7 +59,7 @@ impl Model {
                 let number = self.accepted(listener);
                 open(self, value as i32, number, bits);
             }
-            "bind" | "listen" | "connect" | "shutdown" => {
+            "bind" | "listen" | "connect" | "shutdown" | "setsockopt" => {
                 let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
                 let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else {
                     return;
@@ -67,6 +70,10 @@ impl Model {
                     "connect" => {
                         socket.foreign = socket.peer.is_none();
                         socket.connecting.remove(&task);
+                    }
+                    "setsockopt" => {
+                        socket.shares_port |=
+                            [arguments.number(1), arguments.number(2)] == SO_REUSEPORT;
                     }
                     // SHUT_RD is 0.
                     _ => socket.sends_no_more |= arguments.number(1) != Some(0),
@@ -131,6 +138,11 @@ impl Model {
             })
             .map(|(number, _)| *number)
         };
+        // Among several at one address the system chooses, and doesn't say whom.
+        if self.sockets.values().filter(|socket| socket.shares_port && socket.listening).count() > 1
+        {
+            return None;
+        }
         let port = address.strip_prefix(host).unwrap_or("");
         at(address)
             .or_else(|| at(&format!("0.0.0.0{port}")))
@@ -140,16 +152,7 @@ impl Model {
 
     /// The connection that has waited longest; one from outside, if none is known.
     fn accepted(&mut self, listener: u32) -> u32 {
-        let address = self.sockets.get(&listener).and_then(|socket| socket.address.clone());
-        let own = self.sockets.get_mut(&listener).and_then(|socket| socket.queue.pop_front());
-        let found = own.or_else(|| {
-            // SO_REUSEPORT: several listen at one address, and the system has chosen among them.
-            let mut same = self
-                .sockets
-                .values_mut()
-                .filter(|socket| socket.listening && !socket.closed && socket.address == address);
-            same.find_map(|socket| socket.queue.pop_front())
-        });
+        let found = self.sockets.get_mut(&listener).and_then(|socket| socket.queue.pop_front());
         found.unwrap_or_else(|| self.next_socket(Socket { foreign: true, ..Socket::new(false) }))
     }
 

@@ -47,6 +47,8 @@ pub struct OpenCall {
     pub waits_for_made: bool,
     /// What it does was seen before it returned.
     pub(crate) done: bool,
+    /// The recorder makes it fail: the kernel does nothing of it.
+    pub(crate) not_made: bool,
 }
 
 /// A handler that runs.

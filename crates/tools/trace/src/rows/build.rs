@@ -1,15 +1,15 @@
 //! How events become rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
 use crate::call::Argument;
-use crate::event::{Event, Outcome, Task, What};
+use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
-use crate::model::{Change, Model};
+use crate::model::{Arguments, Change, Model};
 use crate::names::signal;
 use crate::why::Blocked;
-use crate::words::{call_words, result_words, sentence};
+use crate::words::{call_words, injected_words, result_words, sentence};
 
 /// Calls about memory and the like, of which no picture tells, unless they sleep.
 pub(super) const QUIET: [&str; 26] = [
@@ -48,6 +48,8 @@ pub(super) struct Builder {
     pub(super) open: BTreeMap<Task, Begun>,
     /// Whom the row that comes next reaches, by whose row it is.
     pub(super) arrows: BTreeMap<Task, Vec<Arrow>>,
+    /// Who has been told of an end by a SIGCHLD that has not come through.
+    pub(super) told: BTreeSet<Task>,
 }
 
 /// A call whose row has not come, or has.
@@ -57,6 +59,7 @@ pub(super) struct Begun {
     line: Option<String>,
     slept: bool,
     shown: bool,
+    injected: Option<Injected>,
 }
 
 impl Builder {
@@ -131,6 +134,7 @@ impl Builder {
                     row.note = Some(lines);
                 }
             }
+            What::Injected { deed, .. } => self.injected(event, deed),
             What::Held => self.held_from_birth(task),
             What::Descriptors { .. } | What::Runs | What::End => {}
         }
@@ -174,6 +178,7 @@ impl Builder {
             line: begun.line,
             problem: None,
             call,
+            injected: kind == RowKind::Injected,
         });
     }
 
@@ -222,13 +227,42 @@ impl Builder {
         let begun = self.open.get(&event.task).cloned().unwrap_or_default();
         let said =
             |whole| format!("{}{}", call_words(name, arguments, whole), result_words(name, result));
+        // What it says is beside it, in the note.
+        let printed = matches!(name, "write").then(|| Arguments(arguments).fd(0)).flatten();
+        let printed = printed.and_then(|fd| self.model.name_of(event.task, fd));
+        let printed =
+            printed.is_some_and(|name| notes::prints(&name)) && matches!(result, Outcome::Value(_));
+        let said = |whole| match (printed, arguments.first()) {
+            (true, Some(Argument::Descriptor(fd))) => {
+                format!("{name}({fd}, …){}", result_words(name, result))
+            }
+            _ => said(whole),
+        };
         match (begun.slept, begun.shown) {
             (true, _) => self.push(event, RowKind::GoesOn, said(false), changes),
             (false, true) => {}
             (false, false) => self.push(event, RowKind::Call, said(true), changes),
         }
+        if let (Some(deed), Some(row)) = (&begun.injected, self.rows.rows.last_mut()) {
+            let why = injected_words(deed);
+            row.injected = true;
+            row.sentence = format!("{} ({why})", row.sentence);
+            // What its error means isn't what has happened.
+            let note = row.note.take().filter(|_| !matches!(deed, Injected::Fails(_)));
+            row.note = Some(note.map_or(why.clone(), |note| format!("{note}; {why}")));
+        }
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
+    }
+
+    /// What is done to a call is told where it returns.
+    fn injected(&mut self, event: &Event, deed: &Injected) {
+        match (deed, self.open.get_mut(&event.task)) {
+            (Injected::Fails(_) | Injected::Short(_), Some(begun)) => {
+                begun.injected = Some(deed.clone());
+            }
+            _ => self.push(event, RowKind::Injected, injected_words(deed), &[]),
+        }
     }
 }
 

@@ -21,6 +21,9 @@ const RUNTIME: [&str; 11] = [
     "gettid",
 ];
 
+/// What a program asks after itself, which changes nothing and is the same each time.
+const HIDDEN: [&str; 2] = ["getpid", "gettid"];
+
 /// The signals that Rust's runtime sets something for.
 const RUNTIMES_SIGNALS: [&str; 3] = ["SIGPIPE", "SIGSEGV", "SIGBUS"];
 
@@ -61,7 +64,7 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         (row.last, row.marks, row.note, row.call) = (step, marks, None, None);
     }
     for index in 0..rows.len() {
-        folded[index] |= is_call(&rows[index], &[], &QUIET) || only_looks(rows, index);
+        folded[index] |= is_call(&rows[index], &HIDDEN, &QUIET) || only_looks(rows, index);
     }
     let mut folded = folded.into_iter();
     rows.retain(|_| !folded.next().unwrap_or_default());
@@ -85,6 +88,7 @@ fn is_call(row: &Row, some: &[&str], others: &[&str]) -> bool {
     let name = row.call.as_deref();
     row.kind == RowKind::Call
         && row.problem.is_none()
+        && !row.injected
         && name.is_some_and(|name| some.contains(&name) || others.contains(&name))
         && (name != Some("rt_sigaction")
             || RUNTIMES_SIGNALS.iter().any(|it| row.label.contains(it)))

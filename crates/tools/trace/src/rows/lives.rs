@@ -7,6 +7,9 @@ use crate::model::kills;
 use crate::names::{SIGCHLD, signal};
 use crate::words::sentence;
 
+/// How the label of a call ends that a signal has interrupted.
+const INTERRUPTED: &str = " is interrupted";
+
 impl Builder {
     /// The row is its maker's.
     pub(super) fn born(&mut self, event: &Event, parent: Task) {
@@ -20,9 +23,12 @@ impl Builder {
         let mut row = event.clone();
         row.task = parent;
         self.push(&row, RowKind::Makes, format!("{name}() = {}", event.task), &[]);
+        let thread = self.model.process_of(event.task) != event.task;
+        let note = if thread { "its thread".into() } else { format!("a copy of {parent}") };
         if let Some(row) = self.rows.rows.last_mut() {
             (row.first, row.call) = (begun.step, Some(name));
             row.sentence = sentence(&self.model, event, &[]);
+            row.note = Some(format!("{} is {note}", event.task));
         }
         self.shown(parent);
     }
@@ -42,6 +48,7 @@ impl Builder {
             self.reaches(by, arrow);
         } else if number == SIGCHLD {
             self.told_of_end(event.task);
+            self.told.insert(event.task);
         }
         let thread = self.model.threads.get(&event.task);
         if thread.is_some_and(|thread| thread.mask.contains(&number)) {
@@ -62,15 +69,19 @@ impl Builder {
             let arrow = Arrow { to: parent, kind: ArrowKind::Signal };
             if !row.arrows.contains(&arrow) {
                 row.arrows.push(arrow);
+                let note = row.note.get_or_insert_default();
+                let and = if note.is_empty() { "" } else { "; " };
+                *note = format!("{note}{and}SIGCHLD tells {parent}");
             }
         }
     }
 
     pub(super) fn delivered(&mut self, event: &Event, number: i32, disposition: Disposition) {
         let name = signal(number);
-        if number == SIGCHLD {
+        if number == SIGCHLD && !self.told.remove(&event.task) {
             self.told_of_end(event.task);
         }
+        self.interrupts(event.task, &name);
         let label = match disposition {
             Disposition::Handler => format!("⚡ {name}: its handler runs"),
             Disposition::Default if kills(number) => format!("⚡ {name} kills it"),
@@ -78,6 +89,26 @@ impl Builder {
             Disposition::Default | Disposition::Ignore => return,
         };
         self.push(event, RowKind::Signal, label, &[]);
+    }
+
+    /// Signals don't count: where a SIGCHLD waits outside, this end adds none.
+    fn already_told(&mut self, task: Task) {
+        let parent = self.model.processes.get(&task).and_then(|process| process.parent);
+        let waits = |parent: &Task| self.told.contains(parent);
+        if let (Some(parent), Some(row)) = (parent.filter(waits), self.rows.rows.last_mut())
+            && let Some(note) = &mut row.note
+        {
+            *note += &format!("; {parent}'s SIGCHLD waits already, and stays one");
+        }
+    }
+
+    /// By what a call was interrupted is known when the signal comes through.
+    fn interrupts(&mut self, task: Task, name: &str) {
+        let row = self.rows.rows.iter_mut().rfind(|row| row.task == task);
+        if let Some(row) = row.filter(|row| row.label.ends_with(INTERRUPTED)) {
+            row.label = format!("{} by {name}", row.label);
+            row.sentence = row.sentence.replace("by a signal", &format!("by {name}"));
+        }
     }
 
     pub(super) fn ended(&mut self, event: &Event, status: Status) {
@@ -94,20 +125,38 @@ impl Builder {
             self.arrows.insert(event.task, row.arrows);
         }
         self.push(event, RowKind::Ended, label, &[]);
+        self.already_told(event.task);
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
     }
 
     pub(super) fn reaped(&mut self, task: Task, by: Option<Task>) {
         let Some(by) = by else {
-            let ended = self.rows.rows.iter_mut().rev().find(|row| row.task == task);
-            if let Some(row) = ended {
-                row.note = Some("leaves no zombie: nobody wants to know".into());
-                row.marks.insert(task, Mark::Gone);
-            }
+            self.reaped_by_nobody(task);
             return;
         };
         self.reaches(by, Arrow { to: task, kind: ArrowKind::Reaps });
+    }
+
+    /// At once, or when its parent ended without having asked.
+    fn reaped_by_nobody(&mut self, task: Task) {
+        let rows = &mut self.rows.rows;
+        let last = rows.len().wrapping_sub(1);
+        let Some(ended) = rows.iter().rposition(|row| row.task == task) else { return };
+        let row = &mut rows[ended];
+        let waited = row.note.as_ref().is_some_and(|note| note.starts_with("a zombie until"));
+        if waited && ended != last {
+            // "until P1 reaps it" was a hope.
+            for text in row.note.iter_mut().chain([&mut row.sentence]) {
+                *text = text.replace(" reaps it", " ends, which never asks");
+            }
+            return;
+        }
+        let why = if waited { "its parent does not ask" } else { "its parent is gone" };
+        row.note = Some(format!("leaves no zombie: {why}"));
+        row.sentence = row.sentence.split("; it is a zombie").next().unwrap_or_default().to_owned();
+        row.sentence += &format!("; it leaves no zombie, since {why}");
+        row.marks.insert(task, Mark::Gone);
     }
 
     /// An arrow from the call that a task is in, or from the one that has just returned.

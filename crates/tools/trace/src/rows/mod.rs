@@ -2,12 +2,13 @@
 //!
 //! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows, and
 //! `lives.rs`, those about tasks and signals; `notes.rs`, what is
-//! said beside them; `fold.rs`, how long stretches become short ones.
+//! said beside them; `fold.rs` and `files.rs`, how long stretches become short ones.
 //!
 //! A call that returned at once is one row, where it returned. One that slept is two: where it went
 //! to sleep, and where it went on. Time runs down, and a row's place says nothing of how long.
 
 mod build;
+mod files;
 mod fold;
 mod lives;
 mod notes;
@@ -70,6 +71,8 @@ pub struct Row {
     pub problem: Option<String>,
     /// The call's name.
     pub call: Option<String>,
+    /// The recorder has done something here that nothing in the program has asked for.
+    pub injected: bool,
     /// What makes rows alike: the call and what it works on.
     pub(crate) key: String,
 }
@@ -95,6 +98,8 @@ pub enum RowKind {
     Pending,
     /// A handler returns.
     HandlerReturns,
+    /// The recorder does something to a task.
+    Injected,
     /// A process is stopped.
     Stopped,
     /// It is continued.
@@ -170,7 +175,7 @@ impl Rows {
     pub fn of(events: &[Event]) -> Self {
         let mut rows = Self::whole(events);
         fold::prologue(&mut rows.rows);
-        rows.rows = fold::repeats(std::mem::take(&mut rows.rows));
+        rows.rows = fold::repeats(files::looks(std::mem::take(&mut rows.rows)));
         rows
     }
 
@@ -181,7 +186,12 @@ impl Rows {
     }
 }
 
+/// Who has ended and has no parent here is gone: nobody here could reap it.
 fn marks(model: &Model) -> BTreeMap<Task, Mark> {
-    let tasks = model.threads.keys();
-    tasks.filter_map(|task| Some((*task, Mark::of(&model.state(*task)?)))).collect()
+    let orphan = |task: &Task| model.processes.get(task).is_none_or(|found| found.parent.is_none());
+    let mark = |task: &Task| match Mark::of(&model.state(*task)?) {
+        Mark::Zombie if orphan(task) => Some(Mark::Gone),
+        mark => Some(mark),
+    };
+    model.threads.keys().filter_map(|task| Some((*task, mark(task)?))).collect()
 }

@@ -4,7 +4,7 @@ use super::RowKind;
 use crate::event::{Event, Outcome, What};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, list};
-use crate::words::{quoted, ready_words, status_words};
+use crate::words::{line, quoted, ready_words, status_words};
 
 /// What a step means, in a few words; `None`: the label says it all.
 pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<String> {
@@ -27,6 +27,7 @@ pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<S
             let parent = process.parent.filter(|_| process.status.is_some())?;
             Some(format!("a zombie until {parent} reaps it"))
         }
+        What::Injected { call, .. } => Some(format!("before its next call: {call}")),
         What::Descriptors { .. } => {
             let told: Vec<String> = changes
                 .iter()
@@ -95,6 +96,15 @@ fn opened(
             "pipe" | "pipe2",
             [Change::Opened(read, Kind::ReadEnd(pipe)), Change::Opened(write, _)],
         ) => Some(format!("pipe {pipe}: fd {read} reads, fd {write} writes")),
+        ("socketpair", [Change::Opened(one, this), Change::Opened(other, that)]) => {
+            let (this, that) = (model.name(this), model.name(that));
+            Some(format!("fd {one}: {this}, fd {other}: {that}, joined"))
+        }
+        ("accept" | "accept4", [.., Change::Opened(fd, kind @ Kind::Socket(number))]) => {
+            let peer = model.sockets.get(number).and_then(|socket| socket.peer);
+            let joined = peer.map_or_else(String::new, |peer| format!(", joined to socket {peer}"));
+            Some(format!("fd {fd}: {}{joined}", model.name(kind)))
+        }
         ("close", [Change::Closed(0..=2, Kind::File(_) | Kind::Outside(_))]) => None,
         ("close", [Change::Closed(_, kind)]) => {
             let last = match kind {
@@ -116,9 +126,32 @@ fn opened(
             Outcome::Value(value) => ready_words(arguments, *value),
             _ => None,
         },
-        ("write", _) => Some(format!("to {}", model.name_of(event.task, arguments.fd(0)?)?)),
+        ("write", _) => {
+            let name = model.name_of(event.task, arguments.fd(0)?)?;
+            let printed = arguments.bytes().filter(|_| prints(&name));
+            Some(match printed {
+                Some((text, total)) => format!("prints {}", line(text, total)),
+                None => format!("to {name}"),
+            })
+        }
+        ("wait4", _) if *result == Outcome::Value(0) => Some("there is no child to reap".into()),
+        ("waitid", _) => without_task(model, event),
+        ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
+        ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
+        ("alarm", _) => without_task(model, event),
         _ => None,
     }
+}
+
+/// Whether a descriptor's name says that one reads there what is written.
+pub(super) fn prints(name: &str) -> bool {
+    matches!(name, "standard output" | "standard error")
+}
+
+/// The step's sentence, for who knows whose step it is.
+fn without_task(model: &Model, event: &Event) -> Option<String> {
+    let sentence = crate::words::sentence(model, event, &[]);
+    Some(sentence.strip_prefix(&format!("{} ", event.task))?.to_owned())
 }
 
 /// Rows with the same key are the same thing once more, if the same tasks do it.

@@ -6,6 +6,7 @@ use super::layout::{HALF, Layout, MIDDLE};
 use super::scene::Scene;
 use crate::event::Task;
 use crate::model::State;
+use crate::rows::RowKind;
 
 /// How many colours there are for tasks.
 pub(crate) const COLOURS: u32 = 4;
@@ -15,11 +16,11 @@ pub(crate) fn colour(task: Task) -> String {
     format!("p{}", task.0.saturating_sub(1) % COLOURS)
 }
 
-/// What a bar looks like; at the end, how many handlers are in each other.
+/// What a bar looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Nothing,
-    Solid(usize),
+    Solid,
     Hollow,
     Hatched,
     Lined,
@@ -30,8 +31,7 @@ impl Look {
     fn of(state: Option<&State>) -> Self {
         match state {
             None | Some(State::Reaped(_)) => Self::Nothing,
-            Some(State::Running) => Self::Solid(0),
-            Some(State::InHandler(signals)) => Self::Solid(signals.len().min(3)),
+            Some(State::Running | State::InHandler(_)) => Self::Solid,
             Some(State::Held) => Self::Hollow,
             Some(State::Sleeping) => Self::Hatched,
             Some(State::Stopped(_)) => Self::Lined,
@@ -40,10 +40,26 @@ impl Look {
     }
 }
 
-/// All bars; `tops` has one row more than there are.
+/// How many handlers are in each other, as far as there is room for them.
+fn handlers(state: Option<&State>) -> usize {
+    match state {
+        Some(State::InHandler(signals)) => signals.len().min(3),
+        _ => 0,
+    }
+}
+
+/// All bars, and in each row a dot on the bar of whose row it is; `tops` has one row more than there
+/// are.
 pub(super) fn bars(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str) -> String {
     let tasks = scene.rows.columns.iter().map(|column| column.task);
-    tasks.map(|task| bar(scene, layout, tops, prefix, task)).collect()
+    let bars: String = tasks.map(|task| bar(scene, layout, tops, prefix, task)).collect();
+    let acts = scene.rows.rows.iter().zip(&scene.bands).zip(tops);
+    let acts = acts
+        .filter(|((row, band), _)| row.kind != RowKind::Exec && band.after.contains_key(&row.task));
+    let dots: String = acts
+        .map(|((row, _), top)| format!("M{} {}h0", layout.bar(row.task), top + MIDDLE))
+        .collect();
+    format!("{bars}<path class=\"acts ring\" d=\"{dots}\"/><path class=\"acts\" d=\"{dots}\"/>\n")
 }
 
 fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task) -> String {
@@ -52,18 +68,18 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
     // An outline for each look.
     let [mut run, mut sleep, mut stop, mut side, mut held, mut zombie, mut handler] =
         [const { String::new() }; 7];
-    for (look, from, to) in stretches(scene, tops, task) {
+    for (depth, from, to) in stretches(scene, tops, task, handlers) {
+        for depth in 0..depth {
+            let x = right + 1 + depth * 5;
+            let _ = write!(handler, "M{x} {from}h4V{to}h-4z");
+        }
+    }
+    for (look, from, to) in stretches(scene, tops, task, Look::of) {
         let block = format!("M{left} {from}h14V{to}h-14z");
         let sides = format!("M{} {from}V{to}M{} {from}V{to}", left + 1, right - 1);
         match look {
             Look::Nothing => {}
-            Look::Solid(handlers) => {
-                run += &block;
-                for depth in 0..handlers {
-                    let x = right + 1 + depth * 5;
-                    let _ = write!(handler, "M{x} {from}h4V{to}h-4z");
-                }
-            }
+            Look::Solid => run += &block,
             Look::Hatched => {
                 sleep += &block;
                 side += &sides;
@@ -99,13 +115,18 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
 }
 
 /// From where to where a task's bar looks alike: what a row changes, it changes in its middle.
-fn stretches(scene: &Scene, tops: &[usize], task: Task) -> Vec<(Look, usize, usize)> {
-    let mut stretches: Vec<(Look, usize, usize)> = Vec::new();
+fn stretches<T: PartialEq>(
+    scene: &Scene,
+    tops: &[usize],
+    task: Task,
+    look: impl Fn(Option<&State>) -> T,
+) -> Vec<(T, usize, usize)> {
+    let mut stretches: Vec<(T, usize, usize)> = Vec::new();
     for (index, band) in scene.bands.iter().enumerate() {
         let (top, bottom) = (tops[index], tops[index + 1]);
         let (before, after) = (band.before.get(&task), band.after.get(&task));
         for (state, from, to) in [(before, top, top + MIDDLE), (after, top + MIDDLE, bottom)] {
-            let look = Look::of(state);
+            let look = look(state);
             match stretches.last_mut() {
                 Some(last) if last.0 == look => last.2 = to,
                 _ => stretches.push((look, from, to)),

@@ -61,7 +61,7 @@ pub(super) struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// Who begins in this row, who is gone, and whose row it is.
+    /// Who begins in this row, who is gone, and who becomes another program.
     fn lives(&mut self) {
         for column in &self.scene.rows.columns {
             let task = column.task;
@@ -89,8 +89,6 @@ impl Pen<'_> {
         if self.row.kind == RowKind::Exec {
             let (left, y) = (x - HALF - 4, MIDDLE - 3);
             let _ = write!(self.out, "<path class=\"exec\" d=\"M{left} {y}h22v6h-22z\"/>");
-        } else if self.band.after.contains_key(&self.row.task) {
-            let _ = write!(self.out, "<circle class=\"acts\" cx=\"{x}\" cy=\"{MIDDLE}\" r=\"3\"/>");
         }
     }
 
@@ -99,13 +97,13 @@ impl Pen<'_> {
         let mut y = 19;
         for (index, line) in words.label.iter().enumerate() {
             let line = escape(line);
-            let (who, rest) = match line.split_once(' ') {
+            let (who, rest) = match line.split_once('\u{a0}') {
                 Some((who, rest)) if index == 0 => {
                     (format!("<tspan class=\"{}\">{who}</tspan> ", colour(self.row.task)), rest)
                 }
                 _ => (String::new(), line.as_str()),
             };
-            let _ = write!(self.out, "<text class=\"code\" x=\"{x}\" y=\"{y}\">{who}{rest}</text>");
+            let _ = write!(self.out, "<text x=\"{x}\" y=\"{y}\">{who}{rest}</text>");
             y += 16;
         }
         let notes = words.note.iter().map(|line| ("note", line));

@@ -15,8 +15,10 @@ const NUMBERS: usize = 36;
 const COLUMN: (usize, usize) = (250, 330);
 /// From one bar to the next where the text stands apart.
 const LANE: usize = 28;
-/// A column of what is between tasks.
-const BETWEEN: usize = 64;
+/// A column of what is between tasks, where there are few of them, and where there are many.
+const BETWEEN: (usize, usize) = (64, 44);
+/// So many are few.
+pub(super) const FEW: usize = 3;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
 const CODE: usize = 73;
 /// The same for the font of the notes, on average.
@@ -36,6 +38,8 @@ pub(crate) struct Layout {
     places: Places,
     column: usize,
     between: usize,
+    /// How wide a column is of what is between tasks.
+    tube: usize,
     text: usize,
 }
 
@@ -51,7 +55,8 @@ impl Layout {
     pub(crate) fn of(scene: &Scene, width: usize, linked: bool) -> Self {
         let places = Places::of(&scene.rows);
         let tasks = places.count().max(1);
-        let between = scene.count() * BETWEEN;
+        let tube = if scene.count() <= FEW { BETWEEN.0 } else { BETWEEN.1 };
+        let between = scene.count() * tube;
         let column = width.saturating_sub(NUMBERS + between) / tasks;
         if column >= COLUMN.0 {
             let column = column.min(COLUMN.1);
@@ -64,14 +69,15 @@ impl Layout {
                 places,
                 column,
                 between: between_at,
+                tube,
                 text: 0,
             };
         }
         let between_at = NUMBERS + tasks * LANE + 6;
-        let text = between_at + between + 6;
+        let text = between_at + between + 12;
         // Text needs some room, even where that makes the picture wider.
         let width = width.max(text + COLUMN.0);
-        Self { width, linked, shared: true, places, column: LANE, between: between_at, text }
+        Self { width, linked, shared: true, places, column: LANE, between: between_at, tube, text }
     }
 
     /// The middle of a task's bar.
@@ -82,7 +88,7 @@ impl Layout {
     /// The middle of the column of something between tasks.
     pub(crate) fn between(&self, scene: &Scene, what: Between) -> Option<usize> {
         let column = scene.columns.get(&what)?;
-        Some(self.between + column * BETWEEN + BETWEEN / 2)
+        Some(self.between + column * self.tube + self.tube / 2)
     }
 
     /// Where a task's text begins.
@@ -105,7 +111,8 @@ impl Layout {
             _ => self.column - HALF - 28,
         };
         let again = if row.kind == RowKind::GoesOn { "… " } else { "" };
-        let label = format!("{} {again}{}", row.task, row.label);
+        let label = format!("{}\u{a0}{again}{}", row.task, row.label);
+        let label = shorter(label, row, room * 10 / CODE);
         let note = row.note.iter().flat_map(|note| note.lines());
         let small = |text: &str| wrap(text, room * 10 / NOTE);
         Words {
@@ -114,6 +121,21 @@ impl Layout {
             problem: row.problem.iter().flat_map(|problem| small(problem)).collect(),
         }
     }
+}
+
+/// A call that gives bytes, in one line: the bytes are cut where it is too long for that.
+fn shorter(label: String, row: &Row, room: usize) -> String {
+    const LEAST: usize = 6;
+    let gives = row.call.as_deref().is_some_and(|call| call.contains("write") || call == "sendto");
+    let (Some(begin), Some(end)) = (label.find('"'), label.rfind('"')) else { return label };
+    let over = (label.chars().count() + 1).saturating_sub(room);
+    let text: Vec<char> = label[begin + 1..end.max(begin + 1)].chars().collect();
+    if !gives || over < 2 || text.len() < over + LEAST {
+        return label;
+    }
+    let kept: String = text[..text.len() - over].iter().collect();
+    let rest = label[end + 1..].trim_start_matches('…');
+    format!("{}{}\"…{rest}", &label[..=begin], kept.trim_end_matches('\\'))
 }
 
 impl Words {

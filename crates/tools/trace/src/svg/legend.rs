@@ -40,6 +40,7 @@ pub(crate) fn order(rows: &Rows) -> String {
 /// What a sign is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
+    Acts,
     Runs,
     Held,
     Sleeps,
@@ -54,7 +55,13 @@ enum About {
 }
 
 /// What it is about, the sign, and what it means.
-const SIGNS: [(About, &str, &str); 11] = [
+const SIGNS: [(About, &str, &str); 12] = [
+    (
+        About::Acts,
+        "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>\
+         <path class=\"acts ring\" d=\"M12 10h0\"/><path class=\"acts\" d=\"M12 10h0\"/>",
+        "whose step it is",
+    ),
     (About::Runs, "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>", "runs"),
     (
         About::Held,
@@ -123,7 +130,7 @@ fn occurs(scene: &Scene, about: About) -> bool {
     };
     let arrow = |kind| scene.bands.iter().any(|band| band.arrows.iter().any(|(_, is)| *is == kind));
     match about {
-        About::Runs => true,
+        About::Acts | About::Runs => true,
         About::Held => state(|state| matches!(state, State::Held)),
         About::Sleeps => state(|state| matches!(state, State::Sleeping)),
         About::Handler => state(|state| matches!(state, State::InHandler(_))),

@@ -30,6 +30,8 @@ use layout::{Layout, Words};
 
 /// How wide a picture is at most, in pixels, where everything has room.
 pub(crate) const WIDE: usize = 840;
+/// How wide it is at most in a book's column.
+pub(crate) const COLUMN: usize = 740;
 /// How wide it is at most for a narrow screen.
 pub(crate) const NARROW: usize = 440;
 
@@ -71,11 +73,6 @@ pub(crate) fn inline(
          height=\"{height}\" role=\"img\" aria-label=\"The timeline as a picture; the table of steps \
          says the same\">\n{body}</svg>\n"
     )
-}
-
-/// Whether a picture that wide has each task's text beside its bar.
-pub(crate) fn spreads(scene: &Scene, wide: usize) -> bool {
-    !Layout::of(scene, wide, true).shared
 }
 
 fn drawing(scene: &Scene, layout: &Layout, prefix: &str, order: &str) -> (String, usize, usize) {
@@ -125,7 +122,9 @@ pub(crate) fn escape(text: &str) -> String {
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
-            '\n' | '\t' => escaped.push(char),
+            // An empty line would end a block of HTML to Markdown.
+            '\n' => escaped += "&#10;",
+            '\t' => escaped.push(char),
             char if char.is_control() => escaped.push('\u{fffd}'),
             char => escaped.push(char),
         }

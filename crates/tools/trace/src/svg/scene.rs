@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::layout::FEW;
 use super::moments::{Moment, States, follow};
 use crate::event::{Event, Task};
 use crate::model::{Change, Kind, Model, Place, State};
@@ -103,7 +104,10 @@ impl Scene {
             let queues = queue_flows(&bands[index - 1].levels, &bands[index].levels);
             bands[index].flows.extend(queues);
         }
-        let spans = spans(&bands);
+        let spans = match spans(&bands, false) {
+            all if columns(&all).values().all(|column| *column < FEW) => all,
+            _ => spans(&bands, true),
+        };
         let columns = columns(&spans);
         Self { rows, bands, columns, spans, peers }
     }
@@ -189,9 +193,9 @@ fn queue_flows(
         .collect()
 }
 
-/// From which row to which one each has a column that is used at all: a pipe and a queue while they
-/// are there, sockets while something is between them or is waited for.
-fn spans(bands: &[Band]) -> BTreeMap<Between, (usize, usize)> {
+/// From which row to which one each has a column that is used at all: while it is there; if `brief`,
+/// sockets only while something is between them or is waited for.
+fn spans(bands: &[Band], brief: bool) -> BTreeMap<Between, (usize, usize)> {
     let (mut there, mut used) = (BTreeMap::new(), BTreeMap::new());
     let mut see = |what: Between, index: usize, uses: bool| {
         for spans in [Some(&mut there), uses.then_some(&mut used)].into_iter().flatten() {
@@ -204,8 +208,8 @@ fn spans(bands: &[Band]) -> BTreeMap<Between, (usize, usize)> {
         band.wanted.iter().for_each(|what| see(*what, index, true));
     }
     let spans = used.into_iter().map(|(what, span)| match what {
-        Between::Sockets(_) => (what, span),
-        Between::Pipe(_) | Between::Queue(_) => (what, there[&what]),
+        Between::Sockets(_) if brief => (what, span),
+        _ => (what, there[&what]),
     });
     spans.collect()
 }

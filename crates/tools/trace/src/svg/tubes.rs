@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::draw::Pen;
-use super::layout::{Layout, MIDDLE};
+use super::layout::{FEW, Layout, MIDDLE};
 use super::scene::{Band, Between, Level, Scene};
 
 /// The outlines of the signs of pipes, for a box of 12 by 12.
@@ -52,12 +52,12 @@ fn tube(
     for side in 0..=usize::from(two_ways) {
         let (left, width) = if two_ways { (left + side * HALF, HALF) } else { (left, HALF * 2) };
         let mut began = None;
-        for index in first..=last + 1 {
+        for (index, top) in tops.iter().enumerate().take(last + 2).skip(first) {
             let some = index <= last && level(index).unwrap_or_default()[side] > 0;
             match (began, some) {
-                (None, true) => began = Some(tops[index] + MIDDLE),
+                (None, true) => began = Some(top + MIDDLE),
                 (Some(y), false) => {
-                    let to = to.min(tops[index] + MIDDLE);
+                    let to = to.min(top + MIDDLE);
                     let _ = write!(full, "M{left} {y}h{width}V{to}h-{width}z");
                     began = None;
                 }
@@ -110,17 +110,20 @@ pub(crate) fn colour(number: u32) -> String {
 
 /// What a tube is: its sign, and its name.
 fn header(scene: &Scene, what: Between, x: usize, top: usize) -> String {
+    // Where many stand side by side, there is room for their numbers only.
+    let few = scene.count() <= FEW;
+    let noun = |noun: &str| if few { format!("{noun} ") } else { String::new() };
     let (name, shape) = match what {
-        Between::Pipe(number) => (format!("pipe {number}"), Some(shape(number))),
+        Between::Pipe(number) => (format!("{}{number}", noun("pipe")), Some(shape(number))),
         Between::Queue(number) => (format!("queue {number}"), None),
         Between::Sockets(number) => match scene.peers.get(&number) {
-            Some(peer) => (format!("sockets {number}⇄{peer}"), None),
-            None => (format!("socket {number}"), None),
+            Some(peer) => (format!("{}{number}⇄{peer}", noun("sockets")), None),
+            None => (format!("{}{number}", noun("socket")), None),
         },
     };
     let at = if shape.is_some() { x + 6 } else { x };
     let sign = shape.map_or_else(String::new, |shape| {
-        let (left, outline) = (x - 27, SHAPES[shape]);
+        let (left, outline) = (if few { x - 27 } else { x - 13 }, SHAPES[shape]);
         format!(
             "<path class=\"sign\" transform=\"translate({left} {})\" d=\"{outline}\"/>",
             top + 1

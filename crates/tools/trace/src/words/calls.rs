@@ -74,11 +74,51 @@ pub(super) fn done(
                 said.address().unwrap_or("an address")
             )
         }
-        ("wait4" | "waitid", _) if value == 0 => format!("{task} asks, and no child has ended yet"),
+        ("wait4", _) if value == 0 => format!("{task} asks for a child to reap, and there is none"),
+        ("waitid", _) => waited(task, said),
+        ("rt_sigpending", _) => match said.signals() {
+            Some([]) => format!("{task} asks which signals wait outside: none"),
+            Some(set) => format!("{task} asks which signals wait outside: {}", signals(set)),
+            None => plain(),
+        },
+        ("rt_sigtimedwait", _) => match i32::try_from(value) {
+            Ok(number) => format!("{task} takes {}, which it had waited for", signal(number)),
+            Err(_) => plain(),
+        },
         ("kill" | "tkill", _) => sent(task, said.task(0), said.signal(1)).unwrap_or_else(plain),
         ("tgkill", _) => sent(task, said.task(1), said.signal(2)).unwrap_or_else(plain),
         ("rt_sigaction", _) => action(task, said).unwrap_or_else(plain),
         ("rt_sigprocmask", _) => mask(task, arguments).unwrap_or_else(plain),
+        ("alarm", _) => match said.number(0) {
+            Some(0) => format!("{task} wants no SIGALRM any more"),
+            Some(seconds) => format!("{task} asks for SIGALRM in {seconds} s"),
+            None => plain(),
+        },
+        ("socketpair", _) => {
+            let [one, other] = [said.pair().map(|pair| pair.0), said.pair().map(|pair| pair.1)]
+                .map(|fd| fd.map(|fd| format!("fd {fd}, {}", what(fd.into()))));
+            match (one, other) {
+                (Some(one), Some(other)) => {
+                    format!("{task} makes two sockets, each the other's end: {one}, and {other}")
+                }
+                _ => plain(),
+            }
+        }
+        ("getppid", _) => format!("{task} asks for its parent, which is nobody here"),
+        ("unlink" | "unlinkat", _) => match said.path(0).or(said.path(1)) {
+            Some(path) => format!("{task} removes {path}"),
+            None => plain(),
+        },
+        ("prctl", _) if said.number(0) == Some(1) => {
+            format!("{task} asks for a signal when its parent ends")
+        }
+        ("setsockopt", Some(fd)) => {
+            format!(
+                "{task} sets an option of {}: {}",
+                what(fd.into()),
+                call_words(name, arguments, true)
+            )
+        }
         ("nanosleep" | "clock_nanosleep", _) => format!("{task} has slept long enough"),
         ("select" | "pselect6" | "poll" | "ppoll", _) => ready(task, name, said, value),
         ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => {
@@ -114,6 +154,11 @@ pub(super) fn told(
                 (None, _) => format!("{task} is told of {other}"),
             }
         }
+        "getppid" if other == Task::OUTSIDE => {
+            format!("{task} asks for its parent: it is somebody outside of the recording")
+        }
+        "getppid" => format!("{task} asks for its parent: it is {other}"),
+        "getpid" if other == task => format!("{task} asks for its own number"),
         _ => format!("{task} calls {} and gets {other}", call_words(name, arguments, true)),
     }
 }
@@ -166,6 +211,23 @@ fn last(model: &Model, kind: &Kind) -> &'static str {
     }
 }
 
+/// `waitid(2)` returns 0 whether there was a child or not, unless it was told to wait for one.
+fn waited(task: Task, said: Arguments<'_>) -> String {
+    const WNOHANG: u64 = 1;
+    const WNOWAIT: u64 = 0x0100_0000;
+    let who = match said.task(1) {
+        Some(child) if said.number(0) != Some(0) => child.to_string(),
+        _ => "a child".into(),
+    };
+    match said.flags(3) {
+        flags if flags & WNOHANG != 0 => format!("{task} asks whether {who} has ended"),
+        flags if flags & WNOWAIT != 0 => {
+            format!("{task} is told that {who} has ended, which stays a zombie")
+        }
+        _ => format!("{task} is told that {who} has ended"),
+    }
+}
+
 fn sent(task: Task, to: Option<Task>, number: Option<i32>) -> Option<String> {
     Some(match number? {
         0 => format!("{task} asks whether {} is there", to?),
@@ -193,6 +255,7 @@ fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
         0 => format!("{task} blocks {names}"),
         1 => format!("{task} unblocks {names}"),
         _ if set.is_empty() => format!("{task} blocks no signal any more"),
+        _ if names.starts_with("all") => format!("{task} blocks {names}"),
         _ => format!("{task} blocks {names}, and no others"),
     })
 }

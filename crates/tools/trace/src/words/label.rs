@@ -13,7 +13,7 @@ const AT_FDCWD: i32 = -100;
 #[must_use]
 pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
     // These have no descriptor, and say nothing without what they ask for.
-    let asks = matches!(name, "wait4" | "poll" | "ppoll" | "select" | "pselect6");
+    let asks = matches!(name, "wait4" | "waitid" | "poll" | "ppoll" | "select" | "pselect6");
     let said = if whole || asks { whole_call(name, arguments) } else { first(name, arguments) };
     format!("{name}({})", said.join(", "))
 }
@@ -43,7 +43,10 @@ pub fn result_words(name: &str, result: &Outcome) -> String {
             " = 0, the end".into()
         }
         Outcome::Value(_) if SILENT.contains(&name) => String::new(),
-        Outcome::Value(value) => format!(" = {value}"),
+        Outcome::Value(value) => match (name, i32::try_from(*value)) {
+            ("rt_sigtimedwait", Ok(signal)) => format!(" = {}", names::signal(signal)),
+            _ => format!(" = {value}"),
+        },
         Outcome::Task(Task(0)) => " = somebody outside".into(),
         Outcome::Task(task) => format!(" = {task}"),
         Outcome::Error(error) => format!(" fails: {error}"),
@@ -80,7 +83,13 @@ fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
             (3..arguments.len()).for_each(&mut hide);
         }
         "select" | "pselect6" | "rt_sigprocmask" | "fcntl" | "signalfd4" => hide(0),
-        "openat" if number(2).is_some_and(|flags| flags & 0o100 == 0) => hide(3),
+        "openat" if Arguments(arguments).flags(2) & 0o100 == 0 => hide(3),
+        "open" | "openat" => {
+            let mode = arguments.len() - 1;
+            if let (Some(number), Some(said)) = (number(mode), said.last_mut()) {
+                *said = Some(format!("{number:#05o}").replace("0o", "0"));
+            }
+        }
         "ppoll" | "clone" => hide(1),
         _ => {}
     }
@@ -143,12 +152,53 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
             let flags = Arguments(arguments).flags(2);
             vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
         }
+        "waitid" => {
+            let whom = match (number(0), arguments.get(1)) {
+                (Some(0), _) => "any".to_owned(),
+                (_, Some(whom)) => one(name, whom)?,
+                _ => return None,
+            };
+            let flags = Arguments(arguments).flags(3);
+            vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
         "futex" => {
             // Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
             let names =
                 [(0, "FUTEX_WAIT"), (1, "FUTEX_WAKE"), (9, "FUTEX_WAIT"), (10, "FUTEX_WAKE")];
             let operation = number(1)? & 0x7f;
             vec![names.iter().find(|(it, _)| *it == operation).map(|(_, name)| (*name).to_owned())]
+        }
+        "setsockopt" | "getsockopt" => {
+            let option = match (number(1), number(2)) {
+                (Some(1), Some(2)) => "SO_REUSEADDR",
+                (Some(1), Some(4)) => "SO_ERROR",
+                (Some(1), Some(7)) => "SO_SNDBUF",
+                (Some(1), Some(8)) => "SO_RCVBUF",
+                (Some(1), Some(9)) => "SO_KEEPALIVE",
+                (Some(1), Some(15)) => "SO_REUSEPORT",
+                (Some(6), Some(1)) => "TCP_NODELAY",
+                _ => return None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), Some(option.into())]
+        }
+        "ioctl" => {
+            let asked = match number(1) {
+                Some(0x5401) => "TCGETS",
+                Some(0x540f) => "TIOCGPGRP",
+                Some(0x5410) => "TIOCSPGRP",
+                Some(0x5413) => "TIOCGWINSZ",
+                Some(0x541b) => "FIONREAD",
+                _ => return None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), Some(asked.into())]
+        }
+        "prctl" => {
+            let asked = match number(0) {
+                Some(1) => "PR_SET_PDEATHSIG",
+                Some(36) => "PR_SET_CHILD_SUBREAPER",
+                _ => return None,
+            };
+            vec![Some(asked.into())]
         }
         "shutdown" => {
             vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
@@ -207,12 +257,24 @@ const SHOWN: usize = 48;
 
 /// The shortest text that may have been cut off by the recorder. A pid in it is written down as a
 /// task, so a text that is whole may be shorter than it was.
-const CUT: usize = 60;
+const CUT: usize = 90;
 
 /// A text as one writes it in a program, and `…` where there is more of it.
 pub(crate) fn quoted(text: &str, total: u64) -> String {
     let same = text.chars().next().is_some_and(|first| text.chars().all(|char| char == first));
-    let most = if same { SHOWN / 4 } else { SHOWN };
+    shown(text, total, if same { SHOWN / 4 } else { SHOWN })
+}
+
+/// What a program prints, a line mostly: all that the recorder has of it, and not how it ends.
+pub(crate) fn line(text: &str, total: u64) -> String {
+    let whole = text.len() < CUT || text.len() as u64 == total;
+    match text.strip_suffix('\n').filter(|line| whole && !line.is_empty()) {
+        Some(line) => shown(line, line.len() as u64, usize::MAX),
+        None => shown(text, total, usize::MAX),
+    }
+}
+
+fn shown(text: &str, total: u64, most: usize) -> String {
     let shown: String = text.chars().take(most).collect();
     let cut = shown.len() < text.len() || text.len() >= CUT && (text.len() as u64) < total;
     let more = if cut || text.is_empty() && total > 0 { "…" } else { "" };

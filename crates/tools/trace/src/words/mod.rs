@@ -7,10 +7,10 @@ mod calls;
 mod label;
 
 pub(crate) use calls::ready_words;
-pub(crate) use label::quoted;
 pub use label::{call_words, result_words};
+pub(crate) use label::{line, quoted};
 
-use crate::event::{Disposition, Event, Outcome, Status, Task, What};
+use crate::event::{Disposition, Event, Injected, Outcome, Status, Task, What};
 use crate::model::{Change, Model};
 use crate::names;
 use crate::why::Blocked;
@@ -63,8 +63,32 @@ pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
             format!("{task} leaves no zombie: nobody wants to know how it ended")
         }
         What::Descriptors { .. } => descriptors(task, changes),
+        What::Injected { call, deed } => injected(task, call, deed),
         What::Stuck => "Everybody sleeps, and nobody is left who could wake anybody".into(),
         What::End => "The recording ends".into(),
+    }
+}
+
+fn injected(task: Task, call: &str, deed: &Injected) -> String {
+    match deed {
+        Injected::Fails(error) => format!("The recorder makes {task}'s {call} fail with {error}"),
+        Injected::Short(bytes) => {
+            format!("The recorder lets {task}'s {call} move only {}", names::bytes(*bytes))
+        }
+        Injected::Signal(signal) => {
+            format!("The recorder sends {} to {task} before its {call}", names::signal(*signal))
+        }
+        Injected::Holds => format!("The recorder holds {task} before its {call}"),
+    }
+}
+
+/// What the recorder does, in words that stand beside a row: `the recorder made it fail`.
+pub(crate) fn injected_words(deed: &Injected) -> String {
+    match deed {
+        Injected::Fails(_) => "the recorder made it fail".into(),
+        Injected::Short(bytes) => format!("the recorder let it move only {}", names::bytes(*bytes)),
+        Injected::Signal(signal) => format!("the recorder sends {}", names::signal(*signal)),
+        Injected::Holds => "the recorder holds it".into(),
     }
 }
 

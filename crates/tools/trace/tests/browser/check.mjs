@@ -1,0 +1,211 @@
+// Looks at pages with recordings in Chromium: `node check.mjs PAGE.html…`, after `npm ci` in this folder.
+//
+// A page is one that `cargo recorder run --html` has written, or one of the book's. Each is looked at
+// in each theme, wide and narrow, before the first step and in the middle: axe-core finds nothing, no
+// text is cut, keys do what they should and no more, nothing is asked of the network.
+//
+// CHROMIUM says which browser it is, if not /usr/bin/chromium.
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const THEMES = ["light", "rust", "coal", "navy", "ayu"];
+const WIDTHS = [1440, 1000, 600, 360];
+
+let failures = 0;
+const check = (fine, ...what) => {
+  if (fine) return;
+  failures += 1;
+  console.log("FAILED", ...what);
+};
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+
+// A page in a theme, which is mdBook's, or the system's for a page of its own.
+const open = async (url, { theme = "light", width = 1000, reduced = false, script = true } = {}) => {
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: ["light", "rust"].includes(theme) ? "light" : "dark",
+    reducedMotion: reduced ? "reduce" : "no-preference",
+    javaScriptEnabled: script,
+  });
+  context.setDefaultTimeout(20_000);
+  if (script) await context.addInitScript((theme) => localStorage.setItem("mdbook-theme", theme), theme);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => check(false, url, error.message));
+  page.on("request", (request) => check(/^(file|data|blob):/.test(request.url()), "asks for", request.url()));
+  await page.goto(url);
+  return page;
+};
+const close = (page) => page.context().close();
+
+const section = (page, nth = 0) => page.locator("section.trace").nth(nth);
+const at = (page, nth = 0) => section(page, nth).locator(".trace-at").textContent();
+const sections = (page) => page.locator("section.trace").count();
+
+// axe-core, on the recordings alone: the rest of a page has tests of its own.
+const axe = async (page, what) => {
+  if (!(await page.evaluate(() => "axe" in window))) await page.addScriptTag({ path: AXE });
+  const found = await page.evaluate(() => axe.run({ include: ["section.trace"] }, { resultTypes: ["violations"] }));
+  for (const { id, nodes } of found.violations) {
+    check(false, what, id, nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join("; "));
+  }
+};
+
+// Nothing is wider than the page, and no text of a drawing reaches out of it or into another one's.
+const cut = async (page, what) => {
+  const found = await page.evaluate(() => {
+    const cut = [];
+    for (const section of document.querySelectorAll("section.trace")) {
+      const { left, right } = section.getBoundingClientRect();
+      for (const part of section.querySelectorAll(".trace-bar, .trace-drawing, .trace-side, .trace-order")) {
+        const box = part.getBoundingClientRect();
+        if (box.width && (box.left < left - 1 || box.right > right + 1)) cut.push(`${part.className} is wider`);
+      }
+      for (const svg of section.querySelectorAll(".trace-picture")) {
+        if (!svg.getClientRects().length) continue;
+        const whole = svg.getBoundingClientRect();
+        for (const row of svg.querySelectorAll(".row")) {
+          const texts = [...row.querySelectorAll("text")].map((text) => [text, text.getBoundingClientRect()]);
+          for (const [text, box] of texts) {
+            if (box.right > whole.right + 1 || box.left < whole.left - 1) cut.push(`cut: ${text.textContent}`);
+            const over = texts.find(([other, that]) => other !== text && box.left < that.right - 2 &&
+              that.left < box.right - 2 && box.top < that.bottom - 5 && that.top < box.bottom - 5);
+            if (over) cut.push(`${text.textContent} lies over ${over[0].textContent}`);
+          }
+        }
+      }
+    }
+    return cut;
+  });
+  check(!found.length, what, ...found.slice(0, 5));
+};
+
+const looks = async (url, alone) => {
+  for (const theme of alone ? ["light", "navy"] : THEMES) {
+    for (const width of WIDTHS) {
+      const what = `${url} ${theme} ${width}`;
+      const page = await open(url, { theme, width });
+      await axe(page, `${what}, all steps`);
+      await cut(page, what);
+      for (let nth = 0; nth < await sections(page); nth += 1) {
+        const slider = section(page, nth).locator("input[type=range]");
+        await slider.evaluate((slider) => {
+          slider.value = Math.ceil(slider.max / 2);
+          slider.dispatchEvent(new Event("input"));
+        });
+        await section(page, nth).locator(".trace-steps").evaluate((steps) => { steps.open = true; });
+      }
+      await axe(page, `${what}, in the middle`);
+      await cut(page, `${what}, in the middle`);
+      await close(page);
+    }
+  }
+};
+
+const keys = async (url, alone) => {
+  const page = await open(url);
+  const press = (key) => page.keyboard.press(key);
+  const here = page.url();
+  const last = await section(page).locator("input[type=range]").getAttribute("max");
+  const shown = async (expected, what) => check((await at(page)).match(/all|\d+/)[0] === expected, url, what, await at(page));
+  await shown("all", "before the first step");
+  await section(page).locator("button.on").focus();
+  for (const [key, expected] of [
+    ["ArrowRight", "1"], ["ArrowDown", "2"], ["Shift+ArrowRight", "2"], ["ArrowLeft", "1"], ["ArrowUp", "all"],
+    ["ArrowUp", "all"], ["ArrowRight", "1"], ["Home", "all"], ["Enter", "1"], ["Escape", "all"],
+  ]) {
+    await press(key);
+    await shown(expected, `after ${key}`);
+  }
+  await press("End");
+  check(await section(page).locator("input[type=range]").inputValue() === last, url, "after End");
+  const focus = () => page.evaluate(() => document.activeElement.className);
+  await press("Enter");
+  check(await focus() === "on", url, "the button at the end keeps the focus, not", await focus());
+  check(page.url().split("#")[0] === here.split("#")[0], url, "a key has turned the page");
+  check(await page.evaluate(() => history.length) <= 2, url, "steps fill the history");
+  // Who goes through with Tab comes out again, and sees where he is.
+  await section(page).locator("button.back").focus();
+  const inside = () => page.evaluate(() => !!document.activeElement.closest("section.trace"));
+  for (let stop = 0; stop < 200 && await inside(); stop += 1) {
+    const seen = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    if (stop > 0) check(seen !== "none", url, "no outline around", await focus());
+    await press("Tab");
+  }
+  check(!(await inside()), url, "Tab does not leave the recording");
+  if (!alone) {
+    const [before] = [await at(page)];
+    await page.evaluate(() => document.activeElement.blur());
+    await page.evaluate(() => document.addEventListener("keydown", (event) => event.stopImmediatePropagation(), true));
+    await press("ArrowLeft");
+    check(await at(page) === before, url, "a key outside of a recording steps");
+  }
+  await close(page);
+};
+
+const links = async (url) => {
+  const page = await open(url);
+  for (let nth = 0; nth < await sections(page); nth += 1) {
+    const link = section(page, nth).locator("tbody a").nth(1);
+    const [hash, number] = [await link.getAttribute("href"), await link.textContent()];
+    const others = async () => {
+      const all = await page.locator(".trace-at").allTextContents();
+      return all.filter((_, other) => other > nth).every((text) => text.startsWith("all"));
+    };
+    await page.evaluate((hash) => { location.hash = hash; }, hash);
+    await page.waitForFunction(([nth, number]) =>
+      document.querySelectorAll("section.trace .trace-at")[nth].textContent.startsWith(`step ${number} `), [nth, number]);
+    check(await others(), url, hash, "moves another recording");
+    const fresh = await open(`${url.split("#")[0]}${hash}`);
+    check((await at(fresh, nth)).startsWith(`step ${number} `), url, hash, "on load", await at(fresh, nth));
+    const seen = async () => fresh.evaluate((id) => {
+      const section = document.getElementById(id).closest("section");
+      const row = [...section.querySelectorAll(".trace-picture")].find((svg) => svg.getClientRects().length)
+        .querySelectorAll(".row")[1].getBoundingClientRect();
+      const bar = section.querySelector(".trace-bar").getBoundingClientRect();
+      const side = section.querySelector(".trace-side").getBoundingClientRect();
+      // The panel covers nothing where it stands beside the picture.
+      const bottom = side.left > row.left + 50 ? innerHeight : Math.min(innerHeight, side.top + 1);
+      return bar.top >= 0 && row.top >= bar.bottom - 1 && row.bottom <= bottom && side.top < innerHeight - 100;
+    }, hash.slice(1));
+    await fresh.waitForTimeout(0);
+    for (let tries = 0; tries < 40 && !(await seen()); tries += 1) await fresh.waitForTimeout(50);
+    check(await seen(), url, hash, "the linked row is not seen");
+    await close(fresh);
+  }
+  await close(page);
+};
+
+// Without JavaScript the picture is there, whole, and nothing that would do nothing.
+const plain = async (url) => {
+  const page = await open(url, { script: false });
+  check(await page.locator(".trace-bar:visible, .trace-side:visible").count() === 0, url, "controls without a script");
+  check(await page.locator(".trace-picture:visible").count() === await sections(page), url, "one picture each");
+  await close(page);
+};
+
+const calm = async (url) => {
+  const page = await open(url, { reduced: true });
+  const moves = await page.locator(".veil").first().evaluate((veil) => getComputedStyle(veil).transitionDuration);
+  check(moves === "0s", url, "moves where nothing should", moves);
+  await close(page);
+};
+
+for (const path of process.argv.slice(2)) {
+  const url = pathToFileURL(resolve(path)).href;
+  const page = await open(url);
+  const [count, alone] = [await sections(page), await page.locator("html.trace-alone").count() > 0];
+  await close(page);
+  check(count > 0, path, "has no recording");
+  if (!count) continue;
+  for (const look of [looks, keys, links, plain, calm]) await look(url, alone);
+  console.log(path, `${count} recording(s)`, failures ? `${failures} failure(s) so far` : "fine");
+}
+await browser.close();
+process.exit(failures ? 1 : 0);
