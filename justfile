@@ -106,6 +106,12 @@ check:
     cargo test
     cargo lab build
 
+# Write into the book what its programs print now, and record them anew
+[group('the workshop')]
+renew:
+    SESSIONS=overwrite cargo test --quiet --package lab --test sessions
+    RECORDINGS=overwrite cargo test --quiet --package lab --test recordings
+
 # Format all code
 [group('the workshop')]
 fmt:

@@ -10,7 +10,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{files, machine, memory, normal, numbers, pointed};
+use crate::{borrow, files, machine, memory, normal, numbers, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -43,7 +43,8 @@ impl Recording<'_> {
         call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
-            self.tell(task, What::Enter { name, arguments, line: None });
+            let line = self.line(task);
+            self.tell(task, What::Enter { name, arguments, line });
         }
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
@@ -74,6 +75,9 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        if call.name == "bind" && result == 0 {
+            self.tell_chosen_port(task, pid, &mut call);
+        }
         self.follow_proc_files(task, &mut call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
@@ -119,6 +123,18 @@ impl Recording<'_> {
                 Outcome::Task(self.names.task(Pid::from_raw(result as i32)))
             }
             _ => Outcome::Value(result),
+        }
+    }
+
+    /// Who asks for port 0 gets one that the system chooses: without it, nobody could say who connects here.
+    fn tell_chosen_port(&self, task: Task, pid: Pid, call: &mut Call) {
+        let process = self.tasks.get(&task).and_then(|tracee| self.processes.get(&tracee.process));
+        if let Some(Argument::Address(address)) = call.arguments.get_mut(1)
+            && address.ends_with(":0")
+            && let Some(process) = process
+            && let Some(chosen) = borrow::bound_to(process.pid, pid, call.args[0] as i32)
+        {
+            *address = self.names.in_text(&chosen);
         }
     }
 

@@ -27,6 +27,7 @@ impl Recording<'_> {
     pub(crate) fn process_ended(&mut self, process: Task) {
         let Some(ended) = self.processes.get_mut(&process) else { return };
         ended.ended = true;
+        self.lines.forget(process);
         let parent = ended.parent;
         match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(parent) => {

@@ -1,5 +1,6 @@
 //! The registers of a stopped task, and what the machines do differently with them.
 
+use framehop::UnwindRegsNative;
 use nix::unistd::Pid;
 
 use crate::ptrace;
@@ -50,8 +51,14 @@ pub(crate) fn set_argument(pid: Pid, index: usize, value: u64) -> nix::Result<()
     ptrace::set_registers(pid, &registers)
 }
 
+/// Where a task is, and the registers from which its callers can be found.
+pub(crate) fn unwind_from(registers: &Registers) -> (u64, UnwindRegsNative) {
+    (own::instruction(registers), own::unwind_from(registers))
+}
+
 #[cfg(target_arch = "x86_64")]
 mod own {
+    use framehop::UnwindRegsNative;
     use nix::unistd::Pid;
 
     use super::Registers;
@@ -83,6 +90,10 @@ mod own {
         ptrace::set_registers(pid, &registers)
     }
 
+    pub(super) fn unwind_from(registers: &Registers) -> UnwindRegsNative {
+        UnwindRegsNative::new(registers.rip, registers.rsp, registers.rbp)
+    }
+
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {
         Some(match index {
             1 => &mut registers.rsi,
@@ -97,6 +108,7 @@ mod own {
 
 #[cfg(target_arch = "aarch64")]
 mod own {
+    use framehop::UnwindRegsNative;
     use nix::unistd::Pid;
 
     use super::Registers;
@@ -125,6 +137,10 @@ mod own {
     /// The kernel has taken the number out of its register: it is asked for by another name.
     pub(super) fn set_call(pid: Pid, _: Registers, number: i32) -> nix::Result<()> {
         ptrace::set_call(pid, number)
+    }
+
+    pub(super) fn unwind_from(registers: &Registers) -> UnwindRegsNative {
+        UnwindRegsNative::new(registers.regs[30], registers.sp, registers.regs[29])
     }
 
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {

@@ -148,6 +148,20 @@ pub(crate) fn sender(pid: Pid) -> nix::Result<Option<Pid>> {
     Ok(Some(Pid::from_raw(unsafe { info.si_pid() })))
 }
 
+/// What the SIGCHLD of a [`Stop::Signal`] says: what has happened, to whom, and its status; `None`: it was
+/// sent by a process.
+pub(crate) fn tells_of_child(pid: Pid) -> nix::Result<Option<(i32, Pid, i32)>> {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize)?;
+    if info.si_signo != libc::SIGCHLD || info.si_code <= 0 {
+        return Ok(None);
+    }
+    // SAFETY: from the kernel, a SIGCHLD has these fields.
+    let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
+    Ok(Some((info.si_code, Pid::from_raw(child), status)))
+}
+
 /// The signal that a task has taken and is stopped with; `None`: it is not at a [`Stop::Signal`].
 pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
     // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.

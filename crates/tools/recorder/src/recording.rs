@@ -14,6 +14,7 @@ use trace::event::{Event, Status, VERSION, What};
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
+use crate::lines::Lines;
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
@@ -94,9 +95,10 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
-    /// A call has returned, or a task was made or is gone, since the tables were looked at: `--check`.
+    /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
     pub(crate) counts: Counts,
+    pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -123,12 +125,15 @@ impl<'a> Recording<'a> {
             paired: HashSet::new(),
             tables_may_differ: false,
             counts: Counts::default(),
+            lines: Lines::default(),
             status: None,
             stuck: false,
         }
     }
 
     pub(crate) fn tell(&mut self, task: Task, what: What) {
+        self.tables_may_differ |= crate::check::may_change_tables(&what);
+        self.count_news(task, &what);
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;
     }

@@ -1,5 +1,6 @@
 //! Signals: sent, waiting, delivered.
 
+use nix::unistd::Pid;
 use trace::Task;
 use trace::call::Argument;
 use trace::event::{Disposition, What};
@@ -90,6 +91,9 @@ impl Recording<'_> {
             process.alarm &= signal != libc::SIGALRM;
         }
         if !was_told {
+            if signal == libc::SIGCHLD {
+                self.tell_child_first(pid);
+            }
             let sender = ptrace::sender(pid).ok().flatten();
             let by = sender.map(|sender| self.names.task(sender));
             self.tell(task, What::Signalled { signal, by });
@@ -100,6 +104,45 @@ impl Recording<'_> {
             _ => Disposition::Default,
         };
         self.tell(task, What::Delivered { signal, disposition });
+    }
+
+    /// Where all run at once, the kernel may have told a parent of a child before the child's stop was heard:
+    /// then SIGCHLD is told when it is told again, or delivered.
+    fn comes_too_early(&mut self, task: Task) -> bool {
+        let process = self.tasks.get(&task).map_or(task, |tracee| tracee.process);
+        let early = self.processes.get(&process).is_some_and(|process| process.news == 0);
+        if early {
+            self.was_not_told(task, look::only(libc::SIGCHLD));
+        }
+        early
+    }
+
+    /// A SIGCHLD about to be delivered says whose it is: what it tells of has happened before.
+    fn tell_child_first(&mut self, pid: Pid) {
+        let Ok(Some((code, child, signal))) = ptrace::tells_of_child(pid) else { return };
+        let child = self.names.task(child);
+        match code {
+            libc::CLD_CONTINUED => self.continued(child),
+            libc::CLD_STOPPED => self.tell_stopped(child, signal),
+            _ => (),
+        }
+    }
+
+    /// Counts what a parent may be told of by SIGCHLD, and that it was.
+    pub(crate) fn count_news(&mut self, task: Task, what: &What) {
+        let whose = match what {
+            What::Ended { .. } | What::Stopped { .. } | What::Continued => {
+                self.processes.get(&task).and_then(|process| process.parent)
+            }
+            What::Signalled { signal: libc::SIGCHLD, by: None } => {
+                self.tasks.get(&task).map(|tracee| tracee.process)
+            }
+            _ => None,
+        };
+        if let Some(process) = whose.and_then(|whose| self.processes.get_mut(&whose)) {
+            let told = matches!(what, What::Signalled { .. });
+            process.news = if told { process.news.saturating_sub(1) } else { process.news + 1 };
+        }
     }
 
     /// A call such as sigtimedwait(2) has taken a signal, which could come again.
@@ -121,6 +164,9 @@ impl Recording<'_> {
         for (task, new) in self.waiting_signals() {
             for signal in look::members(new) {
                 let by = sent.by.filter(|_| signal == sent.signal);
+                if signal == libc::SIGCHLD && by.is_none() && self.comes_too_early(task) {
+                    continue;
+                }
                 self.tell(task, What::Signalled { signal, by });
             }
         }
@@ -128,7 +174,19 @@ impl Recording<'_> {
 
     /// Some may have been taken without a call that says so, as from a signalfd: they could come again.
     pub(crate) fn forget_taken_signals(&mut self) {
-        _ = self.waiting_signals();
+        for (task, new) in self.waiting_signals() {
+            self.was_not_told(task, new);
+        }
+    }
+
+    /// Some signals were found to wait, and nothing was told of them yet.
+    fn was_not_told(&mut self, task: Task, signals: look::Set) {
+        if let Some(process) = self.processes.get_mut(&task) {
+            process.pending &= !signals;
+        }
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.pending &= !signals;
+        }
     }
 
     /// Those of some signals that threads of a process have taken, and nobody has heard of that yet.

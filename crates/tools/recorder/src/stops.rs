@@ -23,7 +23,6 @@ impl Recording<'_> {
             self.ready(task, 0);
         }
         self.calm = false;
-        self.tables_may_differ |= matches!(stop, Stop::Gone(_) | Stop::Made { .. } | Stop::Exec);
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {
@@ -33,7 +32,6 @@ impl Recording<'_> {
                 }
                 Ok(AtCall::Leave(result)) => {
                     self.calm = self.tasks[&task].call.as_ref().is_some_and(Call::wakes_nobody);
-                    self.tables_may_differ = true;
                     self.leaves(task, result);
                 }
                 // It was killed in this moment.
@@ -95,6 +93,9 @@ impl Recording<'_> {
         let process = tracee.process;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
         let child = self.new_task(pid, Some(maker), thread_of);
+        if thread_of.is_none() {
+            self.lines.forked(process, child);
+        }
         self.tell(
             child,
             What::Born {
@@ -135,6 +136,7 @@ impl Recording<'_> {
         tracee.look = crate::look::Look::new(leader, leader);
         let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
         self.tell(task, What::Exec { path, argv });
+        self.lines.forget(process);
         self.begins_a_program(task);
     }
 
@@ -150,14 +152,17 @@ impl Recording<'_> {
         self.set_state(task, State::Stopped);
         let Some(tracee) = self.tasks.get(&task) else { return };
         _ = ptrace::listen(tracee.pid);
-        let leader = tracee.process;
+        self.tell_stopped(tracee.process, signal);
+    }
+
+    pub(crate) fn tell_stopped(&mut self, leader: Task, signal: i32) {
         let Some(process) = self.processes.get_mut(&leader) else { return };
         if !std::mem::replace(&mut process.stopped, true) {
             self.tell(leader, What::Stopped { signal });
         }
     }
 
-    fn continued(&mut self, task: Task) {
+    pub(crate) fn continued(&mut self, task: Task) {
         let Some(leader) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };
         let Some(process) = self.processes.get_mut(&leader) else { return };
         if std::mem::take(&mut process.stopped) {

@@ -152,6 +152,8 @@ pub(crate) struct Process {
     pub(crate) sent: Set,
     pub(crate) ended: bool,
     pub(crate) reaped: bool,
+    /// How many ends, stops and continuations of its children were told, without a SIGCHLD after it.
+    pub(crate) news: u32,
 }
 
 impl Process {
@@ -166,6 +168,7 @@ impl Process {
             sent: 0,
             ended: false,
             reaped: false,
+            news: 0,
         }
     }
 }

@@ -12,6 +12,7 @@ const F_DUPFD_CLOEXEC: i64 = 1030;
 const FIONBIO: i64 = 0x5421;
 const FIONCLEX: i64 = 0x5450;
 const FIOCLEX: i64 = 0x5451;
+const O_PATH: u64 = 0o10_000_000;
 const CLONE_FILES: u64 = 0x400;
 const CLOSE_RANGE_UNSHARE: u64 = 2;
 const CLOSE_RANGE_CLOEXEC: u64 = 4;
@@ -87,7 +88,9 @@ impl Model {
             }
             _ => return false,
         };
-        self.open(task, value, kind, bits & !O_CLOEXEC, bits & O_CLOEXEC != 0);
+        // With O_PATH, most other flags mean nothing, and the kernel drops them.
+        let status = if bits & O_PATH != 0 { O_PATH } else { bits & !O_CLOEXEC };
+        self.open(task, value, kind, status, bits & O_CLOEXEC != 0);
         if name == "signalfd4"
             && let Some(id) = self.slot(task, value as i32).map(|slot| slot.description)
             && let Some(description) = self.descriptions.get_mut(&id)

@@ -1,0 +1,39 @@
+//! What only the owner of a descriptor can ask: the recorder borrows it for a moment.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{SockaddrStorage, getsockname};
+use nix::sys::stat::fstat;
+use nix::unistd::Pid;
+
+use crate::files;
+
+/// The address that a socket is bound to: after `bind` to port 0, the one that the system has chosen.
+///
+/// `process` is the task's process. `None`: it is no socket with such an address, or the kernel is older
+/// than pidfd_getfd(2), which is Linux 5.6.
+pub(crate) fn bound_to(process: Pid, task: Pid, number: i32) -> Option<String> {
+    let borrowed = borrow(process, number).ok()?;
+    // A thread may have a table of its own, in which the number leads elsewhere.
+    let found = format!("socket:[{}]", fstat(&borrowed).ok()?.st_ino);
+    if files::leads_to(task, number)? != found {
+        return None;
+    }
+    let address: SockaddrStorage = getsockname(borrowed.as_raw_fd()).ok()?;
+    address
+        .as_sockaddr_in()
+        .map(ToString::to_string)
+        .or_else(|| address.as_sockaddr_in6().map(ToString::to_string))
+}
+
+fn borrow(process: Pid, number: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: numbers only; what is returned is a descriptor of ours, which nobody else knows.
+    let own = |result: i64| unsafe { OwnedFd::from_raw_fd(result as i32) };
+    // SAFETY: numbers only.
+    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) };
+    let pidfd = Errno::result(pidfd).map(own)?;
+    // SAFETY: numbers only.
+    let borrowed = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) };
+    Errno::result(borrowed).map(own)
+}
