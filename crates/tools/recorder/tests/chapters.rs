@@ -22,7 +22,7 @@ const CHAPTERS: [&str; 7] =
 const TOO_LONG: &str = "full_pipe";
 
 /// Their output is another one in each run, recorded or not: several processes write it, in any order.
-const RACES: [&str; 1] = ["spawn_workers"];
+const RACES: [&str; 2] = ["master_command", "spawn_workers"];
 
 /// The programs of the chapters, built.
 fn programs() -> Vec<PathBuf> {
