@@ -92,6 +92,11 @@ test *args:
 bench-unicorn *args:
     cargo bench --quiet --package mini-unicorn --bench unicorn -- "$@"
 
+# What recording costs, beside strace if that is installed
+[group('the workshop')]
+bench-recorder:
+    cargo bench --quiet --package recorder --bench recorder
+
 # What must be clean before a commit: format, lints, tests, the book
 [group('the workshop')]
 check:
