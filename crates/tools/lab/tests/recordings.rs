@@ -1,6 +1,6 @@
 //! Every recording in the book is what its program does: each is made again and compared.
 //!
-//! `RECORDINGS=overwrite cargo test -p lab --test recordings` writes what was seen into the book.
+//! `RECORDINGS=overwrite`, which `just renew` says, writes what was seen into the book.
 
 mod common;
 
@@ -59,7 +59,7 @@ fn every_recording_in_the_book_is_what_happens() -> Done {
     assert!(
         differences.is_empty(),
         "the book's recordings differ from new ones (the book's first):\n\n{}\n\n\
-         If the new ones are right: RECORDINGS=overwrite cargo test -p lab --test recordings",
+         If the new ones are right: just renew",
         differences.join("\n\n")
     );
     Ok(())
@@ -79,8 +79,7 @@ fn the_pages_have_the_style_and_the_script_of_the_recordings() -> Done {
         }
         assert!(
             fs::read_to_string(&path)? == text,
-            "book/theme/{name} is not the recordings' own: \
-             RECORDINGS=overwrite cargo test -p lab --test recordings"
+            "book/theme/{name} is not the recordings' own: just renew"
         );
     }
     Ok(())
