@@ -223,3 +223,16 @@ fn all_are_checked_in_order_and_the_worst_decides() -> Done {
     ));
     Ok(())
 }
+
+#[test]
+fn the_verdict_in_the_book_is_what_a_learner_sees() -> Done {
+    let small = Small::new()?;
+    let page = fs::read_to_string(common::project().join("book/src/exercises.md"))?;
+    let (_, block) = page.split_once("```text\n").ok_or("no verdict on the page")?;
+    let (printed, _) = block.split_once("```").ok_or("a block without an end")?;
+    let wrong = "exercises/fork/exit-or-_exit/wrong/child-exits.rs";
+    small.write("exit-or-_exit", &fs::read_to_string(small.root.join(wrong))?);
+    let mut course = small.course(&["check", "exit-or-_exit"]);
+    course.env("GRADER_SEED", "7").assert().code(1).stdout(diff(printed.to_owned()));
+    Ok(())
+}
