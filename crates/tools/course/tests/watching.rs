@@ -33,7 +33,7 @@ fn asleep(small: &Small) -> String {
 fn the_keys_do_what_they_say() -> Done {
     let small = Small::new()?;
     let mut terminal = Terminal::of(&small, &["watch"])?;
-    let before = terminal.modes();
+    let before = terminal.before.clone();
     terminal.wait("two-branches, exercise 1 of 3");
     terminal.wait("is not written yet");
     terminal.wait(KEYS);
@@ -137,7 +137,7 @@ fn ctrl_c_leaves_neither_a_process_nor_a_changed_terminal() -> Done {
     small.write("odd", &sleeper(&small));
     for command in ["watch", "check"] {
         let mut terminal = Terminal::of(&small, &[command, "odd"])?;
-        let before = terminal.modes();
+        let before = terminal.before.clone();
         let sleeper = asleep(&small);
         terminal.press("\x03");
         assert_eq!(terminal.end().signal(), Some(libc::SIGINT), "{command}: a shell can tell");
@@ -154,7 +154,7 @@ fn quitting_and_a_signal_end_a_running_check_too() -> Done {
     small.write("odd", &sleeper(&small));
     for signal in [None, Some(Signal::SIGTERM)] {
         let mut terminal = Terminal::of(&small, &["watch", "odd"])?;
-        let before = terminal.modes();
+        let before = terminal.before.clone();
         let sleeper = asleep(&small);
         match signal {
             None => terminal.press("q"),
@@ -189,7 +189,7 @@ fn a_narrower_terminal_gets_narrower_words() -> Done {
 fn what_is_stopped_and_continued_takes_its_keys_again() -> Done {
     let small = Small::new()?;
     let mut terminal = Terminal::of(&small, &["watch"])?;
-    let before = terminal.modes();
+    let before = terminal.before.clone();
     terminal.wait(KEYS);
     let watching = terminal.modes();
     // As a shell does to whoever was stopped by Ctrl-Z, before it continues it.

@@ -20,6 +20,8 @@ pub(crate) struct Terminal {
     master: File,
     /// Kept open: a terminal that nobody has open tells no modes.
     slave: OwnedFd,
+    /// The modes that it had before course came.
+    pub(crate) before: Termios,
     bytes: Receiver<Vec<u8>>,
     /// What has come and was not yet waited for.
     text: String,
@@ -40,6 +42,7 @@ impl Terminal {
         // Left open in course or below it, the terminal's other end would keep it from ever hanging up.
         nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
         nix::fcntl::fcntl(&slave, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+        let before = tcgetattr(&slave)?;
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("course"));
         command.args(arguments).current_dir(&small.root);
         command.env_remove("CARGO_TARGET_DIR").env_remove("NO_COLOR").env("TERM", "xterm");
@@ -66,7 +69,7 @@ impl Terminal {
                 }
             }
         });
-        Ok(Self { child, master, slave, bytes, text: String::new() })
+        Ok(Self { child, master, slave, before, bytes, text: String::new() })
     }
 
     /// Waits for these words, and returns what stood before them. They have to come after what was last waited for.
