@@ -28,22 +28,32 @@
 //! Linux 5.9 or newer, with `/proc`.
 
 mod calls;
+mod doorman;
 mod explain;
 mod fds;
+mod filter;
 mod gates;
+mod landlock;
+mod layers;
 mod leash;
+mod memory;
 mod outcome;
 mod proc;
+mod ready;
+mod refused;
+mod rooms;
 mod run;
 mod running;
+mod scratch;
 mod seed;
 mod supervisor;
 mod verdict;
 
 pub use gates::Gates;
+pub use layers::{Containment, containment};
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
-pub use run::Run;
+pub use run::{Network, Run};
 pub use running::{Interrupted, Running};
 pub use seed::Seed;
 pub use verdict::{Verdict, skip};
