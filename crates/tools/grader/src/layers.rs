@@ -173,8 +173,8 @@ fn all_numbers_mapped() -> bool {
     })
 }
 
-/// Users that no machine gives to anybody: above those of systemd, containers and subuid(5), below the last.
-const FIRST_USER: u32 = 3 << 30;
+/// Users that no machine gives to anybody: above those of systemd, containers and subuid(5), and still an int.
+const FIRST_USER: u32 = 1_900_000_000;
 const USERS: u32 = 1 << 24;
 
 /// A user for one run.

@@ -1,8 +1,9 @@
 //! How much a run has in use: looked at now and then, because the kernel limits it only process by process.
 
-use crate::proc::children;
+use crate::proc::{Stat, children};
 use nix::unistd::Pid;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often to look.
@@ -13,22 +14,22 @@ const EVERY: Duration = Duration::from_millis(25);
 pub(crate) struct Usage {
     /// Bytes of memory.
     pub(crate) memory: u64,
-    /// Processes, with the program itself.
-    pub(crate) processes: usize,
+    /// Processes and their threads.
+    pub(crate) threads: u64,
 }
 
 /// The limits, and when to look again.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub(crate) memory: u64,
-    pub(crate) processes: usize,
+    memory: u64,
+    threads: u64,
     next: Instant,
-    pub(crate) most: Usage,
+    usage: Usage,
 }
 
 impl Watch {
-    pub(crate) fn new(memory: u64, processes: usize) -> Self {
-        Self { memory, processes, next: Instant::now() + EVERY, most: Usage::default() }
+    pub(crate) fn new(memory: u64, threads: u64) -> Self {
+        Self { memory, threads, next: Instant::now() + EVERY, usage: Usage::default() }
     }
 
     /// How long nobody needs to look.
@@ -36,21 +37,32 @@ impl Watch {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// Whether the processes below `supervisor` have more memory in use than they may. Looks when it is time to.
+    /// Whether the processes below `supervisor` use more than they may. Looks when it is time to.
     pub(crate) fn too_much(&mut self, supervisor: Pid) -> bool {
         if self.pause().is_zero() {
-            self.most = self.look(supervisor);
+            self.usage = self.look(supervisor);
             self.next = Instant::now() + EVERY;
         }
-        self.most.memory > self.memory
+        self.usage.memory > self.memory
+    }
+
+    /// The limits at which the run is now, in words.
+    pub(crate) fn limits(&mut self, supervisor: Pid) -> Vec<String> {
+        let threads = self.look(supervisor).threads;
+        // While they come and go, some are always missing from the count.
+        let full = threads * 10 >= self.threads * 8;
+        full.then(|| format!("it has as many processes as it may: {threads}, with their threads"))
+            .into_iter()
+            .collect()
     }
 
     fn look(&self, supervisor: Pid) -> Usage {
-        let mut usage = Usage { memory: 0, processes: 0 };
+        let mut usage = Usage::default();
         let mut unseen = children(supervisor);
-        while let Some(pid) = unseen.pop().filter(|_| usage.processes <= self.processes) {
+        while let Some(pid) = unseen.pop().filter(|_| usage.threads <= 2 * self.threads) {
             unseen.extend(children(pid));
-            usage.processes += 1;
+            let stat = Stat::read(Path::new(&format!("/proc/{pid}/stat")));
+            usage.threads += stat.map_or(0, |stat| stat.threads);
             usage.memory += private(pid).unwrap_or_default();
         }
         usage

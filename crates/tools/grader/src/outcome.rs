@@ -39,6 +39,8 @@ pub struct Outcome {
     pub cpu: Duration,
     /// How long the program was allowed to run.
     pub deadline: Duration,
+    /// Which limits it came to, a sentence each.
+    pub limits: Vec<String>,
     /// What the program tried to do to others and was refused, a sentence each.
     pub refused: Vec<String>,
     /// All processes of the run at its end, or at its deadline, before any was killed.
@@ -155,6 +157,7 @@ impl Outcome {
 
     fn hang(&self) -> Verdict {
         Verdict::new(format!("The program did not end within {:?}.", self.deadline))
+            .saw_all(self.limits.iter().cloned())
             .saw_all(self.snapshot.explain())
             .ask("What would have to happen for the program to go on, and who would do it?")
     }

@@ -78,7 +78,7 @@ impl Run {
         }
         let rules = layers.landlock.map(|version| {
             let writable = self.writable.iter().map(std::path::PathBuf::as_path);
-            let folders: Vec<&Path> = writable.chain([scratch.path()]).collect();
+            let folders: Vec<&Path> = writable.chain([scratch.around()]).collect();
             landlock::rules(version, &folders)
         });
         let rules = rules.transpose()?;

@@ -196,7 +196,7 @@ impl Run {
             leash,
             _scratch: ready.scratch,
             own_pids: layers.namespaces,
-            watch: Watch::new(self.memory, MORE_PROCESSES as usize),
+            watch: Watch::new(self.memory, MORE_PROCESSES),
             to_stdin,
             stdout,
             stderr,

@@ -141,6 +141,7 @@ impl Running {
         };
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = self.snapshot();
+        let limits = self.watch.limits(self.supervisor);
         let status = self.leash.let_go();
         // Every process that could write is gone, so this comes to an end.
         self.read_output();
@@ -171,6 +172,7 @@ impl Running {
             reaped_a_child: program.is_some_and(|p| p.reaped_a_child),
             cpu: program.map(|p| p.cpu).unwrap_or_default(),
             deadline: self.deadline,
+            limits,
             refused: around.tell(&self.leash.refused),
             snapshot,
         }
