@@ -130,7 +130,7 @@ fn parent(pid: i32) -> Option<i32> {
 }
 
 /// Writes a number in decimal; returns its length.
-fn write_decimal(mut number: u32, into: &mut [u8]) -> usize {
+pub(crate) fn write_decimal(mut number: u32, into: &mut [u8]) -> usize {
     let mut digits = [0; 10];
     let mut count = 0;
     loop {

@@ -5,7 +5,7 @@ use crate::fds::wait_for;
 use crate::supervisor::{self, Report};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -57,11 +57,12 @@ impl Leash {
                 _ => break Err(Lost::Supervisor),
             }
         };
-        if result.is_err() {
-            // It may not have had the chance to leave by itself.
-            let _ = kill(supervisor, Signal::SIGKILL);
-        }
-        while let Err(Errno::EINTR) = nix::sys::wait::waitpid(supervisor, None) {}
+        // One that is late is still ending others, and would do that no more if it were killed.
+        let patience = match result {
+            Err(_) => Some(WaitPidFlag::WNOHANG),
+            Ok(_) => None,
+        };
+        while let Err(Errno::EINTR) = waitpid(supervisor, patience) {}
         result
     }
 }

@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// How many bytes of each output stream are kept; a program that writes more is ended.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// How many processes and threads a program may add to those that its user has already.
-pub(crate) const MORE_PROCESSES: u64 = 512;
+pub(crate) const MORE_PROCESSES: u64 = 128;
 /// How much memory all processes of a run may use together, in bytes.
 const MEMORY: u64 = 1 << 30;
 /// How many descriptors a process may have.

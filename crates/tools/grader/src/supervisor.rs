@@ -26,7 +26,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::unistd::{ForkResult, Pid, getpid, getppid, setsid};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// What a supervisor writes to its report pipe: which event, and two numbers.
@@ -48,6 +48,10 @@ const FILE_SIZE: u64 = 64 << 20;
 const REPORTED_REFUSALS: u32 = 64;
 /// How long the supervisor tries to kill, in rounds of about a millisecond.
 const ROUNDS: u32 = 5000;
+/// How often everybody is stopped before anybody is killed, in each round, while they go on forking.
+const STOPPING: u32 = 50;
+/// How far down from a child to follow its children. Deeper ones come up when those above are killed.
+const DEPTH: u32 = 40;
 
 /// Everything that happens between the fork and the exec, made ready before the fork.
 pub(crate) struct Plan {
@@ -188,7 +192,8 @@ fn supervise(plan: &Plan, kept: &Kept) -> ! {
     };
     write_report(plan.report, [STARTED, program.as_raw(), 0]);
     serve_until_the_end_of(plan, doorman.as_ref());
-    let ended = if plan.rooms.is_some() { end_program(program) } else { end_everybody(program) };
+    let ended =
+        if plan.rooms.is_some() { end_program(program) } else { end_everybody(program, plan.user) };
     write_report(plan.report, ended);
     // Pid 1 of a namespace takes everybody with it.
     exit(0)
@@ -349,10 +354,26 @@ fn end_program(program: Pid) -> Report {
 
 /// Kills and reaps until there is nobody left. Whoever loses its parent becomes our child and is met in the
 /// next round, so "no child left" means "no descendant left".
-fn end_everybody(program: Pid) -> Report {
+///
+/// A fork bomb is faster than one that kills. So everybody is stopped first: who is stopped does not fork, and takes up a
+/// place among the limited number, so the bomb has less and less room. Killing gives places back, and comes last.
+fn end_everybody(program: Pid, user: Option<u32>) -> Report {
     let mut ended = [ENDED, 0, 0];
-    for _ in 0..ROUNDS {
-        kill_children();
+    let me = getpid().as_raw();
+    for round in 0..ROUNDS {
+        if let Some(user) = user {
+            kill_all_of(user);
+        }
+        let mut known = 0;
+        for _ in 0..STOPPING {
+            let found = signal_descendants(me, Signal::SIGSTOP, DEPTH);
+            // Twice the same number: nobody has forked in between.
+            if found == known {
+                break;
+            }
+            known = found;
+        }
+        signal_descendants(me, Signal::SIGKILL, DEPTH);
         loop {
             match reap() {
                 Ok(Some((pid, status))) if pid == program.as_raw() => ended = [ENDED, 1, status],
@@ -362,39 +383,70 @@ fn end_everybody(program: Pid) -> Report {
             }
         }
         // A killed process needs a moment to die; there is no descriptor to wait on for all of them.
-        let _ = poll(&mut [], PollTimeout::from(1u8));
+        let _ = poll(&mut [], PollTimeout::from(if round < 100 { 1u8 } else { 5 }));
     }
     [ENDED, 0, 0]
 }
 
-/// Sends SIGKILL to every child that the kernel lists for us (proc(5), `children`).
-fn kill_children() {
-    let Ok(list) = nix::fcntl::open(
-        c"/proc/thread-self/children",
-        nix::fcntl::OFlag::O_RDONLY | nix::fcntl::OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    ) else {
-        return;
-    };
-    let mut buffer = [0u8; 4096];
-    let mut pid = 0;
-    while let Ok(count @ 1..) = nix::unistd::read(&list, &mut buffer) {
-        for byte in buffer.iter().take(count) {
-            match byte {
-                b'0'..=b'9' => pid = pid * 10 + i32::from(byte - b'0'),
-                _ => kill_one(&mut pid),
+/// Kills every process of a user whom nobody else is: in one call, past which nobody forks.
+fn kill_all_of(user: u32) {
+    match clone(0) {
+        Ok(ForkResult::Child) => {
+            if drop_privileges(Some(user)).is_ok() {
+                // Reaches whom this user may signal, and not the caller.
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             }
+            exit(0)
         }
+        Ok(ForkResult::Parent { child }) => {
+            // SAFETY: a null pointer where the status would go. No signal is let in, so nothing interrupts it.
+            unsafe { libc::waitpid(child.as_raw(), std::ptr::null_mut(), 0) };
+        }
+        Err(_) => {}
     }
-    kill_one(&mut pid);
 }
 
-fn kill_one(pid: &mut i32) {
-    // 0 and 1 would be "my process group" and init; nobody's child has those numbers.
-    if *pid > 1 {
-        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+/// Sends a signal to every child that the kernel lists for `parent` (proc(5), `children`), and to theirs; returns
+/// to how many.
+fn signal_descendants(parent: i32, signal: Signal, depth: u32) -> u32 {
+    let mut path = [0; 64];
+    let Some(path) = children_path(parent, &mut path) else { return 0 };
+    let flags = nix::fcntl::OFlag::O_RDONLY | nix::fcntl::OFlag::O_CLOEXEC;
+    let Ok(list) = nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty()) else { return 0 };
+    let mut buffer = [0u8; 1024];
+    let (mut pid, mut count) = (0, 0);
+    while let Ok(read @ 1..) = nix::unistd::read(&list, &mut buffer) {
+        for byte in buffer.iter().take(read) {
+            if byte.is_ascii_digit() {
+                pid = pid * 10 + i32::from(byte - b'0');
+                continue;
+            }
+            // 0 and 1 would be "my process group" and init; nobody's child has those numbers.
+            if pid > 1 {
+                count += 1;
+                let _ = kill(Pid::from_raw(pid), signal);
+                if depth > 0 {
+                    count += signal_descendants(pid, signal, depth - 1);
+                }
+            }
+            pid = 0;
+        }
     }
-    *pid = 0;
+    count
+}
+
+/// `/proc/PID/task/PID/children`, put together without allocating.
+fn children_path(pid: i32, into: &mut [u8; 64]) -> Option<&CStr> {
+    let mut length = 0;
+    let mut digits = [0; 10];
+    let count = crate::doorman::write_decimal(pid.unsigned_abs(), &mut digits);
+    for part in
+        [b"/proc/".as_slice(), &digits[..count], b"/task/", &digits[..count], b"/children\0"]
+    {
+        into.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    CStr::from_bytes_until_nul(into).ok()
 }
 
 /// Answers the program's questions until the other side of the lifeline is gone.
