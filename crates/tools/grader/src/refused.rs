@@ -65,7 +65,7 @@ impl Around {
         }
         let group = if target < 0 { "the group of " } else { "" };
         let pid = target.saturating_abs();
-        if pid == self.supervisor.as_raw() || pid == 1 {
+        if pid == self.supervisor.as_raw() {
             format!("{group}the process that watches over it")
         } else if pid == self.test.as_raw() {
             format!("{group}the test that runs it")

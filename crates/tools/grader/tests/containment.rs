@@ -216,3 +216,28 @@ fn sixteen_runs_at_once_do_not_hold_each_other() {
         }
     });
 }
+
+#[test]
+fn the_test_can_trace_the_program_whatever_contains_it() {
+    use nix::sys::ptrace;
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    for containment in [Containment::Bare, Containment::Fallback, Containment::Namespaces] {
+        let running = subject(&["sleep"]).contained(containment).start();
+        let pid = running.pid();
+        ptrace::seize(pid, ptrace::Options::empty()).expect("seize");
+        ptrace::interrupt(pid).expect("interrupt");
+        let stopped = waitpid(pid, Some(WaitPidFlag::__WALL)).expect("wait");
+        assert!(matches!(stopped, WaitStatus::PtraceEvent(..)), "{containment:?}: {stopped:?}");
+        ptrace::detach(pid, None).expect("detach");
+    }
+}
+
+#[test]
+fn a_program_knows_its_own_pids_and_the_test_can_use_them_too() {
+    for containment in [Containment::Fallback, Containment::Namespaces] {
+        let outcome = subject(&["daemon"]).contained(containment).finish();
+        let daemon = outcome.left_behind.first().expect("the daemon was left behind");
+        assert_eq!(outcome.stdout, format!("{}\n", daemon.pid).into_bytes(), "{containment:?}");
+        assert!(is_gone(daemon.host));
+    }
+}
