@@ -92,6 +92,11 @@ test *args:
 bench-unicorn *args:
     cargo bench --quiet --package mini-unicorn --bench unicorn -- "$@"
 
+# What recording costs, beside strace if that is installed
+[group('the workshop')]
+bench-recorder:
+    cargo bench --quiet --package recorder --bench recorder
+
 # What must be clean before a commit: format, lints, tests, the book
 [group('the workshop')]
 check:
@@ -100,6 +105,12 @@ check:
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo test
     cargo lab build
+
+# Write into the book what its programs print now, and record them anew
+[group('the workshop')]
+renew:
+    SESSIONS=overwrite cargo test --quiet --package lab --test sessions
+    RECORDINGS=overwrite cargo test --quiet --package lab --test recordings
 
 # Format all code
 [group('the workshop')]

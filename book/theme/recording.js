@@ -192,11 +192,11 @@
       slider.value = at + 1;
       slider.setAttribute("aria-valuetext", says);
       find(".trace-at").textContent = says;
-      sentence.textContent = all ? about : rows[at].cells[2].firstChild.textContent;
-      const line = all ? "" : rows[at].cells[3]?.textContent;
+      sentence.textContent = all ? about : rows[at].cells[1].firstChild.textContent;
+      const line = all ? "" : rows[at].cells[2]?.textContent;
       const source = make("p", "trace-line");
       if (line) source.append("in ", make("code", "", line));
-      const folded = all ? null : rows[at].cells[2].querySelector("details");
+      const folded = all ? null : rows[at].cells[1].querySelector("details");
       more.replaceChildren(...(line ? [source] : []), ...(folded ? [folded.cloneNode(true)] : []));
       // One that is disabled would lose the focus, and the keys with it.
       back.setAttribute("aria-disabled", String(all));

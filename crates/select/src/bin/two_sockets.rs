@@ -1,10 +1,10 @@
 //! Five workers, two listening sockets, one select(2): any worker takes from either.
 //!
-//! The master plays the clients as well, and ends. See `serve_two` for clients of your own.
+//! `two_sockets [WORKERS]` plays its clients itself. For clients of your own, see `serve_two`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::{net::TcpStream, os::fd::AsFd};
+use std::{env, net::TcpStream, os::fd::AsFd};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::prctl::set_pdeathsig;
@@ -31,15 +31,15 @@ fn worker(number: usize, [one, two]: &[Listener; 2]) -> Result<()> {
 // ANCHOR_END: worker
 
 // ANCHOR: clients
-fn play_the_clients(listeners: &[Listener; 2]) -> Result<()> {
+fn play_the_clients(count: usize, listeners: &[Listener; 2]) -> Result<()> {
     let mut held = BTreeMap::new();
-    for number in 0..5 {
+    for number in 0..count {
         let client = listeners[number % 2].address().connect().context("cannot connect")?;
         let (mut client, mut who) = (BufReader::new(TcpStream::from(client)), String::new());
         client.read_line(&mut who).context("no worker answers")?;
         held.insert(who, client);
     }
-    println!("[client {}] three connections to one port, two to the other", getpid());
+    println!("[client {}] connected to the one port and the other, in turn", getpid());
     println!("[client {}] {} workers have one each", getpid(), held.len());
     for (who, mut client) in held {
         println!("[client {}] to {}: I say hello", getpid(), who.trim_end());
@@ -51,14 +51,15 @@ fn play_the_clients(listeners: &[Listener; 2]) -> Result<()> {
 // ANCHOR_END: clients
 
 fn main() -> Result<()> {
-    let me = getpid();
+    let count = env::args().nth(1).map_or(Ok(5), |count| count.parse());
+    let (me, count) = (getpid(), count.context("usage: two_sockets [WORKERS]")?);
     alarm::set(30); // a bound for all of it
     // ANCHOR: master
     let free_port = "127.0.0.1:0".parse()?;
     let listen = || Listener::bind(&free_port, Options::default()).context("cannot listen");
     let listeners = [listen()?, listen()?];
     let mut workers = Vec::new();
-    for number in 0..5 {
+    for number in 0..count {
         // SAFETY: this program has one thread.
         let ForkResult::Parent { child } = unsafe { fork() }.context("cannot fork")? else {
             set_pdeathsig(Signal::SIGKILL)?; // if the master ends, so do we (Linux only)
@@ -68,9 +69,8 @@ fn main() -> Result<()> {
         workers.push(child);
     }
     // ANCHOR_END: master
-    println!("[master {me}] five workers wait on two listeners");
-
-    play_the_clients(&listeners)?;
+    println!("[master {me}] {count} workers wait on two listeners");
+    play_the_clients(count, &listeners)?;
 
     for pid in workers {
         kill(pid, Signal::SIGTERM).context("cannot end a worker")?;

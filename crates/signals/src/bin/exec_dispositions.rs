@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     let ForkResult::Parent { child } = unsafe { fork() }.context("cannot fork")? else {
         raise(Signal::SIGTERM)?; // again, for a fork leaves behind what is pending
         dup2_stdout(to_us)?;
-        let Err(error) = execvp(c"grep", &[c"grep", c"^Sig", c"/proc/self/status"]);
+        let Err(error) = execvp(c"grep", &[c"grep", c"^Sig[^Q]", c"/proc/self/status"]);
         return Err(error).context("cannot run grep");
     };
     drop(to_us);
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     waitpid(child, None).context("cannot wait for grep")?;
 
     let mut command = Command::new("grep");
-    command.args(["^Sig", "/proc/self/status"]);
+    command.args(["^Sig[^Q]", "/proc/self/status"]);
     let by_std = String::from_utf8(command.output().context("cannot run grep")?.stdout)?;
     // ANCHOR_END: exec
 

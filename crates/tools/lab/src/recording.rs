@@ -1,7 +1,6 @@
 //! `{{#recording NAME}}`: what the kernel did for a program, as a picture to step through.
 //!
-//! The recordings are files of the book, made by `RECORDINGS=overwrite cargo test -p lab --test
-//! recordings`; without `overwrite` that test says where a new one would differ.
+//! The recordings are files of the book, made by `just renew`; a test says where a new one would differ.
 
 use crate::chapters::Chapters;
 use crate::html::escape;
@@ -11,7 +10,7 @@ use std::fs::File;
 use std::io::BufReader;
 
 /// What makes recordings, for messages.
-const RENEW: &str = "RECORDINGS=overwrite cargo test -p lab --test recordings";
+const RENEW: &str = "just renew";
 
 /// What a page wants to be recorded: `[CRATE/]PROGRAM [as NAME] [OPTION…] [-- ARGUMENT…]`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +87,8 @@ pub fn section(
     let events = File::open(workspace.root().join(&file))
         .and_then(|file| trace::event::read(BufReader::new(file)))
         .map_err(|error| format!("cannot read {file}: {error} (make it: {RENEW})"))?;
-    let picture = trace::html::fragment(&events, &format!("{program}, recorded"), name);
+    let title = [&[format!("{program}, recorded")], &recording.options[..]].concat().join(" ");
+    let picture = trace::html::fragment(&events, &title, name);
     // A blank line would end the HTML.
     let picture: Vec<_> = picture.lines().filter(|line| !line.trim().is_empty()).collect();
     Ok(format!(

@@ -1,6 +1,6 @@
 //! Every recording in the book is what its program does: each is made again and compared.
 //!
-//! `RECORDINGS=overwrite cargo test -p lab --test recordings` writes what was seen into the book.
+//! `RECORDINGS=overwrite`, which `just renew` says, writes what was seen into the book.
 
 mod common;
 
@@ -37,17 +37,16 @@ fn every_recording_in_the_book_is_what_happens() -> Done {
             eprintln!("not checked: this machine refuses ptrace");
             return Ok(());
         };
+        if overwrite {
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs::write(&path, new)?;
+            continue;
+        }
         let difference = match fs::read(&path) {
             Ok(old) => trace::same::difference(&read(&old)?, &read(&new)?),
             Err(error) => Some(error.to_string()),
         };
-        let Some(difference) = difference else { continue };
-        if overwrite {
-            fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            fs::write(&path, new)?;
-        } else {
-            differences.push(format!("{file}:\n{difference}"));
-        }
+        differences.extend(difference.map(|difference| format!("{file}:\n{difference}")));
     }
     for file in files(&workspace)?.difference(&asked.keys().cloned().collect()) {
         if overwrite {
@@ -59,7 +58,7 @@ fn every_recording_in_the_book_is_what_happens() -> Done {
     assert!(
         differences.is_empty(),
         "the book's recordings differ from new ones (the book's first):\n\n{}\n\n\
-         If the new ones are right: RECORDINGS=overwrite cargo test -p lab --test recordings",
+         If the new ones are right: just renew",
         differences.join("\n\n")
     );
     Ok(())
@@ -79,8 +78,7 @@ fn the_pages_have_the_style_and_the_script_of_the_recordings() -> Done {
         }
         assert!(
             fs::read_to_string(&path)? == text,
-            "book/theme/{name} is not the recordings' own: \
-             RECORDINGS=overwrite cargo test -p lab --test recordings"
+            "book/theme/{name} is not the recordings' own: just renew"
         );
     }
     Ok(())

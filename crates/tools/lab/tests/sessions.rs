@@ -1,6 +1,6 @@
 //! What the book prints, a test has seen: every ```` ```console ```` block is run and compared.
 //!
-//! `SESSIONS=overwrite cargo test -p lab --test sessions` writes what was seen into the pages.
+//! `SESSIONS=overwrite`, which `just renew` says, writes what was seen into the pages.
 
 mod common;
 
@@ -68,7 +68,7 @@ fn every_session_in_the_book_is_what_happens() -> Done {
     assert!(
         differences.is_empty(),
         "the book prints what no run did (- the book, + the run):\n\n{}\n\
-         If the run is right: SESSIONS=overwrite cargo test -p lab --test sessions",
+         If the run is right: just renew",
         differences.join("\n")
     );
     Ok(())

@@ -16,6 +16,8 @@ use crate::{borrow, files, machine, memory, normal, numbers, pointed};
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
 /// The largest number that means an error.
 const ERRORS: i64 = 4095;
+/// What a signalfd tells of one signal has this size.
+const SIGNALFD_INFO: i64 = size_of::<libc::signalfd_siginfo>() as i64;
 /// In a siginfo_t for SIGCHLD: that the child has ended, and its id.
 const CLD_ENDED: std::ops::RangeInclusive<i32> = libc::CLD_EXITED..=libc::CLD_DUMPED;
 
@@ -41,13 +43,14 @@ impl Recording<'_> {
         call.told |= self.is_to_change(task, &call);
         if call.told {
             let (name, arguments) = (call.name.to_string(), call.arguments.clone());
-            self.tell(task, What::Enter { name, arguments, line: None });
+            let line = self.line(task);
+            self.tell(task, What::Enter { name, arguments, line });
         }
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
         }
-        if sends(call.name) {
+        if call.sends_to_many() {
             self.forget_taken_signals();
         }
         if let Some(tracee) = self.tasks.get_mut(&task) {
@@ -155,6 +158,8 @@ impl Recording<'_> {
             }
             name if sends(name) => self.has_sent(task, call),
             "rt_sigtimedwait" => self.has_taken(task, result),
+            // It may have been from a signalfd.
+            "read" if result > 0 && result % SIGNALFD_INFO == 0 => self.forget_taken_signals(),
             "socketpair" => {
                 if let Some(Argument::Descriptors(pair)) = call.arguments.get(3) {
                     self.paired.extend(pair.iter().filter_map(|&fd| files::leads_to(pid, fd)));

@@ -5,6 +5,7 @@ use trace::Task;
 use trace::call::{Argument, Kind};
 use trace::event::{Disposition, Status};
 
+use crate::files;
 use crate::look;
 use crate::memory;
 use crate::names::Names;
@@ -90,7 +91,10 @@ impl Reader<'_> {
             return None;
         }
         Some(match kind {
-            Kind::BytesOut => self.bytes(value, count),
+            Kind::BytesOut => match self.taken_signals(args[0], value, count) {
+                Some(signals) => Argument::Bytes(signals, count),
+                None => self.bytes(value, count),
+            },
             Kind::PiecesOut => self.pieces(value, next, count),
             Kind::MessageOut => self.message(value, count),
             Kind::PairOut => Argument::Descriptors(vec![
@@ -118,6 +122,24 @@ impl Reader<'_> {
     fn bytes(&self, address: u64, length: u64) -> Argument {
         let length_to_read = usize::try_from(length).map_or(READ, |length| length.min(READ));
         Argument::Bytes(self.text(&memory::read(self.pid, address, length_to_read)), length)
+    }
+
+    /// What was read from a signalfd, in words: pids and times are in it.
+    fn taken_signals(&self, from: u64, address: u64, count: u64) -> Option<String> {
+        const SIZE: u64 = size_of::<libc::signalfd_siginfo>() as u64;
+        let many = count / SIZE;
+        if many == 0
+            || !count.is_multiple_of(SIZE)
+            || files::leads_to(self.pid, from as i32)? != "anon_inode:[signalfd]"
+        {
+            return None;
+        }
+        let info = (0..many).map(|at| {
+            let field = |offset| memory::int(self.pid, address + at * SIZE + offset);
+            let sender = self.names.task(Pid::from_raw(field(12)?));
+            Some(format!("{} {sender}", trace::names::signal(field(0)?)))
+        });
+        Some(info.collect::<Option<Vec<_>>>()?.join(", "))
     }
 
     /// The first of some bytes, as text. Four that are a task's id are its name.

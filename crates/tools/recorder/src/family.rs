@@ -27,11 +27,11 @@ impl Recording<'_> {
     pub(crate) fn process_ended(&mut self, process: Task) {
         let Some(ended) = self.processes.get_mut(&process) else { return };
         ended.ended = true;
+        self.lines.forget(process);
         let parent = ended.parent;
         match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(parent) => {
-                let ignored = look::signals(parent.pid).ignored & look::only(libc::SIGCHLD) != 0;
-                if ignored || parent.never_waits {
+                if parent.never_waits || self.ignores(parent.pid, libc::SIGCHLD) {
                     self.nobody_reaps(process);
                 }
             }
@@ -41,6 +41,11 @@ impl Recording<'_> {
         }
         self.children_change_parents(process);
         self.sent.get_or_insert(Sent { by: None, signal: 0 });
+    }
+
+    fn ignores(&self, pid: Pid, signal: i32) -> bool {
+        let tracee = self.by_pid.get(&pid).and_then(|task| self.tasks.get(task));
+        tracee.is_some_and(|tracee| tracee.look.signals().ignored & look::only(signal) != 0)
     }
 
     fn children_change_parents(&mut self, from: Task) {

@@ -3,8 +3,8 @@
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
 //! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
-//! program besides; `check.rs`, what is told for `--check`. `ptrace.rs`, `machine.rs`, `look.rs`,
-//! `memory.rs` and `files.rs` ask the kernel.
+//! program besides; `lines.rs`, on which line of its source a call is; `check.rs`, what is told for
+//! `--check`. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
@@ -12,12 +12,15 @@
 
 mod borrow;
 mod calls;
+mod calm;
 mod check;
 mod decode;
 mod family;
 mod files;
+mod image;
 mod inject;
 mod injecting;
+mod lines;
 mod look;
 mod machine;
 mod memory;
@@ -34,6 +37,7 @@ mod room;
 mod schedule;
 mod settle;
 mod signals;
+mod source;
 mod start;
 mod stops;
 mod task;

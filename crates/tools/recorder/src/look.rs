@@ -1,6 +1,6 @@
 //! What /proc says of a task: whether it sleeps, and what it does with signals.
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -19,34 +19,36 @@ pub(crate) enum Doing {
     Ended,
 }
 
-/// A task's files in /proc, kept open because they are asked after every step.
+/// A task's files in /proc. Once opened they are kept open, because they are asked again and again.
 #[derive(Debug)]
 pub(crate) struct Look {
-    stat: Option<File>,
-    syscall: Option<File>,
-    buffer: RefCell<[u8; 512]>,
+    process: Pid,
+    pid: Pid,
+    stat: OnceCell<Option<File>>,
+    syscall: OnceCell<Option<File>>,
+    status: OnceCell<Option<File>>,
 }
 
 impl Look {
     pub(crate) fn new(process: Pid, pid: Pid) -> Look {
-        let open = |name| File::open(format!("/proc/{process}/task/{pid}/{name}")).ok();
-        Look { stat: open("stat"), syscall: open("syscall"), buffer: RefCell::new([0; 512]) }
+        let [stat, syscall, status] = [const { OnceCell::new() }; 3];
+        Look { process, pid, stat, syscall, status }
     }
 
-    pub(crate) fn doing(&self) -> Doing {
-        match self.state() {
-            Some(b'S') if self.still_is(b'S') => Doing::Sleeps,
-            Some(b'D') if self.still_is(b'D') => Doing::SleepsDeeply,
-            Some(b'Z' | b'X') => Doing::Ended,
-            _ => Doing::Something,
-        }
+    fn open(&self, name: &str) -> Option<File> {
+        File::open(format!("/proc/{}/task/{}/{name}", self.process, self.pid)).ok()
     }
 
     /// A task that prepares to sleep, and will find that it needn't, says S too; then it is still on a
-    /// processor, and `syscall` says "running". Unless it has stopped since: so the state is asked
-    /// again, once it is known to be off the processor.
-    fn still_is(&self, state: u8) -> bool {
-        self.off_the_processor() && self.state() == Some(state)
+    /// processor, and `syscall` says "running". So the state counts once it is known to be off the processor.
+    pub(crate) fn doing(&self) -> Doing {
+        let off_the_processor = self.off_the_processor();
+        match self.state() {
+            Some(b'S') if off_the_processor => Doing::Sleeps,
+            Some(b'D') if off_the_processor => Doing::SleepsDeeply,
+            Some(b'Z' | b'X') => Doing::Ended,
+            _ => Doing::Something,
+        }
     }
 
     /// Whether it is stopped, and so does nothing until the tracer lets it.
@@ -56,8 +58,9 @@ impl Look {
 
     /// The letter of proc(5).
     fn state(&self) -> Option<u8> {
-        let mut buffer = self.buffer.borrow_mut();
-        let length = self.stat.as_ref()?.read_at(&mut buffer[..], 0).ok()?;
+        let mut buffer = [0; 512];
+        let stat = self.stat.get_or_init(|| self.open("stat")).as_ref()?;
+        let length = stat.read_at(&mut buffer, 0).ok()?;
         // The name before it may hold anything, a parenthesis too.
         let end = buffer[..length].iter().rposition(|&byte| byte == b')')?;
         buffer.get(end + 2).copied()
@@ -65,9 +68,17 @@ impl Look {
 
     /// Where the file can't be read, `true`: the state alone must do.
     fn off_the_processor(&self) -> bool {
-        let mut buffer = self.buffer.borrow_mut();
-        let Some(file) = &self.syscall else { return true };
-        file.read_at(&mut buffer[..], 0).is_ok_and(|length| !buffer[..length].starts_with(b"run"))
+        let mut buffer = [0; 256];
+        let Some(file) = self.syscall.get_or_init(|| self.open("syscall")) else { return true };
+        file.read_at(&mut buffer, 0).is_ok_and(|length| !buffer[..length].starts_with(b"run"))
+    }
+
+    /// What `status` says of signals; nothing is set for one who is gone.
+    pub(crate) fn signals(&self) -> Signals {
+        let mut buffer = [0; 4096];
+        let file = self.status.get_or_init(|| self.open("status")).as_ref();
+        let length = file.and_then(|file| file.read_at(&mut buffer, 0).ok()).unwrap_or_default();
+        Signals::read(&String::from_utf8_lossy(&buffer[..length]))
     }
 }
 
@@ -95,21 +106,16 @@ pub(crate) struct Signals {
     pub(crate) pending_for_all: Set,
 }
 
-/// Reads them from /proc/PID/status; nothing is set for one who is gone.
-pub(crate) fn signals(pid: Pid) -> Signals {
-    let mut buffer = [0; 4096];
-    let file = File::open(format!("/proc/{pid}/status"));
-    let length = file.and_then(|file| file.read_at(&mut buffer, 0)).unwrap_or_default();
-    let status = String::from_utf8_lossy(&buffer[..length]);
-    let set = |name| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|value| Set::from_str_radix(value.trim(), 16).ok()).unwrap_or_default()
-    };
-    Signals {
-        ignored: set("SigIgn:"),
-        caught: set("SigCgt:"),
-        pending: set("SigPnd:"),
-        pending_for_all: set("ShdPnd:"),
+impl Signals {
+    /// From the text of /proc/PID/status. All four lines are together, in this order.
+    fn read(status: &str) -> Signals {
+        let mut lines = status.lines().skip_while(|line| !line.starts_with("SigPnd:"));
+        let mut set = |name| {
+            let line = lines.find_map(|line| line.strip_prefix(name));
+            line.and_then(|set| Set::from_str_radix(set.trim(), 16).ok()).unwrap_or_default()
+        };
+        let (pending, pending_for_all) = (set("SigPnd:"), set("ShdPnd:"));
+        Signals { pending, pending_for_all, ignored: set("SigIgn:"), caught: set("SigCgt:") }
     }
 }
 

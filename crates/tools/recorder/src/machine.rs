@@ -1,5 +1,6 @@
 //! The registers of a stopped task, and what the machines do differently with them.
 
+use framehop::UnwindRegsNative;
 use nix::unistd::Pid;
 
 use crate::ptrace;
@@ -50,6 +51,28 @@ pub(crate) fn set_argument(pid: Pid, index: usize, value: u64) -> nix::Result<()
     ptrace::set_registers(pid, &registers)
 }
 
+/// Where a task is, and the registers from which its callers can be found.
+pub(crate) fn unwind_from(registers: &Registers) -> (u64, UnwindRegsNative) {
+    let [link, stack, frame] = own::unwind_from(registers);
+    (own::instruction(registers), UnwindRegsNative::new(link, stack, frame))
+}
+
+/// Where a task is: with the same words on its stack, it has come there by the same way.
+pub(crate) fn site(registers: &Registers) -> Site {
+    let [link, stack, frame] = own::unwind_from(registers);
+    Site { instruction: own::instruction(registers), link, stack, frame }
+}
+
+/// See [`site`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Site {
+    instruction: u64,
+    link: u64,
+    /// The stack's end, its lowest address.
+    pub(crate) stack: u64,
+    frame: u64,
+}
+
 #[cfg(target_arch = "x86_64")]
 mod own {
     use nix::unistd::Pid;
@@ -81,6 +104,10 @@ mod own {
     pub(super) fn set_call(pid: Pid, mut registers: Registers, number: i32) -> nix::Result<()> {
         registers.orig_rax = i64::from(number) as u64;
         ptrace::set_registers(pid, &registers)
+    }
+
+    pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
+        [registers.rip, registers.rsp, registers.rbp]
     }
 
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {
@@ -125,6 +152,10 @@ mod own {
     /// The kernel has taken the number out of its register: it is asked for by another name.
     pub(super) fn set_call(pid: Pid, _: Registers, number: i32) -> nix::Result<()> {
         ptrace::set_call(pid, number)
+    }
+
+    pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
+        [registers.regs[30], registers.sp, registers.regs[29]]
     }
 
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {

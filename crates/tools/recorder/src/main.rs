@@ -81,18 +81,20 @@ struct Run {
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
     patience: f64,
 
-    #[command(flatten)]
-    does: Does,
-
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
+
+    #[command(flatten)]
+    does: Does,
 }
 
-/// What the recorder does to the program. P2 is its second process or thread; without it, anybody's
-/// calls are meant. Calls are counted from 1 by each task; without a number, the first is meant, and * is each.
+/// What the recorder does to the program.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Do something to the program, at P2's third write: P2:write:3")]
+#[command(
+    next_help_heading = "Do something to the program: at P2's third write (P2:write:3), its first \
+                               (P2:write), each (P2:write:*), or anybody's (write)"
+)]
 struct Does {
     /// Make a call fail, without making it: P2:write:1=EAGAIN
     #[arg(long, value_name = "CALL=ERROR", value_parser = Injection::fail)]
@@ -144,6 +146,17 @@ struct Views {
     /// How many characters a line of text may have
     #[arg(long, default_value_t = 100, value_name = "N")]
     width: usize,
+
+    /// Say in the text on which line of its source each call is, where the program has debug information
+    #[arg(long)]
+    lines: bool,
+}
+
+impl Views {
+    fn draw_text(&self, events: &[Event]) -> String {
+        let draw = if self.lines { text::lanes_with_lines } else { text::lanes };
+        draw(events, self.width)
+    }
 }
 
 /// As [`Policy`], for the command line.
@@ -211,7 +224,8 @@ fn record(run: &Run) -> Result<u8, String> {
         store(&events, path).map_err(|error| cannot_write(path, error))?;
     }
     draw(&events, &run.views, run.events.is_none())?;
-    for line in explain(&events) {
+    let knot = if ended.stuck { explain(&events) } else { Vec::new() };
+    for line in knot {
         _ = writeln!(io::stderr(), "{line}");
     }
     if run.check {
@@ -265,13 +279,11 @@ fn compare(one: &Path, other: &Path) -> Result<u8, String> {
 fn draw(events: &[Event], views: &Views, or_show: bool) -> Result<(), String> {
     let files = [&views.text, &views.html, &views.svg];
     if or_show && files.iter().all(|file| file.is_none()) {
-        _ = write!(io::stderr(), "{}", text::lanes(events, views.width)); // else nobody is there
+        _ = write!(io::stderr(), "{}", views.draw_text(events)); // else nobody is there
     }
     let title = title(events);
     let draw: [&dyn Fn() -> String; 3] =
-        [&|| text::lanes(events, views.width), &|| html::page(events, &title), &|| {
-            svg::picture(events)
-        }];
+        [&|| views.draw_text(events), &|| html::page(events, &title), &|| svg::picture(events)];
     for (path, draw) in files.into_iter().zip(draw) {
         if let Some(path) = path {
             fs::write(path, draw()).map_err(|error| cannot_write(path, error))?;

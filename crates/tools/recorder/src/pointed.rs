@@ -76,7 +76,7 @@ pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
 /// `openat2` is to open.
 pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
     let told = match name {
-        "ioctl" if args[1] == libc::FIONBIO as u64 => {
+        "ioctl" if args[1] as libc::Ioctl == libc::FIONBIO => {
             memory::int(pid, args[2]).map(|value| Argument::Number(value.into()))
         }
         "openat2" => memory::long(pid, args[2]).map(Argument::Flags),

@@ -14,6 +14,7 @@ use trace::event::{Event, Status, VERSION, What};
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
+use crate::lines::Lines;
 use crate::names::Names;
 use crate::places::Places;
 use crate::ptrace::Stop;
@@ -82,6 +83,8 @@ pub(crate) struct Recording<'a> {
     /// Stops that came while another one had its turn.
     pub(crate) later: Vec<(Pid, Stop)>,
     pub(crate) turns: Turns,
+    /// The last stop tells of nothing that could have woken anybody.
+    pub(crate) calm: bool,
     /// Counts the times at which somebody became ready.
     pub(crate) clock: u64,
     /// Signals may have come to wait that were not told.
@@ -95,6 +98,7 @@ pub(crate) struct Recording<'a> {
     /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
     pub(crate) counts: Counts,
+    pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
 }
@@ -113,6 +117,7 @@ impl<'a> Recording<'a> {
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
+            calm: false,
             clock: 0,
             sent: None,
             proc_files: HashSet::new(),
@@ -120,16 +125,14 @@ impl<'a> Recording<'a> {
             paired: HashSet::new(),
             tables_may_differ: false,
             counts: Counts::default(),
+            lines: Lines::default(),
             status: None,
             stuck: false,
         }
     }
 
     pub(crate) fn tell(&mut self, task: Task, what: What) {
-        self.tables_may_differ |= matches!(
-            what,
-            What::Leave { .. } | What::Exec { .. } | What::Born { .. } | What::Ended { .. }
-        );
+        self.tables_may_differ |= crate::check::may_change_tables(&what);
         self.count_news(task, &what);
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;

@@ -1,5 +1,6 @@
 //! Between two turns: who was woken by the last one is heard, causes first.
 
+use nix::unistd::Pid;
 use trace::Task;
 
 use crate::Error;
@@ -16,7 +17,7 @@ const EFFECT: u8 = 2;
 impl Recording<'_> {
     /// Hears all who were woken, until nobody moves any more but those who have their turn.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
-        if self.all_stand_still() {
+        if self.is_calm() {
             return Ok(());
         }
         let mut pause = PAUSE;
@@ -47,22 +48,17 @@ impl Recording<'_> {
         }
     }
 
-    /// Whether nobody can have been woken, since nobody sleeps: then there is nobody to ask.
-    fn all_stand_still(&self) -> bool {
-        let stands =
-            |tracee: &Tracee| matches!(tracee.state, State::Ready { .. } | State::Ended);
-        self.tasks.values().all(stands)
-            && self.later.is_empty()
-            && self.strangers.is_empty()
-            && self.sent.is_none()
-            && self.options.policy != Policy::Free
-    }
-
     /// Whether a task will stop, or sleep again, or be gone, without anybody's doing.
     fn moves(&self, task: Task) -> bool {
         let free = self.options.policy == Policy::Free;
         let Some(tracee) = self.tasks.get(&task) else { return false };
-        if self.later.iter().any(|&(pid, stop)| self.owner(pid, stop) == Some(task)) {
+        let has_stopped = |&(pid, stop): &(Pid, Stop)| {
+            let Some(owner) = self.owner(pid, stop) else { return false };
+            // Whoever has called exec is alone, and the first thread's files in /proc are its own now.
+            let alone = |other: &Tracee| stop == Stop::Exec && other.process == tracee.process;
+            owner == task || self.tasks.get(&owner).is_some_and(alone)
+        };
+        if self.later.iter().any(has_stopped) {
             return false;
         }
         match tracee.state {

@@ -18,6 +18,27 @@ pub(crate) fn sends(name: &str) -> bool {
     )
 }
 
+/// Whether a signal ends, stops or continues a process in which nobody runs.
+fn reaches_who_stands(signal: i32) -> bool {
+    matches!(
+        signal,
+        libc::SIGKILL
+            | libc::SIGSTOP
+            | libc::SIGTSTP
+            | libc::SIGTTIN
+            | libc::SIGTTOU
+            | libc::SIGCONT
+    )
+}
+
+impl Call {
+    /// Whether it sends a signal to somebody whom it doesn't name, such as a process group.
+    pub(crate) fn sends_to_many(&self) -> bool {
+        let named = self.arguments.iter().any(|argument| matches!(argument, Argument::Task(_)));
+        sends(self.name) && !named
+    }
+}
+
 impl Recording<'_> {
     /// A call has sent a signal. To one task, that is told at once; who else has got it, as in a
     /// process group, shows when all is settled.
@@ -47,7 +68,9 @@ impl Recording<'_> {
             return;
         }
         self.tell(target, What::Signalled { signal, by: Some(by) });
-        self.sent = Some(Sent { by: Some(by), signal });
+        if reaches_who_stands(signal) {
+            self.sent = Some(Sent { by: Some(by), signal });
+        }
     }
 
     /// A signal is about to be delivered. The kernel asks the tracer even about one that is ignored.
@@ -55,7 +78,7 @@ impl Recording<'_> {
         self.ready(task, signal);
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         let (pid, bit) = (tracee.pid, look::only(signal));
-        let set = look::signals(pid);
+        let set = tracee.look.signals();
         let mut was_told = (tracee.pending | tracee.sent) & bit != 0;
         // A real-time signal that was sent twice still waits when it is delivered.
         let left = set.pending | set.pending_for_all | !bit;
@@ -180,7 +203,7 @@ impl Recording<'_> {
     fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
         let mut news = Vec::new();
         let signals: Vec<_> =
-            self.tasks.iter().map(|(&task, tracee)| (task, look::signals(tracee.pid))).collect();
+            self.tasks.iter().map(|(&task, tracee)| (task, tracee.look.signals())).collect();
         for (task, signals) in signals {
             let Some(tracee) = self.tasks.get(&task) else { continue };
             let (process, known) = (tracee.process, tracee.pending);

@@ -7,7 +7,7 @@ use trace::event::{Status, What};
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
-use crate::task::{Process, State, Tracee};
+use crate::task::{Call, Process, State, Tracee};
 
 impl Recording<'_> {
     /// Whose stop it is: a thread that has called exec stops with its process's id.
@@ -22,11 +22,18 @@ impl Recording<'_> {
         if !matches!(stop, Stop::Gone(_)) {
             self.ready(task, 0);
         }
+        self.calm = false;
         match stop {
             Stop::Gone(status) => self.gone(task, status),
             Stop::Call => match ptrace::at_call(pid) {
-                Ok(AtCall::Enter(number, args)) => self.enters(task, number, args),
-                Ok(AtCall::Leave(result)) => self.leaves(task, result),
+                Ok(AtCall::Enter(number, args)) => {
+                    self.calm = true;
+                    self.enters(task, number, args);
+                }
+                Ok(AtCall::Leave(result)) => {
+                    self.calm = self.tasks[&task].call.as_ref().is_some_and(Call::wakes_nobody);
+                    self.leaves(task, result);
+                }
                 // It was killed in this moment.
                 Ok(AtCall::Unknown) | Err(_) => (),
             },
@@ -86,6 +93,9 @@ impl Recording<'_> {
         let process = tracee.process;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
         let child = self.new_task(pid, Some(maker), thread_of);
+        if thread_of.is_none() {
+            self.lines.forked(process, child);
+        }
         self.tell(
             child,
             What::Born {
@@ -126,6 +136,7 @@ impl Recording<'_> {
         tracee.look = crate::look::Look::new(leader, leader);
         let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
         self.tell(task, What::Exec { path, argv });
+        self.lines.forget(process);
         self.begins_a_program(task);
     }
 

@@ -14,12 +14,14 @@ use crate::look::Doing;
 use crate::ptrace::{self, Stop};
 use crate::recording::Recording;
 use crate::schedule::Policy;
-use crate::task::{State, Tracee};
+use crate::task::{Call, State, Tracee};
 use crate::{Ended, Error};
 
 /// How long to wait for a stop before looking whether the task sleeps: at first, and at most.
 pub(crate) const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
+/// How long to ask again and again for a stop, before anything else is done.
+const SOON: Duration = Duration::from_micros(30);
 /// How long a task may compute while others could run.
 const COMPUTES: Duration = Duration::from_secs(1);
 
@@ -54,25 +56,24 @@ impl Recording<'_> {
             self.tell_whose_turn(task, ready);
         }
         self.let_run(task);
-        let (began, mut pause) = (Instant::now(), PAUSE);
+        let (began, mut pause, mut soon) = (Instant::now(), PAUSE, SOON);
         while !free && self.runs(task) {
-            if let Some((pid, stop)) = self.next()? {
+            if let Some((pid, stop)) = self.next_within(std::mem::take(&mut soon))? {
                 self.heard(pid, stop, Some(task));
                 continue;
             }
-            if wait_for_news(pause) {
-                continue;
-            }
-            pause = LONG_PAUSE.min(pause * 2);
-            match self.doing(task) {
-                Doing::Sleeps => self.falls_asleep(task),
-                Doing::Ended if self.is_outlived(task) => self.first_thread_ended(task),
-                Doing::Ended | Doing::Something | Doing::SleepsDeeply => (),
+            if self.is_outlived(task) {
+                self.first_thread_ended(task);
+            } else if self.is(task, State::Runs) && self.doing(task) == Doing::Sleeps {
+                self.falls_asleep(task);
             }
             let others = ready.len() > 1 || self.tasks.values().any(|other| other.kept.is_some());
             if others && began.elapsed() > COMPUTES {
                 self.turns.give_up(task);
                 self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
+            }
+            if self.runs(task) && !wait_for_news(pause) {
+                pause = LONG_PAUSE.min(pause * 2);
             }
         }
         Ok(())
@@ -103,18 +104,23 @@ impl Recording<'_> {
     }
 
     fn runs(&self, task: Task) -> bool {
-        let state = self.tasks.get(&task).map(|tracee| tracee.state);
-        matches!(state, Some(State::Runs | State::Ends))
+        self.is(task, State::Runs) || self.is(task, State::Ends)
+    }
+
+    fn is(&self, task: Task, state: State) -> bool {
+        self.tasks.get(&task).is_some_and(|tracee| tracee.state == state)
     }
 
     /// What a task does; in vfork, it sleeps as anywhere.
     pub(crate) fn doing(&self, task: Task) -> Doing {
         let Some(tracee) = self.tasks.get(&task) else { return Doing::Ended };
+        let may_sleep = tracee.call.as_ref().is_some_and(Call::may_sleep);
+        if tracee.state == State::Runs && !may_sleep {
+            return Doing::Something;
+        }
         match tracee.look.doing() {
             Doing::SleepsDeeply if tracee.is_in("vfork") => Doing::Sleeps,
-            Doing::Sleeps if tracee.call.is_none() || tracee.state == State::Ends => {
-                Doing::Something
-            }
+            Doing::Sleeps if tracee.state == State::Ends => Doing::Something,
             doing => doing,
         }
     }
@@ -122,6 +128,18 @@ impl Recording<'_> {
     fn falls_asleep(&mut self, task: Task) {
         self.tell_sleep(task);
         self.set_state(task, State::Sleeps);
+    }
+
+    /// The next stop, if there is one by then. It mostly comes so soon that going to sleep takes longer.
+    fn next_within(&self, time: Duration) -> Result<Option<(Pid, Stop)>, Error> {
+        let began = Instant::now();
+        loop {
+            let next = self.next()?;
+            if next.is_some() || began.elapsed() >= time {
+                return Ok(next);
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// The next stop, if there is one.

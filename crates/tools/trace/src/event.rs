@@ -81,6 +81,12 @@ pub enum What {
         /// What goes in. What only comes out is [`Argument::Out`].
         arguments: Vec<Argument>,
         /// Which line of the program it is on, where that is known: `src/bin/pipe_hello.rs:17`.
+        ///
+        /// Of the functions that have not returned it is the innermost one in the program's own sources, and
+        /// the path is the one in its package: neither depends on where the sources lie. The program's
+        /// own is the file with `main`; or the whole package, if that file is `main.rs` or has the package's name.
+        /// Where nothing of it is among them, the line is the innermost in another package that cargo has
+        /// not downloaded, with that one's name in front: `fork/src/lib.rs:40`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         line: Option<String>,
     },

@@ -56,7 +56,7 @@ fn each_row_is_drawn_with_its_step_and_told_in_the_table() {
     let numbers: Vec<String> = rows.iter().map(|row| row.number.to_string()).collect();
     assert_eq!(drawn, numbers);
     assert_eq!(linked, numbers);
-    let told = all(&page, "</td><td>", "</td>");
+    let told = all(&page, "</a></th><td>", "</td>");
     let sentences: Vec<String> =
         rows.iter().map(|row| format!("{}.", row.sentence.replace('"', "&quot;"))).collect();
     assert_eq!(told, sentences);
@@ -128,8 +128,8 @@ fn what_is_folded_can_be_opened() {
     let page = page(&repeated.0, "many");
     let folded = all(&page, "<details>", "</details>");
     assert_eq!(folded.len(), 1);
-    assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 12);
-    assert!(folded[0].contains("and 27 more"), "{}", folded[0]);
+    assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 6);
+    assert!(folded[0].contains("and 33 more"), "{}", folded[0]);
 }
 
 #[test]
@@ -189,6 +189,22 @@ fn the_ends_of_a_pipe_have_one_colour_and_shape_and_the_written_one_is_full() {
     let other = thing("pipe 2, read end");
     assert_ne!(read[1], other[1]);
     assert_ne!(read[2], other[2]);
+}
+
+#[test]
+fn what_was_there_before_is_not_taken_for_a_pipe_of_the_recording() {
+    let table = [
+        (0, "/dev/null", 1, false, 0),
+        (1, "pipe:[1]", 2, false, 1),
+        (2, "pipe:[1]", 2, false, 1),
+        (9, "pipe:[2]", 3, false, 0),
+    ];
+    let recording = Recording::new().descriptors(P1, &table).pipe(P1, 3, 4, 0);
+    let texts = data(&page(&recording.0, "before"))["texts"].to_string();
+    for text in ["standard input", "standard output", "standard error", "a pipe from before"] {
+        assert!(texts.contains(text), "{text}: {texts}");
+    }
+    assert!(!texts.contains("pipe:["), "{texts}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use trace::event::{Disposition, Outcome, Status};
+use trace::event::{Disposition, Injected, Outcome, Status};
 use trace::svg::picture;
 use trace::{Argument, Task, What};
 
@@ -244,4 +244,19 @@ fn a_sigchld_that_waits_outside_stays_one() {
     let notes: Vec<&str> = rows.iter().filter_map(|row| row.note.as_deref()).collect();
     let stays = "a zombie until P1 reaps it; P1's SIGCHLD waits already, and stays one";
     assert!(notes.contains(&stays), "{notes:?}");
+}
+
+#[test]
+fn what_the_recorder_has_done_itself_has_a_frame() {
+    let injected = What::Injected { call: "read".into(), deed: Injected::Fails("EAGAIN".into()) };
+    let fails = Recording::with_pipe(0)
+        .enter(P1, "read", &[Fd(3), Argument::Out, Num(64)])
+        .add(P1, injected)
+        .leave(P1, "read", &[Fd(3)], Outcome::Error("EAGAIN".into()))
+        .close(P1, 3);
+    let picture = picture(&fails.0);
+    let framed: Vec<bool> =
+        rows(&picture).iter().map(|row| row.contains("class=\"injected\"")).collect();
+    assert_eq!(framed, [false, false, true, false]);
+    assert!(picture.contains("the recorder made it fail"), "{picture}");
 }

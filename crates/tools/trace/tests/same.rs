@@ -109,13 +109,19 @@ fn random_words_must_be_the_same_again() {
 }
 
 #[test]
-fn times_that_nobody_has_written_were_measured() {
+fn a_time_that_is_left_was_measured() {
     let sleep = |time| {
         let arguments = [Argument::Time(time), Argument::Opaque];
         Recording::new().call(P1, "nanosleep", &arguments, 0)
     };
     alike(sleep(59_996_355_475), sleep(59_996_574_186));
     unlike(sleep(1_000_000_000), sleep(2_000_000_000));
+    unlike(sleep(1_000_000_000), sleep(1_050_000_000));
+    unlike(sleep(59_996_355_475), sleep(9_996_574_186));
+    let poll =
+        |time| Recording::new().call(P1, "poll", &[Argument::Polled(vec![]), Num(0), Num(time)], 0);
+    alike(poll(9_999), poll(10_000));
+    unlike(poll(1_000), poll(1_010));
 }
 
 #[test]

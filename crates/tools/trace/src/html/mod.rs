@@ -94,15 +94,21 @@ fn looks(scene: &Scene) -> String {
     let looks = [
         (true, "solid while its process runs"),
         (states().any(|state| *state == State::Sleeping), "hatched while it sleeps in a call"),
-        (states().any(|state| *state == State::Held), "hollow while it could run and is not let"),
+        (
+            states().any(|state| *state == State::Held),
+            "hollow while it could run and another one does",
+        ),
         (
             states().any(|state| matches!(state, State::Zombie(_))),
-            "dashed when it has ended, until it is reaped",
+            "dashed from its end until it is reaped",
         ),
     ];
     let looks: Vec<String> =
         looks.iter().filter(|(occurs, _)| *occurs).map(|(_, look)| (*look).to_owned()).collect();
-    if looks.len() > 1 { list(&looks) } else { String::new() }
+    match looks.as_slice() {
+        [] | [_] => String::new(),
+        [most @ .., last] => format!("{}, and {last}", most.join(", ")),
+    }
 }
 
 /// What there is to see, before the first step.

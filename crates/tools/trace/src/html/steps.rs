@@ -119,13 +119,19 @@ impl Data {
         let slots = model.table(task).into_iter().flat_map(|table| &table.slots);
         let fds = slots.filter_map(|(fd, slot)| {
             let kind = &model.descriptions.get(&slot.description)?.kind;
-            Some((*fd, slot.description, self.thing(model, kind), slot.close_on_exec.into()))
+            let mut thing = thing(model, kind);
+            // 0, 1 and 2 are what the program got, whatever that is called here.
+            if let Some(name) = model.name_of(task, *fd)
+                && name.starts_with("standard ")
+            {
+                thing.0 = name;
+            }
+            Some((*fd, slot.description, self.thing(thing), slot.close_on_exec.into()))
         });
         Fds::Own(fds.collect())
     }
 
-    fn thing(&mut self, model: &Model, kind: &Kind) -> usize {
-        let (text, colour, shape, filled) = thing(model, kind);
+    fn thing(&mut self, (text, colour, shape, filled): (String, String, i32, bool)) -> usize {
         let thing = (self.text(text), colour, shape, filled);
         let known = self.things.iter().position(|known| *known == thing);
         known.unwrap_or_else(|| {
@@ -207,6 +213,12 @@ fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
             };
             let pair = peer.map_or(*number, |peer| peer.min(*number));
             (text, colour(pair), shape(pair) as i32, false)
+        }
+        Kind::Outside(name) | Kind::Other(name) if name.starts_with("pipe:[") => {
+            ("a pipe from before".into(), "plain".into(), -1, false)
+        }
+        Kind::Outside(name) | Kind::Other(name) if name.starts_with("socket:[") => {
+            ("a socket from before".into(), "plain".into(), -1, false)
         }
         other => (model.name(other), "plain".into(), -1, false),
     }

@@ -6,8 +6,11 @@ use crate::event::Event;
 use crate::rows::{Row, RowKind, Rows};
 use crate::svg::escape;
 
+/// With more rows than that, their numbers are no links: that would be a good part of the page.
+const MANY: usize = 200;
+
 /// How many rows are told of those that were folded into one.
-const TOLD: usize = 12;
+const TOLD: usize = 6;
 
 pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));
@@ -16,19 +19,24 @@ pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     let line = if lines { "<th scope=\"col\">Line</th>" } else { "" };
     let mut table = format!(
         "<details class=\"trace-steps\">\n<summary>The steps as a table</summary>\n<table>\n\
-         <thead><tr><th scope=\"col\">Step</th><th scope=\"col\">Who</th>\
+         <thead><tr><th scope=\"col\">Step</th>\
          <th scope=\"col\">What happens</th>{line}</tr></thead>\n<tbody>\n",
     );
+    let linked = rows.rows.len() <= MANY;
     for row in &rows.rows {
-        let (number, task) = (row.number, row.task);
+        let number = row.number;
         let sentence = escape(&sentence(row));
         let line = row.line.as_deref().map_or_else(String::new, escape);
         let line = if lines { format!("<td>{line}</td>") } else { String::new() };
         let inside = if folds(row) { inside(row, &whole) } else { String::new() };
+        let number = match linked {
+            true => format!("<a href=\"#{prefix}step-{number}\">{number}</a>"),
+            false => number.to_string(),
+        };
         let _ = writeln!(
             table,
-            "<tr><th scope=\"row\"><a href=\"#{prefix}step-{number}\">{number}</a></th>\
-             <td>{task}</td><td>{sentence}{inside}</td>{line}</tr>"
+            "<tr><th scope=\"row\">{number}</th>\
+             <td>{sentence}{inside}</td>{line}</tr>"
         );
     }
     table + "</tbody>\n</table>\n</details>\n"

@@ -135,7 +135,7 @@ fn opened(
             })
         }
         ("wait4", _) if *result == Outcome::Value(0) => Some("there is no child to reap".into()),
-        ("waitid", _) => without_task(model, event),
+        ("tkill" | "tgkill" | "waitid", _) => without_task(model, event),
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
         ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
         ("alarm", _) => without_task(model, event),

@@ -4,10 +4,11 @@
 //!   has chosen, `…` for the program's folder, and these are longer here and shorter there. So is what is
 //!   left to read after it, and where a file's offset is. Of a long text only the beginning is recorded: if
 //!   that is prose, there may be names in the rest.
+//! - How long a link is: in /proc it leads to `pipe:[4711]`.
 //! - A name and a number in the same place: here the number happened to be somebody's pid.
 //! - Words that are long hexadecimal numbers, addresses or random: the same word must be the same again.
 //! - What was read from /dev/urandom.
-//! - Times that aren't whole milliseconds: nobody has written such a number, it was measured.
+//! - A time that is left: it isn't round, since it was measured, and a bit longer here than there.
 //! - In which folder of PATH a program of the machine's own is.
 
 use std::collections::{HashMap, HashSet};
@@ -71,16 +72,17 @@ impl Loosely {
         let random = self.random.contains(&file);
         let moves = one.iter().any(|argument| matches!(argument, Argument::Bytes(..)));
         let holds_names = one.iter().chain(other).any(may_hold_names);
-        let loose = holds_names || self.uneven.contains(&file);
+        let loose = holds_names || self.uneven.contains(&file) || name == "readlink";
         let same = one.len() == other.len()
             && one.iter().zip(other).all(|(a, b)| match (a, b) {
                 (Argument::Bytes(a, long), Argument::Bytes(b, as_long)) => {
                     (long == as_long || loose) && (random || self.text(a, b, loose))
                 }
                 (Argument::Number(_), Argument::Number(_)) if loose => true,
-                (Argument::Time(a), Argument::Time(b)) => {
-                    a == b || is_measured(*a) && is_measured(*b)
+                (Argument::Number(a), Argument::Number(b)) if waits_milliseconds(name) => {
+                    a == b || is_left(a.unsigned_abs(), b.unsigned_abs(), 10)
                 }
+                (Argument::Time(a), Argument::Time(b)) => a == b || is_left(*a, *b, 1_000_000),
                 (Argument::Path(a), Argument::Path(b)) if name == "execve" => self.program(a, b),
                 (Argument::Path(a), Argument::Path(b))
                 | (Argument::Address(a), Argument::Address(b)) => self.text(a, b, false),
@@ -171,7 +173,11 @@ fn is_long_hexadecimal(word: &str) -> bool {
 }
 
 fn may_hold_names(argument: &Argument) -> bool {
-    let Argument::Bytes(text, length) = argument else { return false };
+    let (text, length) = match argument {
+        Argument::Bytes(text, length) => (text, length),
+        Argument::Address(text) => (text, &0),
+        _ => return false,
+    };
     let cut = text.len() >= CUT && *length > text.len() as u64;
     text.contains("port-")
         || text.contains('…')
@@ -179,8 +185,14 @@ fn may_hold_names(argument: &Argument) -> bool {
         || words(text).iter().any(|word| is_name(word) || is_long_hexadecimal(word))
 }
 
-fn is_measured(time: u64) -> bool {
-    !time.is_multiple_of(1_000_000)
+fn waits_milliseconds(name: &str) -> bool {
+    matches!(name, "poll" | "epoll_wait" | "epoll_pwait")
+}
+
+/// Whether two times may be what is left of one, of which nobody has written so small a part as `round`.
+fn is_left(one: u64, other: u64, round: u64) -> bool {
+    let measured = !one.is_multiple_of(round) || !other.is_multiple_of(round);
+    measured && one.abs_diff(other) <= one.max(other) / 10
 }
 
 fn opens_random(name: &str, arguments: &[Argument]) -> bool {

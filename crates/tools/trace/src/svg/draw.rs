@@ -35,14 +35,21 @@ pub(super) fn row(
         RowKind::Stuck => " stuck",
         _ => "",
     };
-    let number = row.number;
+    let (number, colour) = (row.number, colour(row.task));
     // One of several drawings of the same rows is what links lead to.
     let id = if layout.linked { format!(" id=\"{prefix}step-{number}\"") } else { String::new() };
     let _ = write!(
         pen.out,
-        "<g class=\"row{class}\"{id} transform=\"translate(0 {top})\">\
-         <text class=\"no\" x=\"26\" y=\"19\">{number}</text>"
+        "<g class=\"row {colour}{class}\"{id} transform=\"translate(0 {top})\">\
+         <text x=\"32\" y=\"19\">{number}</text>"
     );
+    if row.injected {
+        let (width, height) = (layout.width - 2, words.height() - 2);
+        let _ = write!(
+            pen.out,
+            "<rect class=\"injected\" x=\"1\" y=\"1\" width=\"{width}\" height=\"{height}\"/>"
+        );
+    }
     pen.lives();
     pen.arrows(words);
     pen.flows(words);
@@ -98,9 +105,7 @@ impl Pen<'_> {
         for (index, line) in words.label.iter().enumerate() {
             let line = escape(line);
             let (who, rest) = match line.split_once('\u{a0}') {
-                Some((who, rest)) if index == 0 => {
-                    (format!("<tspan class=\"{}\">{who}</tspan> ", colour(self.row.task)), rest)
-                }
+                Some((who, rest)) if index == 0 => (format!("<tspan>{who}</tspan> "), rest),
                 _ => (String::new(), line.as_str()),
             };
             let _ = write!(self.out, "<text x=\"{x}\" y=\"{y}\">{who}{rest}</text>");

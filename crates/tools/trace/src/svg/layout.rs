@@ -13,6 +13,8 @@ use crate::text::wrap::wrap;
 const NUMBERS: usize = 36;
 /// The least and the most that a task's text is given beside its own bar.
 const COLUMN: (usize, usize) = (250, 330);
+/// The most where there is one task only.
+const ALONE: usize = 560;
 /// From one bar to the next where the text stands apart.
 const LANE: usize = 28;
 /// A column of what is between tasks, where there are few of them, and where there are many.
@@ -22,7 +24,9 @@ pub(super) const FEW: usize = 3;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
 const CODE: usize = 73;
 /// The same for the font of the notes, on average.
-const NOTE: usize = 60;
+const NOTE: usize = 63;
+/// The same for a path or a number that fills a line: these have no narrow letters.
+const LONG: usize = 76;
 
 /// From a row's top to the line on which its arrows are.
 pub(crate) const MIDDLE: usize = 15;
@@ -59,7 +63,7 @@ impl Layout {
         let between = scene.count() * tube;
         let column = width.saturating_sub(NUMBERS + between) / tasks;
         if column >= COLUMN.0 {
-            let column = column.min(COLUMN.1);
+            let column = column.min(if tasks == 1 { ALONE } else { COLUMN.1 });
             let between_at = NUMBERS + tasks * column;
             let width = between_at + between;
             return Self {
@@ -114,7 +118,10 @@ impl Layout {
         let label = format!("{}\u{a0}{again}{}", row.task, row.label);
         let label = shorter(label, row, room * 10 / CODE);
         let note = row.note.iter().flat_map(|note| note.lines());
-        let small = |text: &str| wrap(text, room * 10 / NOTE);
+        let small = |text: &str| {
+            let long = text.split(' ').any(|word| word.chars().count() > room * 10 / LONG);
+            wrap(text, room * 10 / if long { LONG } else { NOTE })
+        };
         Words {
             label: wrap(&label, room * 10 / CODE),
             note: note.flat_map(small).collect(),

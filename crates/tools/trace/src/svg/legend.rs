@@ -51,11 +51,12 @@ enum About {
     Makes,
     Signal,
     Exec,
+    Injected,
     Bytes,
 }
 
 /// What it is about, the sign, and what it means.
-const SIGNS: [(About, &str, &str); 12] = [
+const SIGNS: [(About, &str, &str); 13] = [
     (
         About::Acts,
         "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>\
@@ -115,6 +116,11 @@ const SIGNS: [(About, &str, &str); 12] = [
         "becomes another program",
     ),
     (
+        About::Injected,
+        "<rect class=\"injected\" x=\"1\" y=\"2\" width=\"22\" height=\"16\"/>",
+        "the recorder's doing, not the program's",
+    ),
+    (
         About::Bytes,
         "<rect class=\"level c0\" x=\"0\" width=\"24\" height=\"20\"/>\
          <path class=\"tube c0\" d=\"M0 0V20M24 0V20\"/>\
@@ -140,6 +146,7 @@ fn occurs(scene: &Scene, about: About) -> bool {
         About::Makes => arrow(ArrowKind::Makes),
         About::Signal => arrow(ArrowKind::Signal),
         About::Exec => scene.rows.rows.iter().any(|row| row.kind == RowKind::Exec),
+        About::Injected => scene.rows.rows.iter().any(|row| row.injected),
         About::Bytes => !scene.columns.is_empty(),
     }
 }

@@ -9,14 +9,16 @@
 //! ```
 //!
 //! Read in this order: [`lanes`]; `place.rs`, which task has which column; `legend.rs`,
-//! what the signs mean; `wrap.rs`, how lines
+//! what the signs mean; `margin.rs`, the lines of the source; `wrap.rs`, how lines
 //! are broken.
 
 mod legend;
+mod margin;
 pub(crate) mod place;
 pub(crate) mod wrap;
 
 use legend::sign;
+use margin::Margin;
 use place::Places;
 use wrap::{pad, width_of, wrap};
 
@@ -34,19 +36,33 @@ pub fn lanes(events: &[Event], width: usize) -> String {
     draw(&Rows::of(events), width)
 }
 
+/// Draws a recording, and beside each call the line of the program's source that it is on, as far as
+/// these are known.
+#[must_use]
+pub fn lanes_with_lines(events: &[Event], width: usize) -> String {
+    let rows = Rows::of(events);
+    let margin = Margin::of(&rows);
+    draw_beside(&rows, width, margin)
+}
+
 /// Draws rows.
 #[must_use]
 pub fn draw(rows: &Rows, width: usize) -> String {
+    draw_beside(rows, width, Margin::default())
+}
+
+fn draw_beside(rows: &Rows, width: usize, margin: Margin) -> String {
     let width = width.max(40);
     let places = Places::of(rows);
     let digits = rows.rows.last().map_or(1, |row| row.number.to_string().len()).max(2);
     let columns = places.count().max(1);
-    let column = (width - digits - 1) / columns;
+    let column = width.saturating_sub(digits + 1 + margin.width) / columns;
     let page = Page {
         rows,
         places,
         digits,
         width,
+        margin,
         column: if column >= NARROW { column } else { 2 },
         shared: column < NARROW,
     };
@@ -58,6 +74,7 @@ struct Page<'a> {
     places: Places,
     digits: usize,
     width: usize,
+    margin: Margin,
     /// How wide a column is.
     column: usize,
     /// The columns are too narrow for text: all text stands to the right of them.
@@ -74,6 +91,7 @@ impl Page<'_> {
         }
         lines.push(String::new());
         lines.extend(legend::lines(self.rows, self.width));
+        lines.extend(self.margin.legend());
         let mut text = String::new();
         for line in lines {
             text += line.replace('\u{a0}', " ").trim_end();
@@ -85,7 +103,10 @@ impl Page<'_> {
     fn row(&self, row: &Row, before: &BTreeMap<Task, Mark>) -> Vec<String> {
         let own = self.places.of_task(row.task);
         let room = match (self.shared, row.kind) {
-            (true, _) => self.width - self.digits - 1 - self.places.count() * 2,
+            (true, _) => {
+                let beside = self.digits + 1 + self.margin.width + self.places.count() * 2;
+                self.width.saturating_sub(beside)
+            }
             // It concerns everybody, and may take all the room.
             (false, _) if concerns_all(row) => (self.places.count() - own) * self.column - 2,
             // An arrow needs some room beside the label.
@@ -106,8 +127,12 @@ impl Page<'_> {
                     self.arrow(&mut cells, row, *arrow, text);
                 }
             }
+            let line = if index == 0 { self.margin.line(row) } else { String::new() };
+            let beside = self.margin.width;
+            let line = if beside > 0 { format!("{line:<beside$}") } else { String::new() };
             let digits = self.digits;
-            lines.push(format!("{number:>digits$} {}", cells.into_iter().collect::<String>()));
+            let cells: String = cells.into_iter().collect();
+            lines.push(format!("{number:>digits$} {line}{cells}"));
         }
         lines
     }

@@ -152,8 +152,8 @@ const keys = async (url, alone) => {
 const links = async (url) => {
   const page = await open(url);
   for (let nth = 0; nth < await sections(page); nth += 1) {
-    const link = section(page, nth).locator("tbody a").nth(1);
-    const [hash, number] = [await link.getAttribute("href"), await link.textContent()];
+    const hash = `#${await section(page, nth).locator(".row[id]").nth(1).getAttribute("id")}`;
+    const number = hash.match(/\d+$/)[0];
     const others = async () => {
       const all = await page.locator(".trace-at").allTextContents();
       return all.filter((_, other) => other > nth).every((text) => text.startsWith("all"));
