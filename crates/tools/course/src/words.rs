@@ -35,13 +35,10 @@ pub fn report(report: &Report, look: &Look) -> String {
         text.push('\n');
         text += &verdict(found, report.stage, look);
     }
-    let others =
-        count(report.waiting as u64, if report.stage == Stage::Build { "error" } else { "check" });
-    match report.waiting {
-        _ if report.unwritten() => {}
-        0 => {}
-        1 => _ = writeln!(text, "\n{others} more waits behind this one."),
-        _ => _ = writeln!(text, "\n{others} more wait behind this one."),
+    if report.waiting > 0 && !report.unwritten() {
+        let noun = if report.stage == Stage::Build { "more error" } else { "more check" };
+        let verb = if report.waiting == 1 { "waits" } else { "wait" };
+        _ = writeln!(text, "\n{} {verb} behind this one.", count(report.waiting as u64, noun));
     }
     if let [first, others @ ..] = report.warnings.as_slice() {
         let more =
@@ -219,7 +216,7 @@ mod tests {
              What was seen:\n  - expected \"child 2\"\n    got      \"child 3\"\n\n  \
              To think about: What did wait return, and which child has\n  that pid?\n\n  \
              Checked for 3 points: each child is told as it ends.\n\n\
-             1 check more waits behind this one.\n"
+             1 more check waits behind this one.\n"
         );
     }
 

@@ -81,7 +81,7 @@ fn the_compilers_first_error_is_shown_in_its_own_words() -> Done {
             .and(contains("odds/odd/src/main.rs:2:17"))
             .and(contains("let a: u8 = first;"))
             .and(contains("second").not())
-            .and(contains("1 error more waits behind this one.")),
+            .and(contains("1 more error waits behind this one.")),
     );
     let (report, _) = small.json(&["check", "odd"])?;
     assert_eq!((&report["status"], &report["stage"]), (&json!("fail"), &json!("build")));
