@@ -1,7 +1,7 @@
 //! Plain libc, with P_ALL: the only child is the next one to end.
 
 use nix::libc;
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::Pid;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
