@@ -129,7 +129,7 @@ impl Reader<'_> {
         const SIZE: u64 = size_of::<libc::signalfd_siginfo>() as u64;
         let many = count / SIZE;
         if many == 0
-            || count % SIZE != 0
+            || !count.is_multiple_of(SIZE)
             || files::leads_to(self.pid, from as i32)? != "anon_inode:[signalfd]"
         {
             return None;

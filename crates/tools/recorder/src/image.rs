@@ -13,7 +13,7 @@ use framehop::{
 use nix::unistd::Pid;
 use object::{Object, ObjectSection, ObjectSegment, ReadCache};
 
-use crate::machine;
+use crate::machine::{self, Site};
 use crate::memory;
 use crate::ptrace;
 
@@ -21,6 +21,10 @@ use crate::ptrace;
 const DEEPEST: usize = 128;
 /// So much of a stack is read at a time.
 const PIECE: usize = 4096;
+/// A stack that is compared with what it was is read up to that far.
+const COMPARED: u64 = 32 * 1024;
+/// With more of them than that, a program has no few from which it calls again and again.
+const SITES: usize = 1024;
 
 type Bytes = Arc<[u8]>;
 
@@ -41,6 +45,16 @@ pub(crate) struct Image {
     cache: CacheNative<MayAllocateDuringUnwind>,
     /// Where the program itself lies, and by how much that differs from its file.
     program: Option<(std::ops::Range<u64>, u64)>,
+    /// The last walk from each site: a loop calls from the same one again and again.
+    walks: HashMap<Site, Walk>,
+}
+
+/// A way from a call back, and what says that it is still the same.
+struct Walk {
+    /// The words on the stack that showed the way, with their addresses.
+    words: Vec<(u64, u64)>,
+    /// The addresses in the program.
+    passed: Vec<u64>,
 }
 
 /// A mapping that is executed.
@@ -54,8 +68,12 @@ struct Mapping {
 impl Image {
     /// Reads what is mapped now.
     pub(crate) fn of(pid: Pid, files: &mut Files) -> Image {
-        let mut image =
-            Image { unwinder: UnwinderNative::new(), cache: CacheNative::new(), program: None };
+        let mut image = Image {
+            unwinder: UnwinderNative::new(),
+            cache: CacheNative::new(),
+            program: None,
+            walks: HashMap::new(),
+        };
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         let program = fs::read_link(&exe).ok();
         for mapping in mappings(pid) {
@@ -82,18 +100,51 @@ impl Image {
         else {
             return;
         };
+        let site = machine::site(&registers);
+        if let Some(walk) = self.walks.get(&site).filter(|walk| walk.is_still(pid, site.stack)) {
+            _ = walk.passed.iter().copied().any(found);
+            return;
+        }
         let (instruction, registers) = machine::unwind_from(&registers);
         let mut stack = Stack { pid, pieces: HashMap::new() };
-        let mut read = |address| stack.long(address).ok_or(());
+        let mut walk = Walk { words: Vec::new(), passed: Vec::new() };
+        let mut read = |address| {
+            let word = stack.long(address).ok_or(())?;
+            walk.words.push((address, word));
+            Ok(word)
+        };
         let mut frames =
             self.unwinder.iter_frames(instruction, registers, &mut self.cache, &mut read);
         for _ in 0..DEEPEST {
-            let Ok(Some(frame)) = frames.next() else { return };
+            let Ok(Some(frame)) = frames.next() else { break };
             let address = frame.address_for_lookup();
-            if program.contains(&address) && found(address.wrapping_sub(*moved)) {
-                return;
+            if program.contains(&address) {
+                let address = address.wrapping_sub(*moved);
+                walk.passed.push(address);
+                if found(address) {
+                    break;
+                }
             }
         }
+        if self.walks.len() >= SITES {
+            self.walks.clear();
+        }
+        self.walks.insert(site, walk);
+    }
+}
+
+impl Walk {
+    /// Whether the words that showed the way stand on the stack as before; one read tells.
+    fn is_still(&self, pid: Pid, from: u64) -> bool {
+        let farthest = self.words.iter().map(|&(address, _)| address).max().unwrap_or(from);
+        let Some(length) = farthest.checked_sub(from).filter(|&length| length <= COMPARED) else {
+            return false;
+        };
+        let stack = memory::read(pid, from, length as usize + 8);
+        self.words.iter().all(|&(address, word)| {
+            let at = address.wrapping_sub(from) as usize;
+            stack.get(at..).and_then(<[u8]>::first_chunk) == Some(&word.to_ne_bytes())
+        })
     }
 }
 

@@ -53,12 +53,28 @@ pub(crate) fn set_argument(pid: Pid, index: usize, value: u64) -> nix::Result<()
 
 /// Where a task is, and the registers from which its callers can be found.
 pub(crate) fn unwind_from(registers: &Registers) -> (u64, UnwindRegsNative) {
-    (own::instruction(registers), own::unwind_from(registers))
+    let [link, stack, frame] = own::unwind_from(registers);
+    (own::instruction(registers), UnwindRegsNative::new(link, stack, frame))
+}
+
+/// Where a task is: with the same words on its stack, it has come there by the same way.
+pub(crate) fn site(registers: &Registers) -> Site {
+    let [link, stack, frame] = own::unwind_from(registers);
+    Site { instruction: own::instruction(registers), link, stack, frame }
+}
+
+/// See [`site`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Site {
+    instruction: u64,
+    link: u64,
+    /// The stack's end, its lowest address.
+    pub(crate) stack: u64,
+    frame: u64,
 }
 
 #[cfg(target_arch = "x86_64")]
 mod own {
-    use framehop::UnwindRegsNative;
     use nix::unistd::Pid;
 
     use super::Registers;
@@ -90,8 +106,8 @@ mod own {
         ptrace::set_registers(pid, &registers)
     }
 
-    pub(super) fn unwind_from(registers: &Registers) -> UnwindRegsNative {
-        UnwindRegsNative::new(registers.rip, registers.rsp, registers.rbp)
+    pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
+        [registers.rip, registers.rsp, registers.rbp]
     }
 
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {
@@ -108,7 +124,6 @@ mod own {
 
 #[cfg(target_arch = "aarch64")]
 mod own {
-    use framehop::UnwindRegsNative;
     use nix::unistd::Pid;
 
     use super::Registers;
@@ -139,8 +154,8 @@ mod own {
         ptrace::set_call(pid, number)
     }
 
-    pub(super) fn unwind_from(registers: &Registers) -> UnwindRegsNative {
-        UnwindRegsNative::new(registers.regs[30], registers.sp, registers.regs[29])
+    pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
+        [registers.regs[30], registers.sp, registers.regs[29]]
     }
 
     pub(super) fn argument(registers: &mut Registers, index: usize) -> Option<&mut u64> {

@@ -224,7 +224,8 @@ fn record(run: &Run) -> Result<u8, String> {
         store(&events, path).map_err(|error| cannot_write(path, error))?;
     }
     draw(&events, &run.views, run.events.is_none())?;
-    for line in explain(&events) {
+    let knot = if ended.stuck { explain(&events) } else { Vec::new() };
+    for line in knot {
         _ = writeln!(io::stderr(), "{line}");
     }
     if run.check {

@@ -1,5 +1,6 @@
 //! Between two turns: who was woken by the last one is heard, causes first.
 
+use nix::unistd::Pid;
 use trace::Task;
 
 use crate::Error;
@@ -51,7 +52,13 @@ impl Recording<'_> {
     fn moves(&self, task: Task) -> bool {
         let free = self.options.policy == Policy::Free;
         let Some(tracee) = self.tasks.get(&task) else { return false };
-        if self.later.iter().any(|&(pid, stop)| self.owner(pid, stop) == Some(task)) {
+        let has_stopped = |&(pid, stop): &(Pid, Stop)| {
+            let Some(owner) = self.owner(pid, stop) else { return false };
+            // Whoever has called exec is alone, and the first thread's files in /proc are its own now.
+            let alone = |other: &Tracee| stop == Stop::Exec && other.process == tracee.process;
+            owner == task || self.tasks.get(&owner).is_some_and(alone)
+        };
+        if self.later.iter().any(has_stopped) {
             return false;
         }
         match tracee.state {

@@ -4,9 +4,14 @@
 //! folder with a `Cargo.toml`. Without one, that is what stands above `src` or `tests`, or the file's own folder.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use addr2line::Loader;
+use addr2line::Context;
+use gimli::{Dwarf, EndianArcSlice, Reader, RunTimeEndian, SectionId};
+use object::{Object, ObjectSection, ReadCache};
 
 /// Sources of others: std, what cargo has downloaded, what the system brings.
 const OTHERS: [&str; 6] = [
@@ -67,34 +72,76 @@ impl Line {
     }
 }
 
+type Bytes = EndianArcSlice<RunTimeEndian>;
+
 /// A program's debug information.
 pub(crate) struct Source {
-    loader: Loader,
+    context: Context<Bytes>,
+    /// The code that others have compiled: nothing of ours is in there, and to read all of what is said
+    /// of it would take long.
+    others: Vec<Range<u64>>,
     packages: HashMap<PathBuf, PathBuf>,
 }
 
 impl Source {
     /// `None`: it has none that can be read.
     pub(crate) fn of(program: &Path) -> Option<Source> {
-        let loader = Loader::new(program).ok()?;
-        Some(Source { loader, packages: HashMap::new() })
+        let file = ReadCache::new(File::open(program).ok()?);
+        let object = object::File::parse(&file).ok()?;
+        object.section_by_name(SectionId::DebugInfo.name())?;
+        let order =
+            if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
+        let section = |id: SectionId| {
+            let section = object.section_by_name(id.name());
+            // Where it is compressed, it isn't read: then there are no lines.
+            let data = section.and_then(|section| section.uncompressed_data().ok());
+            Ok(Bytes::new(data.map_or_else(|| Arc::from([]), Arc::from), order))
+        };
+        let dwarf = Dwarf::load(section).map_err(|_: gimli::Error| ()).ok()?;
+        let dwarf = Arc::new(dwarf);
+        let others = others(&dwarf);
+        let context = Context::from_arc_dwarf(dwarf).ok()?;
+        Some(Source { context, others, packages: HashMap::new() })
     }
 
     /// The line of an address as the file has it; of several functions that were made one, the
     /// innermost's that is not others'.
     pub(crate) fn line(&mut self, address: u64) -> Option<Line> {
-        let mut frames = self.loader.find_frames(address).ok()?;
+        if self.others.iter().any(|range| range.contains(&address)) {
+            return None;
+        }
+        let mut frames = self.context.find_frames(address).skip_all_loads().ok()?;
         while let Ok(Some(frame)) = frames.next() {
             let location = frame.location;
             let Some((file, number)) = location.and_then(|at| Some((at.file?, at.line?))) else {
                 continue;
             };
-            if Path::new(file).is_absolute() && !OTHERS.iter().any(|part| file.contains(part)) {
+            if Path::new(file).is_absolute() && !is_others(file) {
                 return in_package(&mut self.packages, Path::new(file), number);
             }
         }
         None
     }
+}
+
+fn others(dwarf: &Dwarf<Bytes>) -> Vec<Range<u64>> {
+    let mut others = Vec::new();
+    let mut headers = dwarf.units();
+    while let Ok(Some(header)) = headers.next() {
+        let Ok(unit) = dwarf.unit(header) else { continue };
+        let names = [&unit.comp_dir, &unit.name].into_iter().flatten();
+        if names.filter_map(|name| name.to_string_lossy().ok()).any(|name| is_others(&name)) {
+            let Ok(mut ranges) = dwarf.unit_ranges(&unit) else { continue };
+            while let Ok(Some(range)) = ranges.next() {
+                others.push(range.begin..range.end);
+            }
+        }
+    }
+    others
+}
+
+fn is_others(path: &str) -> bool {
+    OTHERS.iter().any(|part| path.contains(part))
 }
 
 fn in_package(known: &mut HashMap<PathBuf, PathBuf>, path: &Path, number: u32) -> Option<Line> {

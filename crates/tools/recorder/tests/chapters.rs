@@ -18,8 +18,15 @@ use trace::same;
 const CHAPTERS: [&str; 7] =
     ["syscalls", "fork", "pipe", "select", "signals", "self-pipe", "execve"];
 
+/// Its alarm rings after 20 seconds, and 65 536 signals take longer than that, a step at a time.
+const TOO_LONG: &str = "full_pipe";
+
+/// It reads, 32 bytes at a time, a text with a pid in it: where the pieces part depends on how many digits
+/// the pid has, which three runs that come one after the other may differ in.
+const IN_PIECES: &str = "println_in_handler";
+
 /// Their output is another one in each run, recorded or not: several processes write it, in any order.
-const RACES: [&str; 1] = ["spawn_workers"];
+const RACES: [&str; 2] = ["master_command", "spawn_workers"];
 
 /// The programs of the chapters, built.
 fn programs() -> Vec<PathBuf> {
@@ -39,6 +46,7 @@ fn programs() -> Vec<PathBuf> {
             }
         }
     }
+    programs.retain(|program| !program.ends_with(TOO_LONG));
     programs.sort();
     programs
 }
@@ -84,7 +92,9 @@ fn each(programs: &[PathBuf], does: impl Fn(&Path, &Path) -> Result<(), String> 
 }
 
 fn same_each_time(times: usize) {
-    each(&programs(), |program, file| {
+    let mut programs = programs();
+    programs.retain(|program| !program.ends_with(IN_PIECES));
+    each(&programs, |program, file| {
         let first = recording(program, file);
         let differs = (1..times)
             .find_map(|time| Some((time, same::difference(&first, &recording(program, file))?)));

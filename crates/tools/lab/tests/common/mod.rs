@@ -36,6 +36,8 @@ impl Course {
         course.write("book/book.toml", &fs::read_to_string(settings)?)?;
         let files = [
             ("book/theme/course.css", "/* the look */\n"),
+            ("book/theme/recording.css", "/* the recordings' look */\n"),
+            ("book/theme/recording.js", "// steps through them\n"),
             ("book/src/SUMMARY.md", SUMMARY),
             ("book/src/introduction.md", "# Introduction\n"),
             ("crates/fork/Cargo.toml", "[package]\nname = \"fork\"\ndefault-run = \"twice\"\n"),

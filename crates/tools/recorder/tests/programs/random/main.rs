@@ -1,4 +1,4 @@
-//! A program of random deeds: `recorder-random SEED STEPS DEPTH`. The same seed, the same deeds, in each process.
+//! A program of random deeds: `recorder-random SEED STEPS DEPTH first`. The same seed, the same deeds, in each process.
 //!
 //! It opens, copies, closes and passes descriptors, makes processes and threads, and becomes another of its
 //! kind; most of the numbers that it names are open, and some are not. It asks before it would wait, so it
@@ -34,6 +34,10 @@ fn main() {
     let limit = libc::rlimit { rlim_cur: DESCRIPTORS, rlim_max: DESCRIPTORS };
     // SAFETY: the limit is a variable of ours.
     unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
+    // The first of them keeps nothing that others, outside, may have too.
+    if args().nth(4).is_some() {
+        call(libc::SYS_close_range, [3, u32::MAX as usize, 0]);
+    }
     let (seed, steps, depth) = (number(1), number(2), number(3));
     let mut life = Life {
         chance: Rng::with_seed(seed),

@@ -1,0 +1,72 @@
+//! What contradicts itself is told, and nothing else.
+
+mod common;
+
+use common::{O_CLOEXEC, P1, P2, Recording};
+use trace::Argument::{Descriptor as Fd, Flags, Number as Num};
+use trace::{Argument, check};
+
+fn contradictions(recording: &Recording) -> Vec<String> {
+    check(&recording.0).iter().map(ToString::to_string).collect()
+}
+
+const USUAL: (i32, &str, u32, bool, u32) = (0, "/dev/null", 1, false, 0);
+
+#[test]
+fn a_recording_that_holds_together_has_no_contradiction() {
+    let ends = [USUAL, (3, "pipe:[1]", 2, true, 0), (4, "pipe:[1]", 3, true, 1)];
+    let recording = Recording::new()
+        .descriptors(P1, &[USUAL])
+        .pipe(P1, 3, 4, O_CLOEXEC)
+        .descriptors(P1, &ends)
+        .fork(P1, P2)
+        .descriptors(P1, &ends)
+        .descriptors(P2, &ends);
+    assert_eq!(contradictions(&recording), Vec::<String>::new());
+}
+
+#[test]
+fn descriptions_that_fork_shares_are_compared_across_processes() {
+    let ends = |first| [USUAL, (3, "pipe:[1]", first, false, 0), (4, "pipe:[1]", 3, false, 1)];
+    let recording = Recording::new()
+        .descriptors(P1, &[USUAL])
+        .pipe(P1, 3, 4, 0)
+        .fork(P1, P2)
+        .descriptors(P1, &ends(2))
+        .descriptors(P2, &ends(9));
+    let told = contradictions(&recording);
+    assert!(matches!(&told[..], [one] if one.contains("P2: descriptor 3 leads to")), "{told:?}");
+}
+
+#[test]
+fn descriptions_are_numbered_anew_in_each_moment() {
+    let recording = Recording::new()
+        .descriptors(P1, &[USUAL])
+        .pipe(P1, 3, 4, 0)
+        .descriptors(P1, &[USUAL, (3, "pipe:[1]", 2, false, 0), (4, "pipe:[1]", 3, false, 1)])
+        .close(P1, 0)
+        .descriptors(P1, &[(3, "pipe:[1]", 1, false, 0), (4, "pipe:[1]", 2, false, 1)]);
+    assert_eq!(contradictions(&recording), Vec::<String>::new());
+}
+
+#[test]
+fn bytes_that_nobody_wrote_are_a_contradiction() {
+    let bytes = Argument::Bytes("hello".into(), 5);
+    let recording = Recording::with_pipe(0).call(P1, "read", &[Fd(3), bytes, Num(9)], 5);
+    let told = contradictions(&recording);
+    assert!(matches!(&told[..], [one] if one.contains("at most 0 bytes from pipe 1")), "{told:?}");
+}
+
+#[test]
+fn a_table_of_ones_own_no_longer_changes_with_anothers() {
+    const CLONE_FILES: u64 = 0x400;
+    let recording = |shared: bool| {
+        let all = [USUAL, (3, "pipe:[1]", 2, false, 0), (4, "pipe:[1]", 3, false, 1)];
+        let threads = Recording::new().descriptors(P1, &[USUAL]).pipe(P1, 3, 4, 0).thread(P1, P2);
+        let flags = [Flags(if shared { 0 } else { CLONE_FILES })];
+        let apart = threads.call(P2, "unshare", &flags, 0).close(P2, 3);
+        apart.descriptors(P1, &all).descriptors(P2, &[all[0], all[2]])
+    };
+    assert_eq!(contradictions(&recording(false)), Vec::<String>::new());
+    assert_eq!(contradictions(&recording(true)).len(), 2);
+}
