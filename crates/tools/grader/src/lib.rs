@@ -29,11 +29,14 @@
 
 mod calls;
 mod explain;
+pub mod facts;
 mod fds;
 mod gates;
 mod leash;
 mod outcome;
 mod proc;
+mod record;
+mod recorded;
 mod run;
 mod running;
 mod seed;
@@ -43,6 +46,9 @@ mod verdict;
 pub use gates::Gates;
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
+pub use record::Recording;
+pub use recorded::{Recorded, Seen};
+pub use recorder::{Injection, Policy};
 pub use run::Run;
 pub use running::{Interrupted, Running};
 pub use seed::Seed;

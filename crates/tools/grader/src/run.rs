@@ -5,11 +5,11 @@ use crate::leash::{Leash, read_report};
 use crate::proc::threads_of_this_user;
 use crate::supervisor::{self, Plan};
 use crate::verdict::fault;
-use crate::{Outcome, Running};
+use crate::{Outcome, Recording, Running};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -112,10 +112,24 @@ impl Run {
     #[must_use]
     pub fn start(self) -> Running {
         let program = self.program.display().to_string();
-        self.try_start().unwrap_or_else(|why| fault(&format!("cannot start {program}: {why}")))
+        self.try_start(None).unwrap_or_else(|why| fault(&format!("cannot start {program}: {why}")))
     }
 
-    fn try_start(self) -> Result<Running, String> {
+    /// Prepares this run for being recorded: every system call, one task at a time.
+    pub fn recorded(self) -> Recording {
+        Recording::new(self)
+    }
+
+    /// The program and its arguments.
+    pub(crate) fn argv(&self) -> Vec<OsString> {
+        std::iter::once(self.program.clone().into()).chain(self.args.iter().cloned()).collect()
+    }
+
+    /// Starts the program. `traced` is told its pid, and traces it before it lets it go on.
+    pub(crate) fn try_start(
+        self,
+        traced: Option<&mut dyn FnMut(Pid, OwnedFd)>,
+    ) -> Result<Running, String> {
         let (stdout, stdout_of_program) =
             if self.stdout_is_a_file { Stream::file()? } else { Stream::pipe()? };
         let (stderr, stderr_of_program) = Stream::pipe()?;
@@ -133,6 +147,8 @@ impl Run {
         plan.lifeline = lifeline_of_supervisor.as_raw_fd();
         plan.report = report_of_supervisor.as_raw_fd();
         plan.exec_error = exec_error_of_program.as_raw_fd();
+        let go = traced.is_some().then(pipe).transpose()?;
+        plan.go = go.as_ref().map(|(be_told, _)| be_told.as_raw_fd());
         let supervisor = plan.launch().map_err(|e| format!("fork(2): {e}"))?;
         // From here on, leaving in any way ends the supervisor and everything below it.
         let leash = Leash { supervisor: Some(supervisor), lifeline: Some(lifeline), report };
@@ -144,6 +160,10 @@ impl Run {
             Some([supervisor::FAILED, step, errno]) => return Err(failed_step(step, errno)),
             _ => return Err("its supervisor does not answer".into()),
         };
+        if let (Some(traced), Some((be_told, go))) = (traced, go) {
+            drop(be_told);
+            traced(program, go);
+        }
         // The exec closes the program's end of this pipe, so its end of file means success.
         if let Some([_, step, errno]) = read_report(&exec_error) {
             return Err(failed_step(step, errno));

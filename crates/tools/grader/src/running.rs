@@ -122,12 +122,7 @@ impl Running {
     /// When the supervisor cannot end a process.
     #[must_use]
     pub fn finish(mut self) -> Outcome {
-        let interrupted = loop {
-            if let Some(interrupted) = self.stopped() {
-                break interrupted;
-            }
-            self.wait_for_news(self.time_left());
-        };
+        let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = self.snapshot();
         let status = self.leash.let_go();
@@ -158,6 +153,16 @@ impl Running {
             cpu: program.map(|p| p.cpu).unwrap_or_default(),
             deadline: self.deadline,
             snapshot,
+        }
+    }
+
+    /// Waits until there is a reason not to wait any longer.
+    pub(crate) fn wait(&mut self) -> Interrupted {
+        loop {
+            if let Some(interrupted) = self.stopped() {
+                return interrupted;
+            }
+            self.wait_for_news(self.time_left());
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) report: RawFd,
     /// Where the program's process writes a [`Report`] when it cannot become the program.
     pub(crate) exec_error: RawFd,
+    /// Where the program's process waits for a byte before its exec, when somebody is going to trace it.
+    pub(crate) go: Option<RawFd>,
     /// The limit on the user's processes, where it means something.
     pub(crate) processes: Option<u64>,
 }
@@ -78,6 +80,7 @@ impl Plan {
             lifeline: -1,
             report: -1,
             exec_error: -1,
+            go: None,
             processes: None,
         }
     }
@@ -91,6 +94,8 @@ impl Plan {
             self.lifeline,
             self.report,
             self.exec_error,
+            // Twice the same number does no harm below.
+            self.go.unwrap_or(self.report),
         ];
         kept.sort_unstable();
         // SAFETY: the child calls only `supervise`, which keeps to what is async-signal-safe and never returns.
@@ -131,7 +136,7 @@ const STEPS: [(i32, &str); 10] = [
 
 type Step<T> = Result<T, (i32, Errno)>;
 
-fn supervise(plan: &Plan, kept: &[RawFd; 6]) -> ! {
+fn supervise(plan: &Plan, kept: &[RawFd; 7]) -> ! {
     let program = match begin(plan, kept) {
         Ok(program) => program,
         Err((step, errno)) => {
@@ -145,7 +150,7 @@ fn supervise(plan: &Plan, kept: &[RawFd; 6]) -> ! {
     exit(0)
 }
 
-fn begin(plan: &Plan, kept: &[RawFd; 6]) -> Step<Pid> {
+fn begin(plan: &Plan, kept: &[RawFd; 7]) -> Step<Pid> {
     // A session of its own and no signal let in: a ^C at the terminal ends the test, and then the lifeline ends;
     // the supervisor has to outlive both.
     setsid().map_err(|e| (SETSID, e))?;
@@ -168,7 +173,7 @@ fn begin(plan: &Plan, kept: &[RawFd; 6]) -> Step<Pid> {
     };
     match program.map_err(|e| (FORK, e))? {
         ForkResult::Parent { child } => {
-            for fd in plan.stdio.into_iter().chain([plan.exec_error]) {
+            for fd in plan.stdio.into_iter().chain([plan.exec_error]).chain(plan.go) {
                 close(fd);
             }
             Ok(child)
@@ -201,7 +206,26 @@ fn become_program(plan: &Plan, supervisor: Pid) -> Step<std::convert::Infallible
     }
     // The plan's own descriptors were made with CLOEXEC, and the supervisor has closed everybody else's.
     set_mask(&SigSet::empty())?;
+    wait_for_tracer(plan.go)?;
     Err((EXEC, execve(&plan.program, &plan.argv, &plan.envp)))
+}
+
+/// Waits until this process is traced, and has the program's memory lie at the same addresses in each run.
+fn wait_for_tracer(go: Option<RawFd>) -> Step<()> {
+    let Some(go) = go else { return Ok(()) };
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: one byte, into a variable of ours, from a descriptor of the plan.
+        match Errno::result(unsafe { libc::read(go, (&raw mut byte).cast(), 1) }) {
+            Ok(1) => break,
+            Err(Errno::EINTR) => {}
+            // Nobody could trace it: the test knows, and has let go.
+            _ => exit(127),
+        }
+    }
+    // SAFETY: changes nothing but where the program's memory will lie. Where it is refused, that differs.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
+    Ok(())
 }
 
 /// Kills and reaps until there is nobody left. Whoever loses its parent becomes our child and is met in the
@@ -314,13 +338,13 @@ fn default_dispositions() {
     }
 }
 
-fn close_all_but(sorted: &[RawFd; 6]) -> Step<()> {
+fn close_all_but(sorted: &[RawFd; 7]) -> Step<()> {
     let mut first = 0;
     for fd in sorted.map(i32::unsigned_abs) {
         if fd > first {
             close_range(first, fd - 1).map_err(|e| (CLOSE, e))?;
         }
-        first = fd + 1;
+        first = first.max(fd + 1);
     }
     close_range(first, u32::MAX).map_err(|e| (CLOSE, e))
 }
