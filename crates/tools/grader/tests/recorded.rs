@@ -37,7 +37,7 @@ fn a_zombie_is_told_with_its_steps() {
     let Some(seen) = recorded(&["leave-a-zombie"]) else { return };
     let text = verdict(&seen, reap_every_child());
     assert!(text.starts_with("A child stays a zombie: nobody waits for P2.\n"), "{text}");
-    assert!(text.contains("P2 exits with 7"), "{text}");
+    assert!(text.contains("P2 ends with exit code 7"), "{text}");
     assert!(text.contains("To think about: How many children"), "{text}");
     assert!(verdict(&seen, leave_nobody()).contains("P2 has ended, and is a zombie"));
 }

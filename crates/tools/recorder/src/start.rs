@@ -90,20 +90,16 @@ enum Failed {
 /// What it does itself when it can't be, whoever made it knows.
 pub(crate) fn take_over(pid: Pid, go: &OwnedFd, program: &OsStr) -> Result<(), Error> {
     let exec = |error| Error::Start { program: program.to_owned(), error };
-    until_exec(pid, go, || io::Error::other("its process ended before")).map_err(
-        |failed| match failed {
+    until_exec(pid, go, || io::Error::other("its process ended before")).map_err(|failed| {
+        match failed {
             Failed::Trace(error) => Error::Trace(error),
             Failed::Exec(error) => exec(error),
-        },
-    )
+        }
+    })
 }
 
 /// Traces the child, tells it to go on, and waits until it is the program.
-fn until_exec(
-    child: Pid,
-    go: &OwnedFd,
-    why_not: impl FnOnce() -> io::Error,
-) -> Result<(), Failed> {
+fn until_exec(child: Pid, go: &OwnedFd, why_not: impl FnOnce() -> io::Error) -> Result<(), Failed> {
     ptrace::seize(child).map_err(Failed::Trace)?;
     write(go, &[1]).map_err(Failed::Trace)?;
     loop {

@@ -76,10 +76,12 @@ pub fn have_open_at_exec(numbers: &'static [i32]) -> Claim<impl Check> {
         for step in &seen.steps {
             if let Some(open) = step.open.as_ref().filter(|open| *open != numbers) {
                 let who = step.event.task;
-                return Err(Verdict::new(format!("{who} becomes another program with other descriptors than it should."))
-                    .saw(step.to_string())
-                    .saw(format!("open are {open:?}; should be {numbers:?}"))
-                    .ask("Which of them are close-on-exec, and since when?"));
+                return Err(Verdict::new(format!(
+                    "{who} becomes another program with other descriptors than it should."
+                ))
+                .saw(step.to_string())
+                .saw(format!("open are {open:?}; should be {numbers:?}"))
+                .ask("Which of them are close-on-exec, and since when?"));
             }
         }
         Ok(())

@@ -15,8 +15,11 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    fn story(&self) -> impl Iterator<Item = String> {
-        [Some(self.born), self.ended, self.reaped].into_iter().flatten().map(ToString::to_string)
+    /// How it came to nobody's waiting for it, until `end`, its parent's.
+    fn unreaped(&self, end: Option<&Seen>) -> Vec<String> {
+        let mut steps: Vec<_> = [Some(self.born), self.ended, end].into_iter().flatten().collect();
+        steps.sort_by_key(|step| step.event.step);
+        steps.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -59,10 +62,12 @@ pub fn reap_every_child() -> Claim<impl Check> {
                 Verdict::new(format!("A child stays a zombie: nobody waits for {task}."))
                     .ask("How many children does one wait take, and how many are there?")
             } else {
-                Verdict::new(format!("{parent} ends before its child {task}, and never waits for it."))
-                    .ask("Which call lets a parent sleep until its child has ended?")
+                Verdict::new(format!(
+                    "{parent} ends before its child {task}, and never waits for it."
+                ))
+                .ask("Which call lets a parent sleep until its child has ended?")
             };
-            return Err(verdict.saw_all(life.story()).saw_all(end.map(ToString::to_string)));
+            return Err(verdict.saw_all(life.unreaped(end)));
         }
         Ok(())
     })
@@ -84,10 +89,12 @@ pub fn leave_nobody() -> Claim<impl Check> {
             format!("{} {state}", life.task)
         };
         let count = trace::names::count(left.len() as u64, "process", "processes");
-        Err(Verdict::new(format!("The program does not wait for everybody: it leaves {count} behind."))
-            .saw(end.to_string())
-            .saw_all(left.iter().take(4).map(how))
-            .ask("Who reaps a child, and what does the parent do in the meantime?"))
+        Err(Verdict::new(format!(
+            "The program does not wait for everybody: it leaves {count} behind."
+        ))
+        .saw(end.to_string())
+        .saw_all(left.iter().take(4).map(how))
+        .ask("Who reaps a child, and what does the parent do in the meantime?"))
     })
 }
 

@@ -18,7 +18,9 @@ pub fn end_by_itself() -> Claim<impl Check> {
         let cause = match seen.outcome.exit {
             Exit::TooMuchOutput => "The program was stopped: it wrote more output than it may.",
             Exit::Deadline => "The program had not ended when its time was up.",
-            _ if !seen.stuck.is_empty() => "The program hangs: everybody sleeps, and nothing can wake anybody.",
+            _ if !seen.stuck.is_empty() => {
+                "The program hangs: everybody sleeps, and nothing can wake anybody."
+            }
             _ => return Ok(()),
         };
         let last = || seen.steps.iter().rev().take(2).rev().map(ToString::to_string).collect();
@@ -36,7 +38,9 @@ pub fn block_in(call: &'static str) -> Claim<impl Check> {
         if slept.clone().any(|(_, blocked)| blocked.call.split('(').next() == Some(call)) {
             return Ok(());
         }
-        let first = slept.next().map_or_else(|| "nobody sleeps in any call".into(), |(step, _)| step.to_string());
+        let first = slept
+            .next()
+            .map_or_else(|| "nobody sleeps in any call".into(), |(step, _)| step.to_string());
         Err(Verdict::new(format!("Nobody ever sleeps in {call}."))
             .saw(first)
             .ask("Which call returns exactly when there is something to do?"))
