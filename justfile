@@ -75,6 +75,34 @@ trace chapter *args:
     shift
     RECORD=yes exec {{ just_executable() }} "chapter-$chapter" "$@"
 
+# Your next exercise, and how to begin
+[group('the exercises')]
+next *args:
+    @cargo course next "$@"
+
+# Check an exercise, by default the next one (`just check reap-all`)
+[group('the exercises')]
+[no-exit-message]
+check *args:
+    @cargo course check "$@"
+
+# Check on each save; keys for a hint, the list, the next one
+[group('the exercises')]
+[no-exit-message]
+watch *args:
+    @cargo course watch "$@"
+
+# One more hint, by default for the next exercise
+[group('the exercises')]
+[no-exit-message]
+hint *args:
+    @cargo course hint "$@"
+
+# What is done, chapter by chapter
+[group('the exercises')]
+progress *args:
+    @cargo course list "$@"
+
 # mini-unicorn serves this very book (`just mini-unicorn 127.0.0.1:8080 --workers 4`)
 [group('the unicorn')]
 [no-exit-message]
@@ -97,9 +125,14 @@ bench-unicorn *args:
 bench-recorder:
     cargo bench --quiet --package recorder --bench recorder
 
+# How long a learner waits from a save to the verdict, beside `cargo build` alone
+[group('the workshop')]
+bench-course *args:
+    cargo bench --quiet --package course --bench saves -- "$@"
+
 # What must be clean before a commit: format, lints, tests, the book
 [group('the workshop')]
-check:
+preflight:
     cargo fmt --check
     cd exercises && cargo fmt --check
     cargo clippy --workspace --all-targets -- --deny warnings

@@ -2,7 +2,10 @@
 //!
 //! The starter compiles without a warning and fails every graded test; the solution passes every one; each
 //! known-wrong answer fails, and is told what its header says that it is told. One set of graded tests does all
-//! three: each exercise's test binary is built once and run with `GRADER_PROGRAM` naming a candidate.
+//! three: each exercise's test binary is built once and run with `GRADER_PROGRAM` naming a candidate. An exercise may
+//! keep answers of another style in `right/`; they must pass like the solution.
+//!
+//! `TRIANGLE=reap-all,two-branches cargo test -p solutions` grades these exercises only.
 
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Artifact, Message, MetadataCommand, Package, TargetKind};
@@ -41,9 +44,30 @@ fn exercises() -> Vec<Exercise> {
     found
 }
 
+/// The exercises to grade: all of them, or those that `TRIANGLE` names.
+fn chosen() -> Vec<Exercise> {
+    let mut found = exercises();
+    if let Ok(names) = std::env::var("TRIANGLE") {
+        let names: Vec<&str> = names.split(',').collect();
+        let unknown = names.iter().find(|name| !found.iter().any(|e| e.name == **name));
+        assert!(unknown.is_none(), "TRIANGLE names {unknown:?}, which is no exercise");
+        found.retain(|exercise| names.contains(&exercise.name.as_str()));
+    }
+    found
+}
+
 impl Exercise {
     fn wrong_answers(&self) -> Vec<PathBuf> {
-        let files = entries(&self.folder.join("wrong"));
+        self.programs_in("wrong")
+    }
+
+    /// Answers of another style than the solution's.
+    fn right_answers(&self) -> Vec<PathBuf> {
+        self.programs_in("right")
+    }
+
+    fn programs_in(&self, folder: &str) -> Vec<PathBuf> {
+        let files = entries(&self.folder.join(folder));
         files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "rs")).collect()
     }
 
@@ -56,7 +80,7 @@ impl Exercise {
 fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
     let (built, mut complaints) = build();
     let checks: Vec<_> = thread::scope(|scope| {
-        let grading: Vec<_> = exercises()
+        let grading: Vec<_> = chosen()
             .into_iter()
             .map(|exercise| {
                 let built = built.get(&exercise.name).cloned().unwrap_or_default();
@@ -91,8 +115,8 @@ fn every_answer_is_a_program_of_this_package_and_every_program_an_answer() {
     };
     for exercise in exercises() {
         expect(&exercise.solution(), exercise.name.clone());
-        for wrong in exercise.wrong_answers() {
-            expect(&wrong, wrong_name(&exercise, &wrong));
+        for other in exercise.right_answers().into_iter().chain(exercise.wrong_answers()) {
+            expect(&other, candidate_name(&exercise, &other));
         }
     }
     complaints.extend(
@@ -166,14 +190,19 @@ fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
         }
         _ => Ok(()),
     });
-    check("the solution", &candidate(&exercise.name), &|grades| match grades.failed() {
+    let must_pass = |grades: &Grades| match grades.failed() {
         failed if failed.is_empty() => Ok(()),
         failed => Err(format!("fails {failed:?}")),
-    });
+    };
+    check("the solution", &candidate(&exercise.name), &must_pass);
+    for right in exercise.right_answers() {
+        let name = candidate_name(exercise, &right);
+        check(&name, &candidate(&name), &must_pass);
+    }
     let wrong_answers = exercise.wrong_answers();
     let mut fragments = BTreeMap::new();
     for wrong in &wrong_answers {
-        let name = wrong_name(exercise, wrong);
+        let name = candidate_name(exercise, wrong);
         let Some(told) = told(wrong) else {
             check(&name, &candidate(&name), &|_| {
                 Err("its header declares no `//! Told: \"…\"`".into())
@@ -279,12 +308,13 @@ struct Built {
     tests: Option<PathBuf>,
 }
 
-/// Builds all exercises, and returns them by name, with the complaints of the compiler.
+/// Builds the chosen exercises, and returns them by name, with the complaints of the compiler.
 fn build() -> (BTreeMap<String, Built>, Vec<String>) {
     // A target folder of its own: this may run while an editor, or the learner, builds in exercises/target.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("exercises");
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["test", "--no-run", "--workspace", "--locked", "--quiet", "--message-format=json"])
+        .args(["test", "--no-run", "--locked", "--quiet", "--message-format=json"])
+        .args(chosen().into_iter().flat_map(|exercise| ["--package".into(), exercise.name]))
         .arg("--manifest-path")
         .arg(root().join("exercises/Cargo.toml"))
         .env("CARGO_TARGET_DIR", target)
@@ -339,8 +369,8 @@ fn candidate(name: &str) -> PathBuf {
     }
 }
 
-fn wrong_name(exercise: &Exercise, wrong: &Path) -> String {
-    format!("{}--{}", exercise.name, file_name(&wrong.with_extension("")))
+fn candidate_name(exercise: &Exercise, answer: &Path) -> String {
+    format!("{}--{}", exercise.name, file_name(&answer.with_extension("")))
 }
 
 /// The fragment of a diagnosis that a wrong answer's header declares: `//! Told: "…"`.

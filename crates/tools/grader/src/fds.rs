@@ -82,6 +82,11 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), String> {
     pipe2(OFlag::O_CLOEXEC).map_err(|e| format!("pipe2(2): {e}"))
 }
 
+/// A descriptor that stands for this path and can do nothing but be executed; `None` when there is no such file.
+pub(crate) fn path_descriptor(path: &std::path::Path) -> Option<OwnedFd> {
+    nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()).ok()
+}
+
 fn unnamed_file(name: &CStr) -> Result<OwnedFd, String> {
     memfd_create(name, MFdFlags::MFD_CLOEXEC).map_err(|e| format!("memfd_create(2): {e}"))
 }

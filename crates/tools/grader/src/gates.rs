@@ -1,9 +1,9 @@
 //! Gates: named pipes at which children wait until the test lets them go on.
 
 use crate::verdict::fault;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -30,6 +30,13 @@ impl Gates {
         let folder = tempfile::Builder::new().prefix("gates-").tempdir();
         let folder =
             folder.unwrap_or_else(|e| fault(&format!("cannot make a temporary folder: {e}")));
+        // The program may run as another user. It needs to know a gate's path, and can only read there.
+        let open = |path: &Path, mode| {
+            if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode)) {
+                fault(&format!("cannot open {} to the program: {error}", path.display()));
+            }
+        };
+        open(folder.path(), 0o711);
         let paths: Vec<PathBuf> =
             (1..=count).map(|n| folder.path().join(format!("gate-{n}"))).collect();
         for path in &paths {
@@ -37,6 +44,7 @@ impl Gates {
             if let Err(error) = nix::unistd::mkfifo(path, mode) {
                 fault(&format!("cannot make the named pipe {}: {error}", path.display()));
             }
+            open(path, 0o644);
         }
         Self { writers: paths.iter().map(|_| None).collect(), paths, _folder: folder }
     }

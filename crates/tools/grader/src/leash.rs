@@ -1,10 +1,11 @@
 //! The test's side of a supervisor.
 
+use crate::doorman::Attempt;
 use crate::fds::wait_for;
 use crate::supervisor::{self, Report};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -15,9 +16,12 @@ const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(20);
 /// The supervisor, held by its lifeline.
 #[derive(Debug)]
 pub(crate) struct Leash {
-    pub(crate) supervisor: Option<Pid>,
-    pub(crate) lifeline: Option<OwnedFd>,
-    pub(crate) report: OwnedFd,
+    pub(crate) pid: Pid,
+    supervisor: Option<Pid>,
+    lifeline: Option<OwnedFd>,
+    report: OwnedFd,
+    /// What the supervisor refused to the program.
+    pub(crate) refused: Vec<Attempt>,
 }
 
 /// Why there is no wait status of the program.
@@ -27,6 +31,16 @@ pub(crate) enum Lost {
 }
 
 impl Leash {
+    pub(crate) fn new(supervisor: Pid, lifeline: OwnedFd, report: OwnedFd) -> Self {
+        Self {
+            pid: supervisor,
+            supervisor: Some(supervisor),
+            lifeline: Some(lifeline),
+            report,
+            refused: Vec::new(),
+        }
+    }
+
     pub(crate) fn report(&self) -> Option<Report> {
         read_report(&self.report)
     }
@@ -35,16 +49,20 @@ impl Leash {
     pub(crate) fn let_go(&mut self) -> Result<i32, Lost> {
         let Some(supervisor) = self.supervisor.take() else { return Err(Lost::Supervisor) };
         drop(self.lifeline.take());
-        let result = match self.report() {
-            Some([supervisor::ENDED, 1, status]) => Ok(status),
-            Some([supervisor::ENDED, ..]) => Err(Lost::Processes),
-            _ => Err(Lost::Supervisor),
+        let result = loop {
+            match self.report() {
+                Some([supervisor::REFUSED, call, argument]) => self.refused.push((call, argument)),
+                Some([supervisor::ENDED, 1, status]) => break Ok(status),
+                Some([supervisor::ENDED, ..]) => break Err(Lost::Processes),
+                _ => break Err(Lost::Supervisor),
+            }
         };
-        if result.is_err() {
-            // It may not have had the chance to leave by itself.
-            let _ = kill(supervisor, Signal::SIGKILL);
-        }
-        while let Err(Errno::EINTR) = nix::sys::wait::waitpid(supervisor, None) {}
+        // One that is late is still ending others, and would do that no more if it were killed.
+        let patience = match result {
+            Err(_) => Some(WaitPidFlag::WNOHANG),
+            Ok(_) => None,
+        };
+        while let Err(Errno::EINTR) = waitpid(supervisor, patience) {}
         result
     }
 }

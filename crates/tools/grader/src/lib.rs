@@ -19,39 +19,57 @@
 //! killed. `supervisor.rs` says how it can do that in a fork of a multithreaded test.
 //!
 //! # What is contained, and what is not
-//! The program gets a session of its own, default signal dispositions, an empty signal mask, three
-//! descriptors, limits on memory and file size (and, unless it runs as root, on the number of processes),
-//! `no_new_privs`, a deadline and an output limit. It is *not* kept from signalling other processes of the
-//! same user, nor from the network, nor from the user's files: grade only programs that you would run yourself.
-//! A program that kills its supervisor dies with it and is told so, but what it had forked may live on.
+//! In layers, each tried on this machine before it is relied upon; [`containment`] says in one line which hold.
+//!
+//! 1. Always: a session of its own, default signal dispositions, an empty mask, three descriptors, limits on memory, file
+//!    size, descriptors and processes, `no_new_privs`, a deadline, an output limit; the memory of the whole run is watched.
+//! 2. [`Containment::Fallback`]: Landlock (`landlock.rs`) lets it write in its scratch folder only. A seccomp filter
+//!    (`filter.rs`) has the supervisor asked (`doorman.rs`) about signals to others, tracing, and sockets: what it refuses is
+//!    in [`Outcome::refused`]. Under root, each run is a user of its own.
+//! 3. [`Containment::Namespaces`]: pids, mounts and network of its own (`rooms.rs`); whoever is left dies with the supervisor.
+//!
+//! `GRADER_CONTAINMENT` (`bare`, `fallback`, `namespaces`) makes it weaker. In the last, pids are the run's own:
+//! [`Process::pid`] is what the program knows, [`Process::host`] and [`Running::pid`] what the test needs.
 //!
 //! Linux 5.9 or newer, with `/proc`.
 
 mod calls;
+mod doorman;
 mod explain;
 pub mod facts;
 mod fds;
+mod filter;
 mod gates;
+mod landlock;
+mod layers;
 mod leash;
+mod memory;
 mod outcome;
 mod proc;
+mod ready;
 mod record;
 mod recorded;
+mod refused;
+mod rooms;
 mod run;
 mod running;
+mod scratch;
 mod seed;
 mod supervisor;
+mod tracing;
 mod verdict;
 
 pub use gates::Gates;
+pub use layers::{Containment, containment};
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
-pub use record::Recording;
+pub use record::worth;
 pub use recorded::{Recorded, Seen};
 pub use recorder::{Injection, Policy};
-pub use run::Run;
+pub use run::{Network, Run};
 pub use running::{Interrupted, Running};
 pub use seed::Seed;
+pub use tracing::Recording;
 pub use verdict::{Verdict, skip};
 
 use std::path::PathBuf;

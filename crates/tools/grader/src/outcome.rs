@@ -15,6 +15,8 @@ pub enum Exit {
     Deadline,
     /// The program wrote more than it may.
     TooMuchOutput,
+    /// The program and its children used more memory than they may.
+    TooMuchMemory,
     /// The supervisor is gone, and with it the knowledge of how the program ended: something killed it.
     SupervisorGone,
 }
@@ -37,16 +39,28 @@ pub struct Outcome {
     pub cpu: Duration,
     /// How long the program was allowed to run.
     pub deadline: Duration,
+    /// Which limits it came to, a sentence each.
+    pub limits: Vec<String>,
+    /// What the program tried to do to others and was refused, a sentence each.
+    pub refused: Vec<String>,
     /// All processes of the run at its end, or at its deadline, before any was killed.
     pub snapshot: Snapshot,
 }
 
 impl Outcome {
-    /// Fails the test unless the program came to an end of its own, in time and without a panic.
+    /// Fails the test unless the program came to an end of its own, in time, without a panic, and without reaching for
+    /// what is not its own.
     ///
     /// # Panics
     /// With a [`Verdict`] that says what kept it from ending.
     pub fn must_end(&self) {
+        if !self.refused.is_empty() {
+            Verdict::new("The program reached for what is not its own.")
+                .saw_all(self.refused.iter().cloned())
+                .saw(self.ending())
+                .ask("Whom does the call mean by that number, and where does the number come from?")
+                .fail()
+        }
         let stderr = self.stderr_text();
         match self.exit {
             Exit::Deadline => self.hang().fail(),
@@ -54,6 +68,12 @@ impl Outcome {
                 Verdict::new("The program was stopped: it wrote more output than it may.")
                     .saw(format!("standard output begins with {:?}", head(&self.stdout)))
                     .ask("Which loop writes, and what should end it?")
+                    .fail()
+            }
+            Exit::TooMuchMemory => {
+                Verdict::new("The program was stopped: it used more memory than it may.")
+                    .saw(format!("it had {} processes", self.snapshot.processes.len()))
+                    .ask("Which loop asks for memory, and what should end it?")
                     .fail()
             }
             Exit::SupervisorGone => {
@@ -110,6 +130,9 @@ impl Outcome {
             Exit::TooMuchOutput => {
                 format!("the program (pid {pid}) was ended for writing too much")
             }
+            Exit::TooMuchMemory => {
+                format!("the program (pid {pid}) was ended for using too much memory")
+            }
             Exit::SupervisorGone => format!("nobody knows how the program (pid {pid}) ended"),
         }
     }
@@ -134,6 +157,7 @@ impl Outcome {
 
     fn hang(&self) -> Verdict {
         Verdict::new(format!("The program did not end within {:?}.", self.deadline))
+            .saw_all(self.limits.iter().cloned())
             .saw_all(self.snapshot.explain())
             .ask("What would have to happen for the program to go on, and who would do it?")
     }

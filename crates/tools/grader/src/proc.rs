@@ -9,6 +9,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How many processes a snapshot has at most: while they fork, a look at them might never end.
+const LOOKED_AT: usize = 2000;
+
 /// What a process was doing when it was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -56,8 +59,10 @@ pub struct Descriptor {
 /// One process at one moment.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// Its pid.
+    /// Its pid, as the run's own processes know it.
     pub pid: Pid,
+    /// Its pid as the test knows it: another one where the run has pids of its own.
+    pub host: Pid,
     /// Its parent's pid; the supervisor's when its own parent is gone.
     pub parent: Pid,
     /// The file name of its program, at most 15 bytes.
@@ -126,7 +131,8 @@ impl Process {
         let any_runs = stat.threads > 1 && any_thread_runs(&folder);
         let (call, state) = call(&folder, stat.state);
         let mut process = Self {
-            pid,
+            pid: inner_pid(&folder).unwrap_or(pid),
+            host: pid,
             parent: Pid::from_raw(stat.parent),
             state: if any_runs { State::Running } else { state },
             name: stat.name,
@@ -143,11 +149,19 @@ impl Process {
     }
 }
 
+/// The pid in the innermost pid namespace: the last number of `NSpid` in `/proc/PID/status`.
+fn inner_pid(folder: &Path) -> Option<Pid> {
+    let status = fs::read(folder.join("status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    pids.split_whitespace().next_back()?.parse().ok().map(Pid::from_raw)
+}
+
 /// The processes of a run at one moment. They were looked at one after the other: while they run, one may be seen
 /// a little later than another.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// The pid of the program itself.
+    /// The pid of the program itself, as it knows it.
     pub program: Pid,
     /// The program, its descendants, and those that its descendants abandoned; parents before their children.
     pub processes: Vec<Process>,
@@ -156,16 +170,22 @@ pub struct Snapshot {
 impl Snapshot {
     /// Looks at all descendants of `supervisor`.
     pub(crate) fn take(supervisor: Pid, program: Pid) -> Self {
-        let mut processes = Vec::new();
+        let mut processes: Vec<Process> = Vec::new();
         let mut unseen = children(supervisor);
         unseen.reverse();
-        while let Some(pid) = unseen.pop() {
+        while let Some(pid) = unseen.pop().filter(|_| processes.len() < LOOKED_AT) {
             if let Some(process) = Process::read(pid) {
                 unseen.extend(children(pid).into_iter().rev());
                 processes.push(process);
             }
         }
-        Self { program, processes }
+        // The kernel tells parents by the test's pids.
+        let known: Vec<(Pid, Pid)> = processes.iter().map(|p| (p.host, p.pid)).collect();
+        let inner = |host: Pid| known.iter().find(|(h, _)| *h == host).map(|(_, pid)| *pid);
+        for process in &mut processes {
+            process.parent = inner(process.parent).unwrap_or(process.parent);
+        }
+        Self { program: inner(program).unwrap_or(program), processes }
     }
 
     /// The process of that pid.
@@ -283,7 +303,7 @@ fn descriptors(folder: &Path) -> Vec<Descriptor> {
 }
 
 /// The children of a process, in the order of their birth. Taken thread by thread: each thread has its own.
-fn children(pid: Pid) -> Vec<Pid> {
+pub(crate) fn children(pid: Pid) -> Vec<Pid> {
     entries(Path::new(&format!("/proc/{pid}/task")))
         .filter_map(|task| fs::read_to_string(task.join("children")).ok())
         .flat_map(|list| {

@@ -1,16 +1,13 @@
 //! Runs a program under a supervisor.
 
 use crate::fds::{Stream, input, pidfd_open, pipe};
-use crate::leash::{Leash, read_report};
-use crate::proc::threads_of_this_user;
-use crate::supervisor::{self, Plan};
+use crate::layers::Layers;
+use crate::memory::Watch;
+use crate::ready::Traced;
 use crate::verdict::fault;
-use crate::{Outcome, Recording, Running};
-use nix::errno::Errno;
-use nix::unistd::Pid;
-use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use crate::{Containment, Outcome, Recording, Running};
+use std::ffi::OsString;
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,18 +16,39 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// How many bytes of each output stream are kept; a program that writes more is ended.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// How many processes and threads a program may add to those that its user has already.
-const MORE_PROCESSES: u64 = 512;
+pub(crate) const MORE_PROCESSES: u64 = 128;
+/// How much memory all processes of a run may use together, in bytes.
+const MEMORY: u64 = 1 << 30;
+/// How many descriptors a process may have.
+const DESCRIPTORS: u64 = 1024;
 
 /// A program to run, with its arguments, its input and its limits.
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before `start` or `finish`"]
 pub struct Run {
-    program: PathBuf,
-    args: Vec<OsString>,
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
     stdin: Stdin,
     stdout_is_a_file: bool,
     deadline: Duration,
     output_limit: usize,
+    memory: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) writable: Vec<PathBuf>,
+    pub(crate) network: Network,
+    containment: Containment,
+}
+
+/// What a program may reach by sockets of the Internet's families. Unix sockets are never refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Nothing: making such a socket fails with `EPERM`.
+    Refused,
+    /// Itself, over a loopback device of its own. Where there are no namespaces, this is [`Network::Shared`].
+    Loopback,
+    /// Whatever the test can reach, which can also reach the program.
+    Shared,
 }
 
 /// What the program finds on its standard input.
@@ -50,6 +68,12 @@ impl Run {
             stdout_is_a_file: false,
             deadline: DEADLINE,
             output_limit: OUTPUT_LIMIT,
+            memory: MEMORY,
+            descriptors: DESCRIPTORS,
+            folder: None,
+            writable: Vec::new(),
+            network: Network::Refused,
+            containment: Containment::wanted(),
         }
     }
 
@@ -96,6 +120,43 @@ impl Run {
         self
     }
 
+    /// Sets how much memory, in bytes, the processes of the run may use together.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Sets how many descriptors each process may have.
+    pub fn descriptors(mut self, count: u64) -> Self {
+        self.descriptors = count;
+        self
+    }
+
+    /// Starts the program in this folder instead of the scratch folder. It may read there, and not write.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Lets the program write beneath this folder, too, as far as its user may.
+    pub fn may_write(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.writable.push(folder.into());
+        self
+    }
+
+    /// Sets what the program may reach by network.
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Contains the program at most so strongly. Without this, `GRADER_CONTAINMENT` decides, and without that, the
+    /// machine: the strongest that works.
+    pub fn contained(mut self, containment: Containment) -> Self {
+        self.containment = containment;
+        self
+    }
+
     /// Runs the program to its end, or to its deadline.
     ///
     /// # Panics
@@ -120,16 +181,21 @@ impl Run {
         Recording::new(self)
     }
 
+    /// Contained without namespaces: a recording knows each process by the pid that the test sees, which must be
+    /// the one that the program sees as well.
+    pub(crate) fn with_pids_of_the_test(mut self) -> Self {
+        self.containment = self.containment.min(Containment::Fallback);
+        self
+    }
+
     /// The program and its arguments.
     pub(crate) fn argv(&self) -> Vec<OsString> {
         std::iter::once(self.program.clone().into()).chain(self.args.iter().cloned()).collect()
     }
 
     /// Starts the program. `traced` is told its pid, and traces it before it lets it go on.
-    pub(crate) fn try_start(
-        self,
-        traced: Option<&mut dyn FnMut(Pid, OwnedFd)>,
-    ) -> Result<Running, String> {
+    pub(crate) fn try_start(self, traced: Option<Traced<'_>>) -> Result<Running, String> {
+        let layers = Layers::of(self.containment);
         let (stdout, stdout_of_program) =
             if self.stdout_is_a_file { Stream::file()? } else { Stream::pipe()? };
         let (stderr, stderr_of_program) = Stream::pipe()?;
@@ -137,43 +203,19 @@ impl Run {
             Stdin::Ready(bytes) => (input(bytes)?, None),
             Stdin::Later => pipe().map(|(reader, writer)| (reader, Some(writer)))?,
         };
-        let (lifeline_of_supervisor, lifeline) = pipe()?;
-        let (report, report_of_supervisor) = pipe()?;
-        let (exec_error, exec_error_of_program) = pipe()?;
-
-        let mut plan = self.plan()?;
-        plan.stdio =
+        let mut ready = self.ready(layers)?;
+        ready.plan.stdio =
             [stdin.as_raw_fd(), stdout_of_program.as_raw_fd(), stderr_of_program.as_raw_fd()];
-        plan.lifeline = lifeline_of_supervisor.as_raw_fd();
-        plan.report = report_of_supervisor.as_raw_fd();
-        plan.exec_error = exec_error_of_program.as_raw_fd();
-        let go = traced.is_some().then(pipe).transpose()?;
-        plan.go = go.as_ref().map(|(be_told, _)| be_told.as_raw_fd());
-        let supervisor = plan.launch().map_err(|e| format!("fork(2): {e}"))?;
-        // From here on, leaving in any way ends the supervisor and everything below it.
-        let leash = Leash { supervisor: Some(supervisor), lifeline: Some(lifeline), report };
-        drop((stdin, stdout_of_program, stderr_of_program));
-        drop((lifeline_of_supervisor, report_of_supervisor, exec_error_of_program));
-
-        let program = match leash.report() {
-            Some([supervisor::STARTED, pid, _]) => Pid::from_raw(pid),
-            Some([supervisor::FAILED, step, errno]) => return Err(failed_step(step, errno)),
-            _ => return Err("its supervisor does not answer".into()),
-        };
-        if let (Some(traced), Some((be_told, go))) = (traced, go) {
-            drop(be_told);
-            traced(program, go);
-        }
-        // The exec closes the program's end of this pipe, so its end of file means success.
-        if let Some([_, step, errno]) = read_report(&exec_error) {
-            return Err(failed_step(step, errno));
-        }
+        let (leash, program) = ready.launch(traced).map_err(|failed| failed.to_string())?;
         Ok(Running {
-            supervisor,
+            supervisor: leash.pid,
             program,
             ended: pidfd_open(program).map_err(|e| format!("pidfd_open(2): {e}"))?,
             has_ended: false,
             leash,
+            _scratch: ready.scratch,
+            own_pids: layers.namespaces,
+            watch: Watch::new(self.memory, MORE_PROCESSES),
             to_stdin,
             stdout,
             stderr,
@@ -183,31 +225,4 @@ impl Run {
             output_limit: self.output_limit,
         })
     }
-
-    fn plan(&self) -> Result<Plan, String> {
-        let c_string = |text: &OsStr| {
-            CString::new(text.as_bytes())
-                .map_err(|_| format!("{} has a zero byte in it", text.display()))
-        };
-        let args = std::iter::once(self.program.as_os_str())
-            .chain(self.args.iter().map(OsString::as_os_str));
-        let args = args.map(c_string).collect::<Result<_, _>>()?;
-        let env = std::env::vars_os()
-            .filter(|(name, _)| {
-                name != "RUST_BACKTRACE" && !name.as_bytes().starts_with(b"GRADER_")
-            })
-            .map(|(name, value)| CString::new([name.into_vec(), value.into_vec()].join(&b'=')))
-            .filter_map(Result::ok)
-            .collect();
-        let mut plan = Plan::new(c_string(self.program.as_os_str())?, args, env);
-        // The kernel does not hold root to this limit (setrlimit(2)).
-        if !nix::unistd::geteuid().is_root() {
-            plan.processes = Some(threads_of_this_user() + MORE_PROCESSES);
-        }
-        Ok(plan)
-    }
-}
-
-fn failed_step(step: i32, errno: i32) -> String {
-    format!("{}: {}", supervisor::step_name(step), Errno::from_raw(errno))
 }

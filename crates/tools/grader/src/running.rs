@@ -2,6 +2,9 @@
 
 use crate::fds::{Stream, readable, wait_for};
 use crate::leash::{Leash, Lost};
+use crate::memory::Watch;
+use crate::refused::Around;
+use crate::scratch::Scratch;
 use crate::verdict::fault;
 use crate::{Exit, Outcome, Snapshot};
 use nix::poll::{PollFd, PollFlags};
@@ -23,6 +26,8 @@ pub enum Interrupted {
     Deadline,
     /// The program has written more than it may.
     TooMuchOutput,
+    /// The program and its children have more memory in use than they may.
+    TooMuchMemory,
 }
 
 /// A program that runs. Dropping it ends the program and everything that it started.
@@ -34,6 +39,11 @@ pub struct Running {
     pub(crate) ended: OwnedFd,
     pub(crate) has_ended: bool,
     pub(crate) leash: Leash,
+    // After the leash: the folder goes when nobody is there any more to use it.
+    pub(crate) _scratch: Scratch,
+    /// Whether the run has pids of its own.
+    pub(crate) own_pids: bool,
+    pub(crate) watch: Watch,
     /// The write end of standard input, until [`Running::tell`].
     pub(crate) to_stdin: Option<OwnedFd>,
     pub(crate) stdout: Stream,
@@ -46,7 +56,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// The program's pid.
+    /// The program's pid as this process knows it: for signals to it, `/proc` and ptrace(2). The program itself may know
+    /// another one, [`Snapshot::program`].
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.program
@@ -125,6 +136,7 @@ impl Running {
         let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = self.snapshot();
+        let limits = self.watch.limits(self.supervisor);
         let status = self.leash.let_go();
         // Every process that could write is gone, so this comes to an end.
         self.read_output();
@@ -133,6 +145,7 @@ impl Running {
             (_, Err(Lost::Processes)) => fault("a process of the run cannot be killed"),
             (Interrupted::Deadline, _) => Exit::Deadline,
             (Interrupted::TooMuchOutput, _) => Exit::TooMuchOutput,
+            (Interrupted::TooMuchMemory, _) => Exit::TooMuchMemory,
             (Interrupted::Ended, Ok(status)) if libc::WIFSIGNALED(status) => {
                 Exit::Signal(libc::WTERMSIG(status))
             }
@@ -143,6 +156,8 @@ impl Running {
         } else {
             Vec::new()
         };
+        let supervisor = if self.own_pids { Pid::from_raw(1) } else { self.supervisor };
+        let around = Around { supervisor, test: nix::unistd::getpid() };
         let program = snapshot.program();
         Outcome {
             exit,
@@ -152,6 +167,8 @@ impl Running {
             reaped_a_child: program.is_some_and(|p| p.reaped_a_child),
             cpu: program.map(|p| p.cpu).unwrap_or_default(),
             deadline: self.deadline,
+            limits,
+            refused: around.tell(&self.leash.refused),
             snapshot,
         }
     }
@@ -178,6 +195,8 @@ impl Running {
             Some(Interrupted::TooMuchOutput)
         } else if self.has_ended {
             Some(Interrupted::Ended)
+        } else if self.watch.too_much(self.supervisor) {
+            Some(Interrupted::TooMuchMemory)
         } else if self.time_left().is_zero() {
             Some(Interrupted::Deadline)
         } else {
@@ -189,6 +208,7 @@ impl Running {
     fn wait_for_news(&mut self, at_most: Duration) {
         // A file has no news: its size is looked at now and then.
         let at_most = if self.stdout.is_file { at_most.min(20 * LOOK_AGAIN) } else { at_most };
+        let at_most = at_most.min(self.watch.pause());
         let open = [&self.stdout, &self.stderr]
             .into_iter()
             .filter(|s| !s.is_file && !s.at_end)

@@ -1,5 +1,6 @@
 //! What a learner reads when a check fails.
 
+use crate::record::Record;
 use std::fmt;
 use std::io::Write as _;
 
@@ -51,6 +52,18 @@ impl Verdict {
     /// # Panics
     /// Always: that is its purpose.
     pub fn fail(self) -> ! {
+        self.end("fail")
+    }
+
+    /// Ends the test with this verdict, under that status.
+    fn end(self, status: &str) -> ! {
+        let record =
+            Record::new(status).text("cause", &self.cause).texts("evidence", &self.evidence);
+        let record = [("question", &self.question), ("replay", &self.replay)]
+            .into_iter()
+            .filter_map(|(key, text)| Some((key, text.as_deref()?)))
+            .fold(record, |record, (key, text)| record.text(key, text));
+        record.append();
         eprintln!("\n{self}");
         std::panic::resume_unwind(Box::new(self.to_string()))
     }
@@ -84,6 +97,7 @@ impl fmt::Display for Verdict {
 /// The line goes straight to standard error, past the capture of output by the test harness: a check that was
 /// left out must be visible when everything passes.
 pub fn skip(check: &str, because: &str) {
+    Record::new("environment").text("check", check).text("cause", because).append();
     // Nobody listens on a closed standard error.
     let _ = writeln!(std::io::stderr(), "skipped, not passed: {check} ({because})");
 }
@@ -92,5 +106,5 @@ pub fn skip(check: &str, because: &str) {
 pub(crate) fn fault(what: &str) -> ! {
     Verdict::new(format!("The grader could not do its part: {what}."))
         .saw("this says nothing about your program")
-        .fail()
+        .end("error")
 }

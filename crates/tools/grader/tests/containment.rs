@@ -1,6 +1,6 @@
 //! Whatever a program does, its run comes to an end and nothing of it stays.
 
-use grader::{Exit, Interrupted, Run, State};
+use grader::{Containment, Exit, Interrupted, Run, State};
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::unistd::Pid;
@@ -22,7 +22,7 @@ fn is_gone(pid: Pid) -> bool {
 }
 
 fn everybody(outcome: &grader::Outcome) -> Vec<Pid> {
-    outcome.snapshot.processes.iter().map(|p| p.pid).collect()
+    outcome.snapshot.processes.iter().map(|p| p.host).collect()
 }
 
 #[test]
@@ -31,14 +31,14 @@ fn a_daemon_in_a_session_of_its_own_is_found_and_ended() {
     assert_eq!(outcome.exit, Exit::Code(0));
     let daemon = outcome.left_behind.first().expect("the daemon was left behind");
     assert_eq!(outcome.stdout, format!("{}\n", daemon.pid).into_bytes());
-    assert!(is_gone(daemon.pid));
+    assert!(is_gone(daemon.host));
 }
 
 #[test]
 fn a_dropped_run_leaves_nobody() {
     let mut running = subject(&["many", "50"]).start();
     assert_eq!(running.line().as_deref(), Ok("ready"));
-    let pids: Vec<Pid> = running.snapshot().processes.iter().map(|p| p.pid).collect();
+    let pids: Vec<Pid> = running.snapshot().processes.iter().map(|p| p.host).collect();
     assert_eq!(pids.len(), 51);
     drop(running);
     assert!(pids.into_iter().all(is_gone));
@@ -110,7 +110,8 @@ fn a_stopped_program_is_seen_as_stopped_and_ended() {
 
 #[test]
 fn a_program_that_kills_its_supervisor_is_told_so_and_dies_with_it() {
-    let running = subject(&["kill-the-supervisor"]).start();
+    // Every stronger containment refuses it.
+    let running = subject(&["kill-the-supervisor"]).contained(Containment::Bare).start();
     let stat = format!("/proc/{}/stat", running.pid());
     assert_eq!(running.finish().exit, Exit::SupervisorGone);
     // Whoever adopts it may take its time to reap it.
@@ -214,4 +215,29 @@ fn sixteen_runs_at_once_do_not_hold_each_other() {
             assert_eq!(run.join().expect("no panic"), (Exit::Code(0), 1, true));
         }
     });
+}
+
+#[test]
+fn the_test_can_trace_the_program_whatever_contains_it() {
+    use nix::sys::ptrace;
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    for containment in [Containment::Bare, Containment::Fallback, Containment::Namespaces] {
+        let running = subject(&["sleep"]).contained(containment).start();
+        let pid = running.pid();
+        ptrace::seize(pid, ptrace::Options::empty()).expect("seize");
+        ptrace::interrupt(pid).expect("interrupt");
+        let stopped = waitpid(pid, Some(WaitPidFlag::__WALL)).expect("wait");
+        assert!(matches!(stopped, WaitStatus::PtraceEvent(..)), "{containment:?}: {stopped:?}");
+        ptrace::detach(pid, None).expect("detach");
+    }
+}
+
+#[test]
+fn a_program_knows_its_own_pids_and_the_test_can_use_them_too() {
+    for containment in [Containment::Fallback, Containment::Namespaces] {
+        let outcome = subject(&["daemon"]).contained(containment).finish();
+        let daemon = outcome.left_behind.first().expect("the daemon was left behind");
+        assert_eq!(outcome.stdout, format!("{}\n", daemon.pid).into_bytes(), "{containment:?}");
+        assert!(is_gone(daemon.host));
+    }
 }

@@ -37,17 +37,16 @@ fn every_recording_in_the_book_is_what_happens() -> Done {
             eprintln!("not checked: this machine refuses ptrace");
             return Ok(());
         };
+        if overwrite {
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs::write(&path, new)?;
+            continue;
+        }
         let difference = match fs::read(&path) {
             Ok(old) => trace::same::difference(&read(&old)?, &read(&new)?),
             Err(error) => Some(error.to_string()),
         };
-        let Some(difference) = difference else { continue };
-        if overwrite {
-            fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            fs::write(&path, new)?;
-        } else {
-            differences.push(format!("{file}:\n{difference}"));
-        }
+        differences.extend(difference.map(|difference| format!("{file}:\n{difference}")));
     }
     for file in files(&workspace)?.difference(&asked.keys().cloned().collect()) {
         if overwrite {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use nix::unistd::Pid;
 use trace::call::Argument;
 
-use crate::memory;
+use crate::{look, memory};
 
 /// More than any program of a course has, and less than would take long to read.
 const MANY: u64 = 1024;
@@ -72,17 +72,21 @@ pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
     passed
 }
 
-/// What some arguments are depends on another one: whether `ioctl` is to wait (FIONBIO), and how
-/// `openat2` is to open.
+/// What some arguments are depends on another one, or stands a pointer further: whether `ioctl` is to
+/// wait (FIONBIO), how `openat2` is to open, what `pselect6` blocks meanwhile.
 pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
-    let told = match name {
+    let (place, told) = match name {
         "ioctl" if args[1] as libc::Ioctl == libc::FIONBIO => {
-            memory::int(pid, args[2]).map(|value| Argument::Number(value.into()))
+            (2, memory::int(pid, args[2]).map(|value| Argument::Number(value.into())))
         }
-        "openat2" => memory::long(pid, args[2]).map(Argument::Flags),
-        _ => None,
+        "openat2" => (2, memory::long(pid, args[2]).map(Argument::Flags)),
+        "pselect6" => {
+            let set = memory::long(pid, args[5]).and_then(|set| memory::long(pid, set));
+            (5, set.map(|set| Argument::Signals(look::members(set))))
+        }
+        _ => return,
     };
-    if let (Some(told), Some(argument)) = (told, arguments.get_mut(2)) {
+    if let (Some(told), Some(argument)) = (told, arguments.get_mut(place)) {
         *argument = told;
     }
 }

@@ -21,6 +21,10 @@ const CHAPTERS: [&str; 7] =
 /// Its alarm rings after 20 seconds, and 65 536 signals take longer than that, a step at a time.
 const TOO_LONG: &str = "full_pipe";
 
+/// It reads, 32 bytes at a time, a text with a pid in it: where the pieces part depends on how many digits
+/// the pid has, which three runs that come one after the other may differ in.
+const IN_PIECES: &str = "println_in_handler";
+
 /// Their output is another one in each run, recorded or not: several processes write it, in any order.
 const RACES: [&str; 2] = ["master_command", "spawn_workers"];
 
@@ -88,7 +92,9 @@ fn each(programs: &[PathBuf], does: impl Fn(&Path, &Path) -> Result<(), String> 
 }
 
 fn same_each_time(times: usize) {
-    each(&programs(), |program, file| {
+    let mut programs = programs();
+    programs.retain(|program| !program.ends_with(IN_PIECES));
+    each(&programs, |program, file| {
         let first = recording(program, file);
         let differs = (1..times)
             .find_map(|time| Some((time, same::difference(&first, &recording(program, file))?)));

@@ -8,6 +8,7 @@ use trace::model::{Kind, State};
 use trace::{Argument, What};
 
 const CHLD: i32 = 17;
+const QUIT: i32 = 3;
 
 #[test]
 fn an_end_closes_all() {
@@ -220,4 +221,43 @@ fn a_signalfd_takes_what_is_pending() {
         .call(P1, "read", &[Fd(3), Argument::Bytes(String::new(), 128), Num(128)], 128)
         .model();
     assert_eq!(model.threads[&P1].pending, [(12, None)]);
+}
+
+/// A process that blocks SIGQUIT and has a handler for it, and then sleeps with an empty mask.
+fn suspended(call: &str, arguments: &[Argument]) -> Recording {
+    let blocks = [Argument::Number(0), Argument::Signals(vec![QUIT]), Argument::Null];
+    let action = Argument::Action(Disposition::Handler, false, vec![]);
+    Recording::new()
+        .call(P1, "rt_sigaction", &[Argument::Signal(QUIT), action, Argument::Null], 0)
+        .call(P1, "rt_sigprocmask", &blocks, 0)
+        .enter(P1, call, arguments)
+        .sleeps(P1)
+        .signalled(P1, QUIT, None)
+}
+
+#[test]
+fn a_call_s_own_mask_counts_until_its_handler_has_returned() {
+    let none = || Argument::Signals(vec![]);
+    let select = [Num(0), Argument::Null, Argument::Null, Argument::Null, Argument::Null, none()];
+    let poll = [Argument::Polled(vec![]), Num(0), Argument::Null, none()];
+    let epoll = [Fd(3), Argument::Out, Num(1), Num(-1), none()];
+    let calls: [(&str, &[Argument]); 4] = [
+        ("rt_sigsuspend", &[none()]),
+        ("ppoll", &poll),
+        ("pselect6", &select),
+        ("epoll_pwait", &epoll),
+    ];
+    for (call, arguments) in calls {
+        let blocked = |recording: Recording| recording.model().threads[&P1].blocks(QUIT);
+        let inside = || suspended(call, arguments);
+        let interrupted = || inside().leave(P1, call, arguments, Outcome::Error("EINTR".into()));
+        let handler = What::Delivered { signal: QUIT, disposition: Disposition::Handler };
+        let handles = || interrupted().add(P1, handler.clone());
+        assert!(!blocked(inside()), "{call} lets it in");
+        assert!(!blocked(interrupted()), "{call} lets it in until the handler runs");
+        assert!(blocked(handles()), "a handler blocks its own signal");
+        assert!(blocked(handles().add(P1, What::HandlerReturns)), "{call}: the old mask is back");
+        let returned = inside().leave(P1, call, arguments, Outcome::Value(0));
+        assert!(blocked(returned), "{call} has returned");
+    }
 }

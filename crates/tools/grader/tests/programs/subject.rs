@@ -154,7 +154,8 @@ fn show() {
 fn host() {
     let me = std::env::current_exe().expect("exe");
     let mut running = grader::Run::new(me).arg("daemon").start();
-    let daemon = running.line().expect("the daemon's pid");
-    println!("{daemon}");
+    running.line().expect("the daemon is there");
+    let snapshot = running.snapshot();
+    println!("{}", snapshot.others().next().expect("the daemon").host);
     for_ever()
 }

@@ -172,8 +172,7 @@ fn does(model: &Model, task: Task, state: &State) -> String {
         State::Reaped(_) => "is gone".into(),
     };
     if let Some(thread) = model.threads.get(&task) {
-        for (number, _) in thread.pending.iter().filter(|(number, _)| thread.mask.contains(number))
-        {
+        for (number, _) in thread.pending.iter().filter(|(number, _)| thread.blocks(*number)) {
             does += &format!("; {} waits outside, since it is blocked", signal(*number));
         }
     }

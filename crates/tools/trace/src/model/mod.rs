@@ -176,6 +176,7 @@ impl Model {
         if let Some(open) = thread.call.replace(call) {
             self.expect(format!("expected {} to return before {name} begins", open.name));
         }
+        self.blocks_instead(task, name, &Arguments(arguments));
         self.offer(task, name, &Arguments(arguments));
     }
 
@@ -186,6 +187,7 @@ impl Model {
         let Some(call) = thread.call.take().filter(|call| call.name == name) else {
             return self.expect(format!("expected {name} to begin before it returns"));
         };
+        self.blocks_again(task, result);
         let arguments = if out.is_empty() { &call.arguments } else { out };
         self.take_effect(task, &call, &Arguments(arguments), result);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::files::Kind;
 use super::task::{Action, Activity, Frame};
 use super::{Arguments, Model};
-use crate::event::{Disposition, Task};
+use crate::event::{Disposition, Outcome, Task};
 use crate::names::SIGCHLD;
 
 /// The first signal of which several wait, each for itself.
@@ -48,6 +48,28 @@ impl Model {
         }
     }
 
+    /// Calls that block other signals while they last: `rt_sigsuspend(2)`, `ppoll(2)`.
+    pub(super) fn blocks_instead(&mut self, task: Task, name: &str, arguments: &Arguments<'_>) {
+        const CALLS: [&str; 5] =
+            ["rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"];
+        let Some(thread) = self.threads.get_mut(&task) else { return };
+        let set = arguments.signals().filter(|_| CALLS.contains(&name));
+        thread.instead = set.map(|set| set.iter().copied().collect());
+    }
+
+    /// The old mask is back when such a call returns; if a signal has interrupted it, not before
+    /// that one's handler, which begins with the call's mask and returns to the old one.
+    pub(super) fn blocks_again(&mut self, task: Task, result: &Outcome) {
+        let interrupted = match result {
+            Outcome::Interrupted => true,
+            Outcome::Error(name) => name == "EINTR",
+            Outcome::Value(_) | Outcome::Task(_) => false,
+        };
+        if let Some(thread) = self.threads.get_mut(&task).filter(|_| !interrupted) {
+            thread.instead = None;
+        }
+    }
+
     /// What is set for a signal in a process.
     #[must_use]
     pub fn disposition(&self, task: Task, signal: i32) -> Disposition {
@@ -82,6 +104,9 @@ impl Model {
             Disposition::Handler => {
                 thread.activity = Activity::Running;
                 thread.handlers.push(Frame { signal, mask: thread.mask.clone() });
+                if let Some(instead) = thread.instead.take() {
+                    thread.mask = instead;
+                }
                 thread.mask.extend(blocks);
                 thread.mask.insert(signal);
             }

@@ -70,6 +70,9 @@ pub struct Thread {
     pub handlers: Vec<Frame>,
     /// The signals that wait outside.
     pub mask: BTreeSet<i32>,
+    /// What waits outside instead, as long as a call lasts that was given a mask of its own, and until
+    /// the handler runs that it let in.
+    pub(crate) instead: Option<BTreeSet<i32>>,
     /// The signals that have been sent and have not come through, and who sent them.
     pub pending: Vec<(i32, Option<Task>)>,
     /// Its descriptor table; threads mostly share one.
@@ -133,11 +136,18 @@ impl Thread {
             call: None,
             handlers: Vec::new(),
             mask: BTreeSet::new(),
+            instead: None,
             pending: Vec::new(),
             table,
             activity: Activity::Running,
             dying: false,
         }
+    }
+
+    /// Whether a signal waits outside now: what the call that it is in blocks counts, where that says.
+    #[must_use]
+    pub fn blocks(&self, signal: i32) -> bool {
+        self.instead.as_ref().unwrap_or(&self.mask).contains(&signal)
     }
 
     /// Whether it has not ended.

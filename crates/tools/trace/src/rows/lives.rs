@@ -51,7 +51,7 @@ impl Builder {
             self.told.insert(event.task);
         }
         let thread = self.model.threads.get(&event.task);
-        if thread.is_some_and(|thread| thread.mask.contains(&number)) {
+        if thread.is_some_and(|thread| thread.blocks(number)) {
             let label = format!("{} waits outside: it is blocked", signal(number));
             self.push(event, RowKind::Pending, label, &[]);
         }

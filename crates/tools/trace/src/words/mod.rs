@@ -126,7 +126,7 @@ fn failed(task: Task, name: &str, arguments: &[crate::Argument], error: &str) ->
 
 fn signalled(model: &Model, task: Task, signal: i32, by: Option<Task>) -> String {
     let name = names::signal(signal);
-    let blocked = model.threads.get(&task).is_some_and(|thread| thread.mask.contains(&signal));
+    let blocked = model.threads.get(&task).is_some_and(|thread| thread.blocks(signal));
     let rest = if blocked { ", and waits outside: it is blocked there" } else { "" };
     match by {
         Some(Task(0)) => format!("somebody outside sends {name} to {task}{rest}"),

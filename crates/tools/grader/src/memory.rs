@@ -1,0 +1,95 @@
+//! How much a run has in use: looked at now and then, because the kernel limits it only process by process.
+
+use crate::proc::{Stat, children};
+use nix::unistd::Pid;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_millis(25);
+
+/// What a run has in use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Usage {
+    /// Bytes of memory.
+    pub(crate) memory: u64,
+    /// Processes and their threads.
+    pub(crate) threads: u64,
+}
+
+/// The limits, and when to look again.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    memory: u64,
+    threads: u64,
+    next: Instant,
+    usage: Usage,
+}
+
+impl Watch {
+    pub(crate) fn new(memory: u64, threads: u64) -> Self {
+        Self { memory, threads, next: Instant::now() + EVERY, usage: Usage::default() }
+    }
+
+    /// How long nobody needs to look.
+    pub(crate) fn pause(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether the processes below `supervisor` use more than they may. Looks when it is time to.
+    pub(crate) fn too_much(&mut self, supervisor: Pid) -> bool {
+        if self.pause().is_zero() {
+            self.usage = self.look(supervisor);
+            self.next = Instant::now() + EVERY;
+        }
+        self.usage.memory > self.memory
+    }
+
+    /// The limits at which the run is now, in words.
+    pub(crate) fn limits(&mut self, supervisor: Pid) -> Vec<String> {
+        let threads = self.look(supervisor).threads;
+        // While they come and go, some are always missing from the count.
+        let full = threads * 10 >= self.threads * 8;
+        full.then(|| format!("it has as many processes as it may: {threads}, with their threads"))
+            .into_iter()
+            .collect()
+    }
+
+    fn look(&self, supervisor: Pid) -> Usage {
+        let mut usage = Usage::default();
+        let mut unseen = children(supervisor);
+        while let Some(pid) = unseen.pop().filter(|_| usage.threads <= 2 * self.threads) {
+            unseen.extend(children(pid));
+            let stat = Stat::read(Path::new(&format!("/proc/{pid}/stat")));
+            usage.threads += stat.map_or(0, |stat| stat.threads);
+            usage.memory += private(pid).unwrap_or_default();
+        }
+        usage
+    }
+}
+
+/// The bytes that a process has to itself. Those that it shares with its parent since a fork are counted, until they are
+/// more than a few; then their share is asked for, which takes the kernel longer.
+fn private(pid: Pid) -> Option<u64> {
+    const A_FEW: u64 = 8 << 20;
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut pages = statm.split_whitespace().skip(1).map(str::parse::<u64>);
+    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    // Shared memory counts as well: it may be a file of memory without a name.
+    let bytes = resident.max(shared) * page_size();
+    if bytes < A_FEW {
+        return Some(resident.saturating_sub(shared) * page_size());
+    }
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
+    let share = rollup.and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(share.map_or(bytes, |kilobytes| kilobytes * 1024))
+}
+
+fn page_size() -> u64 {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+}

@@ -1,0 +1,212 @@
+//! What the kernel must have seen of `five-children`.
+//!
+//! The children stay until the test ends standard input. So there is a moment at which everybody stands still, and the
+//! family can be looked at for as long as that takes.
+
+use grader::{Exit, Interrupted, Outcome, Run, Running, Seed, Snapshot, Verdict};
+use std::time::Duration;
+
+/// So much processor time is none that a parent needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+
+/// Starts the program and waits until everybody stands still, or the parent does what it should not.
+fn start(count: usize) -> (Running, Result<Snapshot, Interrupted>) {
+    let mut running =
+        Run::new(grader::program!("five-children")).arg(count.to_string()).stdin_later().start();
+    let still = running.until(|now| {
+        let parent = now.program()?;
+        let children_stand = now.others().count() > 0 && now.others().all(|p| p.blocked());
+        let settled = parent.blocked() || parent.sleeping_for_time() || parent.cpu >= SPINNING;
+        (children_stand && settled).then(|| now.clone())
+    });
+    (running, still)
+}
+
+/// Ends standard input and hears the rest.
+fn release(mut running: Running) -> Outcome {
+    running.tell(b"");
+    running.finish()
+}
+
+/// The lines of the children: number, pid, and the pid of who made it.
+fn told(outcome: &Outcome) -> Vec<(usize, i32, i32)> {
+    let parse = |line: &str| {
+        let line = line.strip_prefix("child ")?;
+        let (number, line) = line.split_once(" is pid ")?;
+        let (pid, maker) = line.split_once(", made by pid ")?;
+        Some((number.parse().ok()?, pid.parse().ok()?, maker.parse().ok()?))
+    };
+    String::from_utf8_lossy(&outcome.stdout).lines().filter_map(parse).collect()
+}
+
+/// Fails unless `count` children of the program, and nobody else, stand there.
+fn must_be_a_fan(still: &Snapshot, count: usize, seed: &Seed) {
+    let others: Vec<_> = still.others().collect();
+    let direct = others.iter().filter(|p| p.parent == still.program).count();
+    let deepest =
+        others.iter().filter(|p| others.iter().all(|other| other.parent != p.pid)).count();
+    let verdict = if (direct, others.len()) == (count, count) {
+        return;
+    } else if direct == 1 && deepest == 1 && others.len() > 1 {
+        Verdict::new("They are a chain, and not a fan: each is the child of the one before.").ask(
+            "Which of the two processes goes on with the loop after a fork, and which one should?",
+        )
+    } else if direct == others.len() && direct == 1 && count > 1 {
+        Verdict::new("There is one child: the parent waits for it before it makes the next.")
+            .ask("What has to be over before the parent waits for the first time?")
+    } else if direct == others.len() {
+        Verdict::new(format!("There are {direct} children, and not {count}."))
+            .ask("With which number does the loop begin, and with which one does it end?")
+    } else {
+        Verdict::new(format!(
+            "{} processes were made, and not {count}: {} of them by somebody else than the program.",
+            others.len(),
+            others.len() - direct
+        ))
+        .ask("How many processes are there after the first round of the loop, and who of them runs the second?")
+    };
+    verdict
+        .saw_all(
+            others.iter().map(|p| format!("pid {} is a child of pid {}", p.pid, p.parent)).take(8),
+        )
+        .saw(format!("the program is pid {}, and was asked for {count} children", still.program))
+        .replay(seed)
+        .fail();
+}
+
+/// Fails with what kept everybody from standing still.
+fn never_still(running: Running, why: Interrupted) -> ! {
+    let outcome = running.finish();
+    if why != Interrupted::Deadline {
+        outcome.must_end();
+    }
+    let left = outcome.left_behind.len();
+    let verdict = match why {
+        Interrupted::Ended if left > 0 => Verdict::new(
+            "The program did not wait for its children: they were still there when it ended.",
+        )
+        .saw_all(outcome.who_was_left()),
+        Interrupted::Ended => Verdict::new("The program ended while its children should stay.")
+            .saw_all(outcome.complaint()),
+        _ if outcome.snapshot.others().count() == 0 => {
+            Verdict::new("There is no child: the program is the only process of the run.")
+                .saw_all(outcome.snapshot.explain())
+        }
+        _ => Verdict::new("The processes never came to stand still.")
+            .saw_all(outcome.snapshot.explain()),
+    };
+    verdict
+        .saw(outcome.ending())
+        .ask("What should the parent do while its children stay, and which call makes it do that?")
+        .fail()
+}
+
+fn counts() -> (Seed, [usize; 2]) {
+    let mut seed = Seed::of("five-children");
+    let another = seed.random().usize(2..=4);
+    (seed, [5, another])
+}
+
+// 2 points
+#[test]
+fn all_stand_side_by_side_as_children_of_the_program() {
+    let (seed, counts) = counts();
+    for count in counts {
+        let (running, still) = start(count);
+        match still {
+            Ok(still) => must_be_a_fan(&still, count, &seed),
+            Err(why) => never_still(running, why),
+        }
+    }
+}
+
+// 1 point
+#[test]
+fn the_parent_sleeps_while_they_stay() {
+    let (running, still) = start(5);
+    let still = still.unwrap_or_else(|why| never_still(running, why));
+    let Some(parent) = still.program() else { return };
+    if parent.sleeping_for_time() {
+        Verdict::new(
+            "The parent guesses by the clock: it sleeps for a time, whatever its children do.",
+        )
+        .saw(format!("{} {}", still.title(parent), still.describe(parent)))
+        .ask("Which call sleeps exactly until a child has ended?")
+        .fail();
+    }
+    if !parent.blocked() {
+        Verdict::new(
+            "The parent spins: it asks for ended children again and again, and never sleeps.",
+        )
+        .saw(format!("{} {}", still.title(parent), still.describe(parent)))
+        .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
+        .fail();
+    }
+    if parent.call == grader::Call::Hidden {
+        grader::skip("the parent waits for its children", "/proc/PID/syscall cannot be read");
+    }
+}
+
+// 2 points
+#[test]
+fn all_end_and_are_reaped() {
+    let (seed, counts) = counts();
+    for count in counts {
+        let (running, still) = start(count);
+        match still {
+            Ok(still) => must_be_a_fan(&still, count, &seed),
+            Err(why) => never_still(running, why),
+        }
+        let outcome = release(running);
+        outcome.must_end();
+        must_have_told(&outcome, count, &seed);
+        if outcome.left_behind.is_empty() {
+            continue;
+        }
+        let left = outcome.left_behind.len();
+        if left + 1 == count {
+            Verdict::new(format!(
+                "The parent was told once of {count} children and left {left} behind."
+            ))
+            .saw_all(outcome.who_was_left())
+            .ask("For how many children does one successful wait speak?")
+            .fail();
+        }
+        outcome.must_leave_nobody();
+    }
+}
+
+/// Fails unless each child has said its line once, and the program its own, after them.
+fn must_have_told(outcome: &Outcome, count: usize, seed: &Seed) {
+    let told = told(outcome);
+    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let program = outcome.snapshot.program.as_raw();
+    let by_others: Vec<_> = told.iter().filter(|(_, _, maker)| *maker != program).collect();
+    let mut numbers: Vec<usize> = told.iter().map(|(number, ..)| *number).collect();
+    numbers.sort_unstable();
+    let ends = output.matches("all children have ended\n").count();
+    let verdict = if let Some((number, pid, maker)) = by_others.first() {
+        Verdict::new("A child went on with the loop when its part was over, and made children of its own.")
+            .saw(format!("pid {pid}, number {number}, was made by pid {maker}; the program is pid {program}"))
+            .saw(format!("{} children have said their line; asked for: {count}", told.len()))
+            .ask("What is the next line that a child runs after `stay` has returned, and whose work is that?")
+    } else if numbers != (1..=count).collect::<Vec<_>>() {
+        Verdict::new("The numbers of the children are wrong.")
+            .saw(format!("asked for: 1 to {count}; seen: {numbers:?}"))
+            .ask("With which number does the loop begin, and which one does each child get?")
+    } else if ends > 1 {
+        Verdict::new("A child came back from `fan_out`, and went on as a second parent.")
+            .saw(format!("\"all children have ended\" was said {ends} times"))
+            .ask(
+                "Where does a function return to in a process that was copied in the middle of it?",
+            )
+    } else if outcome.exit != Exit::Code(0) || !output.ends_with("all children have ended\n") {
+        Verdict::new("Every child has ended, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("ECHILD means that nobody is left to wait for. Is that a failure here?")
+    } else {
+        return;
+    };
+    verdict.replay(seed).fail()
+}

@@ -1,0 +1,57 @@
+//! make-a-zombie END BEFORE AFTER: makes a zombie, keeps it for as long as it is wanted, and clears it.
+
+use nix::unistd::Pid;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let gates: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [end, before, after] = gates.as_slice() else {
+        eprintln!("make-a-zombie: expected the paths of three named pipes");
+        return ExitCode::from(2);
+    };
+    match make_and_clear(end, before, after) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("make-a-zombie: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn make_and_clear(end: &Path, before: &Path, after: &Path) -> io::Result<()> {
+    let pid = make(end)?;
+    println!("pid {pid} is a zombie");
+    pass(before)?;
+    clear(pid)?;
+    println!("pid {pid} is gone");
+    pass(after)
+}
+
+/// Makes a child, which ends by `end_at(gate)`. Returns its pid as soon as it is a zombie, which it then stays.
+///
+/// Returns in the parent only.
+fn make(gate: &Path) -> io::Result<Pid> {
+    todo!(
+        "make a child that ends at {gate:?}, and wait until it is a zombie, without taking it away"
+    )
+}
+
+/// Clears the zombie: when this returns, there is no process of that pid.
+fn clear(zombie: Pid) -> io::Result<()> {
+    todo!("take the zombie {zombie} away")
+}
+
+/// The child's part: stands at the gate, and ends when somebody has opened it.
+#[allow(dead_code, reason = "until `make` calls it")]
+fn end_at(gate: &Path) -> ! {
+    let code = i32::from(pass(gate).is_err());
+    // SAFETY: `_exit` ends this process at once; it has written nothing.
+    unsafe { nix::libc::_exit(code) }
+}
+
+/// Waits at a gate: blocks until somebody opens it for writing, and then until the last writer is gone.
+fn pass(gate: &Path) -> io::Result<()> {
+    std::fs::File::open(gate)?.read_to_end(&mut Vec::new()).map(drop)
+}

@@ -1,0 +1,248 @@
+//! What the kernel must have seen of `make-a-zombie`.
+//!
+//! Three gates make the moments to look at: at one of them stands the child, which ends when the test opens it; at the
+//! other two the program, before and after it has cleared the zombie.
+
+use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, State, Verdict};
+use std::time::Duration;
+
+/// So much processor time is none that a parent needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+
+/// What was seen when the child stood at its gate and the parent had settled.
+struct Standing {
+    running: Running,
+    /// Where the child ends.
+    end: Gates,
+    /// Where the program stands before it clears the zombie, and after that.
+    steps: Gates,
+    child: Process,
+    parent: Process,
+}
+
+/// Starts the program, and waits until its child stands at the gate and the parent waits in its way.
+fn until_the_child_stands() -> Standing {
+    let (mut end, steps) = (Gates::new(1), Gates::new(2));
+    let run = Run::new(grader::program!("make-a-zombie")).args(end.paths()).args(steps.paths());
+    let mut running = run.start();
+    let mut stands = false;
+    let seen = running.until(|now| {
+        // The parent is looked at only when the child stands already: from then on nobody but the test moves anything.
+        if !std::mem::replace(&mut stands, end.arrived() == 1) {
+            return None;
+        }
+        let parent = now.program()?;
+        let settled = parent.blocked() || parent.sleeping_for_time() || parent.cpu >= SPINNING;
+        let child = now.others().find(|p| p.parent == now.program && p.blocked())?;
+        settled.then(|| (child.clone(), parent.clone()))
+    });
+    match seen {
+        Ok((_, parent)) if parent.descriptors.iter().any(|d| d.target == end.paths()[0]) => {
+            Verdict::new(
+                "The program stands at its child's gate, too: both of them run the child's part.",
+            )
+            .saw_all(running.snapshot().explain())
+            .ask("Which of the two processes should go where, and what has fork told each of them?")
+            .fail()
+        }
+        Ok((child, parent)) => Standing { running, end, steps, child, parent },
+        Err(why) => {
+            let outcome = ended_early(running, why);
+            let verdict = match outcome.snapshot.others().next() {
+                Some(child) if child.state == State::Zombie => Verdict::new(
+                    "The child ended before its gate was opened: its part is to stand there.",
+                ),
+                Some(_) => Verdict::new(
+                    "The child never came to its gate, or it is no child of the program.",
+                ),
+                None => Verdict::new("There is no child at the gate."),
+            };
+            verdict
+                .saw(outcome.ending())
+                .saw_all(outcome.snapshot.explain())
+                .saw_all(outcome.complaint())
+                .ask("Which process calls `end_at`, and how many others are there?")
+                .fail()
+        }
+    }
+}
+
+fn ended_early(running: Running, why: Interrupted) -> Outcome {
+    let outcome = running.finish();
+    if why != Interrupted::Deadline {
+        outcome.must_end();
+    }
+    outcome
+}
+
+/// The next line that begins like this; the program may say other things as well.
+fn line(running: &mut Running, start: &str) -> Result<String, Interrupted> {
+    loop {
+        let line = running.line()?;
+        if line.starts_with(start) {
+            return Ok(line);
+        }
+    }
+}
+
+/// Fails if the parent says "zombie" while its child stands at the gate and lives.
+fn must_not_have_spoken(standing: &mut Standing) {
+    // Having said its line, the program goes to its own first gate.
+    if standing.steps.arrived() == 0 {
+        return;
+    }
+    let said = line(&mut standing.running, "pid ").unwrap_or_default();
+    let now = standing.running.snapshot();
+    Verdict::new("The program speaks of a zombie, but the child is still alive.")
+        .saw(format!("said: {said:?}"))
+        .saw_all(now.get(standing.child.pid).map(|p| format!("pid {} {}", p.pid, now.describe(p))))
+        .ask("What makes a zombie of a process, and how does the parent come to know that it has happened?")
+        .fail();
+}
+
+/// Opens the child's gate and waits for the line that says that it is a zombie.
+fn until_zombie(standing: &mut Standing) -> Process {
+    must_not_have_spoken(standing);
+    standing.end.open(1);
+    let said = line(&mut standing.running, "pid ");
+    let now = standing.running.snapshot();
+    let pid = standing.child.pid;
+    let expected = format!("pid {pid} is a zombie");
+    let child = now.get(pid).cloned();
+    let verdict = match (&said, child) {
+        (Ok(said), Some(child)) if *said == expected && child.state == State::Zombie => {
+            return child;
+        }
+        (Ok(said), _) if *said != expected => {
+            Verdict::new("The program speaks of another process than of its child.")
+                .saw(format!("expected {expected:?}"))
+                .saw(format!("got      {said:?}"))
+                .ask("What did fork return, and to whom?")
+        }
+        (_, None) => {
+            Verdict::new("There is no zombie any more: it was reaped before it could be shown.")
+                .ask("Which call learns of a child's end and leaves the child where it is?")
+        }
+        (Ok(_), Some(child)) => Verdict::new(
+            "The program speaks of a zombie, but the child is none yet.",
+        )
+        .saw(format!("pid {pid} {}", now.describe(&child)))
+        .ask("What is the last thing that a process does, and what had the parent waited for?"),
+        (Err(Interrupted::Ended), Some(_)) => {
+            Verdict::new("The program ended before it said that its child is a zombie.")
+                .ask("What did the call return, and is that an error?")
+        }
+        (Err(_), Some(child)) => {
+            Verdict::new("The child's gate was opened, and the program says nothing of a zombie.")
+                .saw(format!("pid {pid} {}", now.describe(&child)))
+                .ask("Has the child ended? And which of its changes does the parent wait for?")
+        }
+    };
+    verdict.saw_all(now.explain()).fail()
+}
+
+// 1 point
+#[test]
+fn the_parent_sleeps_until_the_child_has_ended() {
+    let mut standing = until_the_child_stands();
+    must_not_have_spoken(&mut standing);
+    let Standing { running, parent, .. } = standing;
+    let now = running.snapshot();
+    let seen = format!(
+        "the child stands at its gate, and {} {}",
+        now.title(&parent),
+        now.describe(&parent)
+    );
+    if parent.sleeping_for_time() {
+        Verdict::new("The parent guesses by the clock when its child will be a zombie.")
+            .saw(seen)
+            .ask("How long does a child need to end on a machine that is busy?")
+            .fail();
+    }
+    if !parent.blocked() {
+        Verdict::new("The parent spins: it looks again and again whether its child is a zombie.")
+            .saw(seen)
+            .ask("waitid(2) can wait without reaping. With which flag?")
+            .fail();
+    }
+    if parent.call == grader::Call::Hidden {
+        grader::skip(
+            "the parent sleeps until its child has ended",
+            "/proc/PID/syscall cannot be read",
+        );
+    }
+}
+
+// 2 points
+#[test]
+fn the_child_is_a_zombie_when_the_program_says_so() {
+    let mut standing = until_the_child_stands();
+    if standing.parent.sleeping_for_time() || !standing.parent.blocked() {
+        Verdict::new(
+            "Nothing tells this parent that its child has ended: it looks, or it guesses.",
+        )
+        .saw_all(standing.running.snapshot().explain())
+        .ask("Who knows first that a process has ended, and how can that be asked for?")
+        .fail();
+    }
+    let zombie = until_zombie(&mut standing);
+    if zombie.parent != standing.running.pid() {
+        Verdict::new("The zombie is not the program's own child: only its parent could clear it.")
+            .saw(format!("pid {} is a child of pid {}", zombie.pid, zombie.parent))
+            .ask("Which process called fork last?")
+            .fail();
+    }
+}
+
+// 2 points
+#[test]
+fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
+    let mut standing = until_the_child_stands();
+    let pid = until_zombie(&mut standing).pid;
+    let Standing { mut running, mut steps, .. } = standing;
+    // Having said that there is a zombie, the program stands at its gate: the zombie must outlast that.
+    let at_the_gate = running.until(|_| (steps.arrived() == 1).then_some(())).is_ok();
+    let now = running.snapshot();
+    if !at_the_gate || now.get(pid).is_none() {
+        Verdict::new("The zombie did not last until it was to be cleared.")
+            .saw_all(now.explain())
+            .ask(
+                "Which call takes a zombie away, and in which of the two functions does it belong?",
+            )
+            .fail();
+    }
+    steps.open(1);
+    let said = line(&mut running, &format!("pid {pid} is gone"));
+    let now = running.snapshot();
+    if let Some(zombie) = now.get(pid).filter(|_| said.is_ok()) {
+        Verdict::new(format!(
+            "pid {pid} is still there. It is dead already: nothing but its parent's wait ends a zombie."
+        ))
+        .saw(format!("pid {} {}", zombie.pid, now.describe(zombie)))
+        .ask("What could a signal, or a new disposition, change for a process that runs no more?")
+        .fail();
+    }
+    if said.is_ok() && running.until(|_| (steps.arrived() == 1).then_some(())).is_ok() {
+        steps.open(2);
+    }
+    let outcome = running.finish();
+    outcome.must_end();
+    if let Err(Interrupted::Ended) = said {
+        Verdict::new("The program ended instead of clearing its zombie.")
+            .saw(outcome.ending())
+            .saw_all(outcome.who_was_left())
+            .saw_all(outcome.complaint())
+            .ask(
+                "Who clears a zombie whose parent has ended? And what if the parent is to live on?",
+            )
+            .fail();
+    }
+    outcome.must_leave_nobody();
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The zombie is gone, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and in which process?")
+            .fail();
+    }
+}
