@@ -186,7 +186,7 @@ fn the_child_is_a_zombie_when_the_program_says_so() {
         .fail();
     }
     let zombie = until_zombie(&mut standing);
-    if zombie.parent != standing.running.pid() {
+    if zombie.parent != standing.parent.pid {
         Verdict::new("The zombie is not the program's own child: only its parent could clear it.")
             .saw(format!("pid {} is a child of pid {}", zombie.pid, zombie.parent))
             .ask("Which process called fork last?")

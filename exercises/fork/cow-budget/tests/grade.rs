@@ -1,0 +1,211 @@
+//! What `cow-budget` must have answered, and what memory it took for that.
+//!
+//! The child stands at a gate when it has answered, so there is time to read in /proc what each process has to itself.
+
+use grader::{Exit, Gates, Interrupted, Outcome, Run, Running, Seed, State, Verdict};
+use nix::unistd::Pid;
+
+/// How many numbers the program's table has: 16 MiB of them.
+const ENTRIES: u64 = 1 << 21;
+/// What the child may have to itself, in KiB: some pages of the table, its stack, and what its runtime writes.
+const BUDGET: u64 = 2 * 1024;
+/// What the whole table takes, in KiB.
+const TABLE: u64 = ENTRIES * 8 / 1024;
+
+/// A run's question and its answers.
+struct Question {
+    first: u64,
+    changes: Vec<(u64, u64)>,
+    seed: Seed,
+}
+
+impl Question {
+    fn new(name: &str) -> Self {
+        let mut seed = Seed::of(name);
+        let random = seed.random();
+        let first = random.u64(1..1_000_000);
+        // Far apart, so that they are on different pages, and each one changes its entry.
+        let changes =
+            (0..6).map(|n| (n * (ENTRIES / 6) + random.u64(0..1000), random.u64(1 << 40..1 << 41)));
+        let changes = changes.collect();
+        Self { first, changes, seed }
+    }
+
+    /// The sum of the table as the program makes it: `first`, `first + 1`, …
+    fn sum(&self) -> u64 {
+        self.first * ENTRIES + ENTRIES * (ENTRIES - 1) / 2
+    }
+
+    fn sum_with_changes(&self) -> u64 {
+        self.changes
+            .iter()
+            .fold(self.sum(), |sum, (index, value)| sum - (self.first + index) + value)
+    }
+
+    fn run(&self, gate: &Gates) -> Run {
+        let changes = self.changes.iter().map(|(index, value)| format!("{index}={value}"));
+        Run::new(grader::program!("cow-budget"))
+            .args(gate.paths())
+            .arg(self.first.to_string())
+            .args(changes)
+    }
+}
+
+/// What a process has in memory, in KiB (proc(5), smaps_rollup).
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    /// Written, and shared with nobody.
+    own: u64,
+    /// All of it that comes from no file.
+    anonymous: u64,
+}
+
+fn memory(pid: Pid) -> Option<Memory> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let field = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    Some(Memory { own: field("Private_Dirty:")?, anonymous: field("Anonymous:")? })
+}
+
+/// Starts the program and waits until its child stands at the gate.
+fn start(question: &Question) -> (Running, Gates, Pid) {
+    let mut gate = Gates::new(1);
+    let mut running = question.run(&gate).start();
+    let mut stands = false;
+    let child = running.until(|now| {
+        // Looked at when somebody stands there already: then nobody moves who waits for them.
+        if !std::mem::replace(&mut stands, gate.arrived() == 1) {
+            return None;
+        }
+        let still = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
+        still.then(|| now.others().find(|p| p.blocked()).map(|p| p.pid))
+    });
+    match child {
+        Ok(Some(child)) => (running, gate, child),
+        Ok(None) => Verdict::new("There is no child at the gate: the program stands there itself.")
+            .saw_all(running.snapshot().explain())
+            .ask("Which process is to make the changes, and which one is to keep the table?")
+            .fail(),
+        Err(why) => {
+            let outcome = running.finish();
+            if why != Interrupted::Deadline {
+                outcome.must_end();
+            }
+            Verdict::new("No child has come to the gate with its answer.")
+                .saw(outcome.ending())
+                .saw_all(outcome.snapshot.explain())
+                .saw_all(outcome.complaint())
+                .ask("Where does the child go when it has made its changes, and what does the parent do meanwhile?")
+                .fail()
+        }
+    }
+}
+
+fn end(running: Running, mut gate: Gates) -> Outcome {
+    gate.open(1);
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome
+}
+
+// 2 points
+#[test]
+fn the_child_changes_its_own_table_and_nobody_elses() {
+    let question = Question::new("cow-budget, sums");
+    let (running, gate, _) = start(&question);
+    let outcome = end(running, gate);
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let said = |who: &str| -> Vec<String> {
+        text.lines()
+            .filter_map(|line| line.strip_prefix(who))
+            .map(|sum| sum.trim().to_owned())
+            .collect()
+    };
+    let (child, parent) = (said("child "), said("parent "));
+    let (with, without) = (question.sum_with_changes().to_string(), question.sum().to_string());
+    let verdict = match (child.as_slice(), parent.as_slice()) {
+        ([c], [p]) if *c == with && *p == without => None,
+        ([c], [p]) if *c == with && *p == with => Some(
+            Verdict::new("The parent's table has the changes, too: they were made before the fork, or in memory that is shared.")
+                .ask("Which process writes to the table, and since when does it have a table of its own?"),
+        ),
+        ([c], [p]) if *c == without && *p == with => Some(
+            Verdict::new("The parent made the changes, and the child kept the table: it is the other way round.")
+                .ask("What has fork returned in the process that is to make the changes?"),
+        ),
+        ([c], [_]) if *c != with => Some(
+            Verdict::new("The child's sum is wrong.").ask("Has the child made all of the changes before it took the sum?"),
+        ),
+        ([_], [_]) => Some(
+            Verdict::new("The parent's sum is wrong.").ask("What happened to the parent's table, and in which process?"),
+        ),
+        ([_], [_, _, ..]) => Some(
+            Verdict::new("The child went on as a second parent when it had passed the gate.")
+                .ask("Where does the child's life end?"),
+        ),
+        _ => Some(Verdict::new("Each of the two is to say its sum once.").ask("Which of them says what, and when?")),
+    };
+    if let Some(verdict) = verdict {
+        verdict
+            .saw(format!("expected: child {with}, parent {without}"))
+            .saw(format!("said:     {text:?}"))
+            .saw_all(outcome.complaint())
+            .replay(&question.seed)
+            .fail();
+    }
+    outcome.must_leave_nobody();
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The sums are right, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .fail();
+    }
+}
+
+// 3 points
+#[test]
+fn six_changes_cost_a_few_pages() {
+    let question = Question::new("cow-budget, memory");
+    let (running, gate, child) = start(&question);
+    let (Some(of_child), Some(of_parent)) = (memory(child), memory(running.pid())) else {
+        drop(end(running, gate));
+        grader::skip("what the changes cost", "/proc/PID/smaps_rollup cannot be read");
+        return;
+    };
+    let outcome = end(running, gate);
+    let seen = |verdict: Verdict| {
+        verdict
+            .saw(format!("the table has {TABLE} KiB; the child may have {BUDGET} KiB to itself"))
+            .saw(format!(
+                "the child:  {} KiB to itself, of {} KiB in all",
+                of_child.own, of_child.anonymous
+            ))
+            .saw(format!(
+                "the parent: {} KiB to itself, of {} KiB in all",
+                of_parent.own, of_parent.anonymous
+            ))
+            .saw_all(outcome.complaint())
+    };
+    if of_parent.anonymous > TABLE + TABLE / 2 {
+        seen(Verdict::new("There are two tables since before the fork: one of them is a copy that nobody needed to make."))
+            .ask("Who copies a page that is shared, and when?")
+            .fail();
+    }
+    if of_child.anonymous > TABLE + TABLE / 2 {
+        seen(Verdict::new("The child has made a second table: fork had given it one already."))
+            .ask("What happens to the parent's table when the child writes to its own?")
+            .fail();
+    }
+    if of_child.own > BUDGET && of_parent.own > TABLE / 2 {
+        seen(Verdict::new("The pages of the table were copied: somebody wrote to (almost) all of them."))
+            .ask("Copy-on-write asks who writes, not whether the value changes. Which line writes to entries that stay as they are?")
+            .fail();
+    }
+    if of_child.own > BUDGET {
+        seen(Verdict::new("The child has more memory to itself than its changes need."))
+            .ask("What does the child keep that it has not inherited?")
+            .fail();
+    }
+}

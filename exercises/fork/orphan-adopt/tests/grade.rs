@@ -1,0 +1,229 @@
+//! What the kernel must have seen of `orphan-adopt`.
+//!
+//! The process in the middle ends at a gate, so the test decides when the orphan becomes one. Whoever speaks of
+//! an adoption before that guesses.
+
+use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict};
+use std::time::Duration;
+
+/// So much processor time is none that an orphan needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+
+/// Who adopts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Adopter {
+    /// A process above the program: in a grader's run that is the grader's, on your desktop perhaps systemd's.
+    Above,
+    /// The program, which has declared itself a subreaper.
+    Program,
+}
+
+/// The family when the one in the middle stands at its gate.
+struct Family {
+    running: Running,
+    gate: Gates,
+    middle: Process,
+    orphan: Process,
+    /// The pid that the orphan's parent must have in the end.
+    adopter: i32,
+}
+
+/// Starts the program and waits until the middle stands at its gate and its child has settled.
+fn start(adopter: Adopter) -> Family {
+    let mut gate = Gates::new(1);
+    let mut run = Run::new(grader::program!("orphan-adopt")).args(gate.paths());
+    if adopter == Adopter::Program {
+        run = run.arg("adopt");
+    }
+    let mut running = run.start();
+    let mut stands = false;
+    let family = running.until(|now| {
+        // The others are looked at only when the middle stands already: from then on it moves nobody.
+        if !std::mem::replace(&mut stands, gate.arrived() == 1) {
+            return None;
+        }
+        let middle = now.others().find(|p| p.parent == now.program)?;
+        let orphan = now.others().find(|p| p.parent == middle.pid)?;
+        let settled = orphan.state == State::Zombie
+            || orphan.blocked()
+            || orphan.sleeping_for_time()
+            || orphan.cpu >= SPINNING;
+        let rest = now.program()?.state != State::Running && middle.blocked();
+        (settled && rest).then(|| (now.clone(), middle.clone(), orphan.clone()))
+    });
+    match family {
+        Ok((now, middle, orphan)) => {
+            let above = now.program().map_or(0, |p| p.parent.as_raw());
+            let adopter = if adopter == Adopter::Program { running.pid().as_raw() } else { above };
+            Family { running, gate, middle, orphan, adopter }
+        }
+        Err(why) => no_family(running, why),
+    }
+}
+
+fn no_family(running: Running, why: Interrupted) -> ! {
+    let outcome = running.finish();
+    if why != Interrupted::Deadline {
+        outcome.must_end();
+    }
+    let now = &outcome.snapshot;
+    let children = now.others().filter(|p| p.parent == now.program).count();
+    let has_child = |parent: &Process| now.others().any(|p| p.parent == parent.pid);
+    let grandchildren = now.others().any(has_child);
+    let verdict = match (why, children) {
+        (Interrupted::Ended, _) => Verdict::new(
+            "The program ended while the process in the middle should stand at its gate.",
+        ),
+        (_, 1..) if !grandchildren => Verdict::new(
+            "Nobody is to become an orphan: there is no child whose parent is the program's child.",
+        ),
+        (_, 0) => Verdict::new("The program has no child."),
+        _ => Verdict::new("The family is not the one that was asked for."),
+    };
+    verdict
+        .saw(outcome.ending())
+        .saw_all(now.explain())
+        .saw_all(outcome.complaint())
+        .ask("Who has to end while who lives, and so which process calls fork twice, and which one once?")
+        .fail()
+}
+
+/// The pid of the line `adopted by pid P`, if it came.
+fn told(outcome: &Outcome) -> Vec<String> {
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    text.lines()
+        .filter_map(|line| line.strip_prefix("adopted by pid ").map(str::to_owned))
+        .collect()
+}
+
+/// Fails if the orphan has spoken, or has ended, while its parent stands at the gate.
+fn must_not_have_spoken(family: Family) -> Family {
+    // It ends after its line, so that there is nothing to read before.
+    if family.orphan.state != State::Zombie {
+        return family;
+    }
+    let Family { mut running, middle, orphan, .. } = family;
+    let said = running.line().unwrap_or_default();
+    Verdict::new("The orphan spoke while its parent was still alive: it was none yet.")
+        .saw(format!("pid {} is still at its gate", middle.pid))
+        .saw(format!("pid {}, its child, has said {said:?} and ended", orphan.pid))
+        .ask("When does a process get another parent, and who can know that it has happened?")
+        .fail()
+}
+
+/// Opens the gate, hears the rest, and checks who was said to be the parent.
+fn must_name_the_adopter(adopter: Adopter) {
+    let family = must_not_have_spoken(start(adopter));
+    let Family { running, mut gate, middle, orphan, adopter: expected } = family;
+    let before = running.snapshot();
+    gate.open(1);
+    let outcome = running.finish();
+    if outcome.exit == Exit::Deadline && told(&outcome).is_empty() {
+        never_told(&outcome.snapshot, &orphan);
+    }
+    outcome.must_end();
+    let told = told(&outcome);
+    let facts = |verdict: Verdict| {
+        verdict
+            .saw(format!(
+                "the family was: program {}, middle {}, orphan {}",
+                before.program, middle.pid, orphan.pid
+            ))
+            .saw(format!("the middle has ended; the kernel gives its child to pid {expected}"))
+            .saw(format!("said: {told:?}"))
+            .saw_all(outcome.complaint())
+    };
+    let verdict = match told.as_slice() {
+        [pid] if *pid == expected.to_string() => {
+            return must_be_clean(&outcome, middle.pid.as_raw());
+        }
+        [] => Verdict::new("Nobody said by whom the orphan was adopted.").saw(outcome.ending()),
+        [_, _, ..] => Verdict::new("The line came more than once."),
+        [pid] if *pid == middle.pid.to_string() => {
+            Verdict::new("The orphan named its old parent, which has ended.")
+                .ask("When was the kernel asked for the parent, and what happened after that?")
+        }
+        [pid] if pid == "1" => Verdict::new("The orphan named pid 1, which did not adopt it.")
+            .ask("Who else can be given an orphan? prctl(2) has the word for it."),
+        [pid] if *pid == before.program.to_string() => {
+            Verdict::new("The orphan named the program, which did not adopt it.")
+                .ask("Is a grandparent the next in line? What would it have to have declared?")
+        }
+        [_] => Verdict::new("The orphan named a process that did not adopt it.")
+            .ask("Which process asked for its parent's pid?"),
+    };
+    facts(verdict).fail()
+}
+
+/// Fails because the orphan's gate-keeper has ended and it says nothing.
+fn never_told(now: &Snapshot, orphan: &Process) -> ! {
+    let spins = now.get(orphan.pid).is_some_and(|p| p.state == State::Running);
+    let verdict = if spins {
+        Verdict::new("The orphan has a new parent, and goes on asking for another one.")
+    } else {
+        Verdict::new("The orphan has a new parent, and does not say so.")
+    };
+    verdict
+        .saw_all(
+            now.get(orphan.pid).map(|p| format!("pid {} is a child of pid {}", p.pid, p.parent)),
+        )
+        .saw_all(now.explain())
+        .ask("What does the orphan wait for, and can that still happen?")
+        .fail()
+}
+
+/// Fails unless the program has reaped its own child, and succeeded.
+fn must_be_clean(outcome: &Outcome, middle: i32) {
+    if outcome.left_behind.iter().any(|p| p.pid.as_raw() == middle) {
+        Verdict::new("The orphan was adopted, and the process in the middle was never reaped.")
+            .saw_all(outcome.who_was_left())
+            .ask("Whose child is the one in the middle, and what is it as long as nobody asks for its end?")
+            .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The orphan was adopted, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and in which process?")
+            .fail();
+    }
+}
+
+// 2 points
+#[test]
+fn the_orphan_names_whoever_has_adopted_it() {
+    must_name_the_adopter(Adopter::Above);
+}
+
+// 1 point
+#[test]
+fn a_subreaper_comes_first() {
+    must_name_the_adopter(Adopter::Program);
+}
+
+// 2 points
+#[test]
+fn the_orphan_sleeps_until_it_is_one() {
+    let family = must_not_have_spoken(start(Adopter::Above));
+    let orphan = &family.orphan;
+    let now = family.running.snapshot();
+    let seen =
+        format!("its parent stands at the gate, and pid {} {}", orphan.pid, now.describe(orphan));
+    if orphan.sleeping_for_time() {
+        Verdict::new(
+            "The orphan goes by the clock: it sleeps for a time, whatever its parent does.",
+        )
+        .saw(seen)
+        .ask("Who can tell it that it has a new parent, instead of it looking or guessing?")
+        .fail();
+    }
+    if !orphan.blocked() {
+        Verdict::new("The orphan spins: it asks again and again who its parent is.")
+            .saw(seen)
+            .ask("Who knows that the parent has ended, and how could they let the orphan know?")
+            .fail();
+    }
+    if orphan.call == grader::Call::Hidden {
+        grader::skip("the orphan sleeps until it is one", "/proc/PID/syscall cannot be read");
+    }
+}

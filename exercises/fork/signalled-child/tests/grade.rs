@@ -1,0 +1,155 @@
+//! What `signalled-child` must have told of its child's end.
+
+use grader::{Call, Exit, Interrupted, Outcome, Run, Running, Seed, State, Verdict};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Starts the program and tells its child what to do: the pipe keeps what the child has not read yet.
+fn start(order: &str) -> Running {
+    let mut running = Run::new(grader::program!("signalled-child")).stdin_later().start();
+    running.tell(format!("{order}\n").as_bytes());
+    running
+}
+
+/// Fails unless the program has exited with `expected` and has reaped its child; `cause` knows what other codes mean.
+fn must_report(
+    order: &str,
+    outcome: &Outcome,
+    expected: i32,
+    cause: impl FnOnce(i32) -> Option<Verdict>,
+) {
+    outcome.must_end();
+    if outcome.exit != Exit::Code(expected) {
+        let known = match outcome.exit {
+            Exit::Code(code) => cause(code),
+            _ => None,
+        };
+        let general = || {
+            Verdict::new(format!(
+                "The child's end was to be told as {expected}, and was told otherwise."
+            ))
+            .ask("How did the child end, and what did the parent make of it?")
+        };
+        known
+            .unwrap_or_else(general)
+            .saw(format!("the child's order was {order:?}"))
+            .saw(format!("expected: exit code {expected}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .fail();
+    }
+    outcome.must_leave_nobody();
+    if !outcome.reaped_a_child {
+        Verdict::new("The program has reaped no child: it cannot know how its child ended.")
+            .saw(outcome.ending())
+            .saw("the kernel adds a child's page faults to the parent that waits for it; it added none")
+            .ask("Where is the status kept until somebody asks for it?")
+            .fail();
+    }
+}
+
+// 1 point
+#[test]
+fn an_exit_code_is_told_as_it_is() {
+    let mut seed = Seed::of("signalled-child, codes");
+    // Without the code that a panic would have, and without those above all signals.
+    let random = seed.random().i32(103..=127);
+    for code in [42, 1, random, 143, 255, 0] {
+        let order = format!("exit {code}");
+        must_report(&order, &start(&order).finish(), code, |got| {
+            (got == (128 + code) % 256).then(|| {
+                Verdict::new("128 was added to an exit code: it is for signals only.")
+                    .ask("Which variant of the status has a code in it, and which one a signal?")
+            })
+        });
+    }
+}
+
+// 2 points
+#[test]
+fn a_death_by_signal_is_told_as_128_and_its_number() {
+    use Signal::{SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    let mut seed = Seed::of("signalled-child, signals");
+    let others = [SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGALRM, SIGUSR1, SIGUSR2];
+    let random = others[seed.random().usize(0..others.len())];
+    for signal in [SIGTERM, SIGKILL, random] {
+        let number = signal as i32;
+        let order = format!("kill {number}");
+        let outcome = start(&order).finish();
+        if outcome.exit == Exit::Signal(number) {
+            Verdict::new(
+                "The parent died of its child's signal. It was to live, and to tell of it.",
+            )
+            .saw(outcome.ending())
+            .ask("Whom was the signal meant for, and what is 128 + n for?")
+            .fail();
+        }
+        must_report(&order, &outcome, 128 + number, |got| match got {
+            0 => Some(
+                Verdict::new("A death by signal was told as exit code 0: as if all were well.")
+                    .ask("Is there an exit code in the status of a process that has not exited?"),
+            ),
+            _ if got == number => {
+                Some(Verdict::new("A death by signal was told as the signal's bare number.").ask(
+                    format!("How would anybody tell it from a child that exits with {number}?"),
+                ))
+            }
+            _ if got == 256 - number => Some(
+                Verdict::new("A death by signal was told as the negative of its number.")
+                    .ask("An exit code has eight bits and no sign. What became of the minus?"),
+            ),
+            1 | 2 | 127 | 128 | 255 => Some(
+                Verdict::new(
+                    "A death by signal was told as an error, or as one code for all signals.",
+                )
+                .ask("What would the caller like to know that the status can tell?"),
+            ),
+            _ => None,
+        });
+    }
+}
+
+// 2 points
+#[test]
+fn a_stopped_child_has_not_ended() {
+    let mut seed = Seed::of("signalled-child, stop");
+    let code = seed.random().i32(3..=100);
+    let order = format!("stop {code}");
+    let mut running = start(&order);
+    let mut has_stopped = false;
+    let seen: Result<Pid, Interrupted> = running.until(|now| {
+        let child = now.others().find(|p| p.state == State::Stopped)?;
+        // The kernel shows the call of a stopped process only when that is off its processor, and it has told its
+        // parent by then. Looked at after that, the parent is awake, or asleep once more, or gone.
+        let had_stopped = std::mem::replace(&mut has_stopped, child.call != Call::None);
+        let parent = now.program()?;
+        let waits = parent.blocked() || parent.sleeping_for_time();
+        (had_stopped && waits).then_some(child.pid)
+    });
+    match seen {
+        Ok(child) => {
+            // It is stopped, and its parent has not reaped it, so the pid is still its own.
+            let _ = kill(child, Signal::SIGCONT);
+            must_report(&order, &running.finish(), code, |_| None);
+        }
+        Err(why) => {
+            let outcome = running.finish();
+            if why != Interrupted::Deadline {
+                outcome.must_end();
+            }
+            let verdict = match why {
+                Interrupted::Ended if !outcome.left_behind.is_empty() => {
+                    Verdict::new("A stop was taken for an end: the child is stopped, and lives.")
+                        .saw_all(outcome.who_was_left())
+                        .ask("Which of the changes that wait(2) can tell of is the last one?")
+                }
+                Interrupted::Ended => Verdict::new("The child was to be stopped, and the program did not let it be.")
+                    .ask("What does a parent do with a child that is stopped, and who should continue it?"),
+                _ => Verdict::new("The parent never came to wait while its child was stopped.")
+                    .saw_all(outcome.snapshot.explain())
+                    .ask("What is there to do for a parent until its child goes on?"),
+            };
+            verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(&seed).fail();
+        }
+    }
+}
