@@ -150,8 +150,8 @@ impl Run {
         self
     }
 
-    /// Contains the program at most so strongly. Without this, `GRADER_CONTAINMENT` decides, and without that, the
-    /// machine: the strongest that works.
+    /// Contains the program at most so strongly. Without this, `GRADER_CONTAINMENT` decides, and without that it is
+    /// [`Containment::Bare`].
     pub fn contained(mut self, containment: Containment) -> Self {
         self.containment = containment;
         self

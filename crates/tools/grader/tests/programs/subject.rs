@@ -154,8 +154,9 @@ fn show() {
 fn host() {
     let me = std::env::current_exe().expect("exe");
     let mut running = grader::Run::new(me).arg("daemon").start();
-    running.line().expect("the daemon is there");
-    let snapshot = running.snapshot();
-    println!("{}", snapshot.others().next().expect("the daemon").host);
+    let daemon: i32 = running.line().expect("the daemon's pid").parse().expect("a number");
+    // While it changes parents, it may be missed.
+    let host = running.until(|now| Some(now.others().find(|p| p.pid.as_raw() == daemon)?.host));
+    println!("{}", host.expect("the daemon"));
     for_ever()
 }
