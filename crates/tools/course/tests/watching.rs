@@ -13,19 +13,14 @@ use std::process::{Child, Stdio};
 const PASSES: &str = "fn main() {}\n";
 const KEYS: &str = "n: next   h: hint   l: list   c: check all   r: run again   x: reset   q: quit";
 
-/// Says its number in a file, and then sleeps until somebody ends it.
-fn sleeper(small: &Small) -> String {
-    let file = small.root.join("sleeper");
-    format!(
-        "fn main() {{\n    std::fs::write({file:?}, std::process::id().to_string()).unwrap();\n    \
-         loop {{\n        std::thread::park()\n    }}\n}}\n"
-    )
-}
+/// Sleeps until somebody ends it.
+const SLEEPER: &str = "fn main() {\n    loop {\n        std::thread::park()\n    }\n}\n";
 
-/// The number that the sleeper has said.
-fn asleep(small: &Small) -> String {
+/// The number of the sleeper that runs now, and not of a program that ran before.
+fn asleep(small: &Small, before: &str) -> String {
     wait_for("the sleeper", || {
-        fs::read_to_string(small.root.join("sleeper")).ok().filter(|pid| !pid.is_empty())
+        let pid = fs::read_to_string(small.root.join("running")).ok()?;
+        (!pid.is_empty() && pid != before).then_some(pid)
     })
 }
 
@@ -118,8 +113,9 @@ fn a_newer_save_ends_the_check_of_the_older() -> Done {
     let small = Small::new()?;
     let mut terminal = Terminal::of(&small, &["watch", "odd"])?;
     terminal.wait("is not written yet");
-    small.write("odd", &sleeper(&small));
-    let sleeper = asleep(&small);
+    let before = fs::read_to_string(small.root.join("running"))?;
+    small.write("odd", SLEEPER);
+    let sleeper = asleep(&small, &before);
     // As editors do it: beside it, and then in its place.
     let beside = small.file("odd").with_extension("new");
     fs::write(&beside, PASSES)?;
@@ -134,16 +130,16 @@ fn a_newer_save_ends_the_check_of_the_older() -> Done {
 #[test]
 fn ctrl_c_leaves_neither_a_process_nor_a_changed_terminal() -> Done {
     let small = Small::new()?;
-    small.write("odd", &sleeper(&small));
+    small.write("odd", SLEEPER);
     for command in ["watch", "check"] {
         let mut terminal = Terminal::of(&small, &[command, "odd"])?;
         let before = terminal.before.clone();
-        let sleeper = asleep(&small);
+        let sleeper = asleep(&small, "");
         terminal.press("\x03");
         assert_eq!(terminal.end().signal(), Some(libc::SIGINT), "{command}: a shell can tell");
         assert_eq!(terminal.modes(), before, "{command}");
         wait_for_the_end_of(&sleeper);
-        fs::remove_file(small.root.join("sleeper"))?;
+        fs::remove_file(small.root.join("running"))?;
     }
     Ok(())
 }
@@ -151,11 +147,11 @@ fn ctrl_c_leaves_neither_a_process_nor_a_changed_terminal() -> Done {
 #[test]
 fn quitting_and_a_signal_end_a_running_check_too() -> Done {
     let small = Small::new()?;
-    small.write("odd", &sleeper(&small));
+    small.write("odd", SLEEPER);
     for signal in [None, Some(Signal::SIGTERM)] {
         let mut terminal = Terminal::of(&small, &["watch", "odd"])?;
         let before = terminal.before.clone();
-        let sleeper = asleep(&small);
+        let sleeper = asleep(&small, "");
         match signal {
             None => terminal.press("q"),
             Some(signal) => kill(Pid::from_raw(terminal.pid()), signal)?,
@@ -163,7 +159,7 @@ fn quitting_and_a_signal_end_a_running_check_too() -> Done {
         assert_eq!(terminal.end().signal(), signal.map(|it| it as i32));
         assert_eq!(terminal.modes(), before, "{signal:?}");
         wait_for_the_end_of(&sleeper);
-        fs::remove_file(small.root.join("sleeper"))?;
+        fs::remove_file(small.root.join("running"))?;
     }
     Ok(())
 }

@@ -138,7 +138,7 @@ impl Layers {
             gaps.push("disk space in the scratch folder");
         }
         if !self.limits_processes() {
-            gaps.push("the number of processes (it is watched)");
+            gaps.push("the number of processes");
         }
         gaps.push("total memory (it is watched)");
         gaps.push("processor time before the deadline");

@@ -36,6 +36,7 @@
 mod calls;
 mod doorman;
 mod explain;
+pub mod facts;
 mod fds;
 mod filter;
 mod gates;
@@ -47,6 +48,7 @@ mod outcome;
 mod proc;
 mod ready;
 mod record;
+mod recorded;
 mod refused;
 mod rooms;
 mod run;
@@ -54,6 +56,7 @@ mod running;
 mod scratch;
 mod seed;
 mod supervisor;
+mod tracing;
 mod verdict;
 
 pub use gates::Gates;
@@ -61,9 +64,12 @@ pub use layers::{Containment, containment};
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
 pub use record::worth;
+pub use recorded::{Recorded, Seen};
+pub use recorder::{Injection, Policy};
 pub use run::{Network, Run};
 pub use running::{Interrupted, Running};
 pub use seed::Seed;
+pub use tracing::Recording;
 pub use verdict::{Verdict, skip};
 
 use std::path::PathBuf;

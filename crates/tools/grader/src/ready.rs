@@ -26,6 +26,9 @@ pub(crate) struct Ready {
     _file: Option<OwnedFd>,
 }
 
+/// Traces the process with this pid, and then writes a byte to this pipe, which lets it go on.
+pub(crate) type Traced<'a> = &'a mut dyn FnMut(Pid, OwnedFd);
+
 /// Why no program was started.
 pub(crate) enum Failed {
     /// This step of the supervisor was refused.
@@ -110,13 +113,17 @@ impl Run {
 
 impl Ready {
     /// Forks the supervisor. When this returns, the program's exec has succeeded; its pid is as this process sees it.
-    pub(crate) fn launch(&mut self) -> Result<(Leash, Pid), Failed> {
+    ///
+    /// `traced` is told that pid when the process waits to be traced, and with it how to let it go on.
+    pub(crate) fn launch(&mut self, traced: Option<Traced<'_>>) -> Result<(Leash, Pid), Failed> {
         let (lifeline_of_supervisor, lifeline) = pipe()?;
         let (report, report_of_supervisor) = pipe()?;
         let (exec_error, exec_error_of_program) = pipe()?;
         self.plan.lifeline = lifeline_of_supervisor.as_raw_fd();
         self.plan.report = report_of_supervisor.as_raw_fd();
         self.plan.exec_error = exec_error_of_program.as_raw_fd();
+        let go = traced.is_some().then(pipe).transpose()?;
+        self.plan.go = go.as_ref().map_or(-1, |(be_told, _)| be_told.as_raw_fd());
         let supervisor = self.plan.launch().map_err(Failed::Fork)?;
         // From here on, leaving in any way ends the supervisor and everything below it.
         let leash = Leash::new(supervisor, lifeline, report);
@@ -128,18 +135,22 @@ impl Ready {
             }
             _ => return Err(Failed::Other("its supervisor does not answer".into())),
         };
+        let program = if self.plan.rooms.is_none() {
+            program
+        } else {
+            // That was its pid inside. It is the supervisor's first child, and nobody reaps it.
+            let first = children(supervisor).first().copied();
+            first.ok_or_else(|| Failed::Other("its supervisor shows no child".into()))?
+        };
+        if let (Some(traced), Some((be_told, go))) = (traced, go) {
+            drop(be_told);
+            traced(program, go);
+        }
         // The exec closes the program's end of this pipe, so its end of file means success.
         if let Some([_, step, errno]) = read_report(&exec_error) {
             return Err(Failed::Step(step, Errno::from_raw(errno)));
         }
-        if self.plan.rooms.is_none() {
-            return Ok((leash, program));
-        }
-        // That was its pid inside. It is the supervisor's first child, and nobody reaps it.
-        match children(supervisor).first() {
-            Some(pid) => Ok((leash, *pid)),
-            None => Err(Failed::Other("its supervisor shows no child".into())),
-        }
+        Ok((leash, program))
     }
 }
 
@@ -153,7 +164,7 @@ pub(crate) fn rehearse(layers: Layers) -> Result<(), i32> {
     // Any descriptor will do for the standard streams.
     let (nothing, _) = pipe().map_err(|_| 0)?;
     ready.plan.stdio = [nothing.as_raw_fd(); 3];
-    let (mut leash, _) = ready.launch().map_err(|failed| match failed {
+    let (mut leash, _) = ready.launch(None).map_err(|failed| match failed {
         Failed::Step(step, _) => step,
         Failed::Fork(_) | Failed::Other(_) => 0,
     })?;

@@ -3,8 +3,9 @@
 use crate::fds::{Stream, input, pidfd_open, pipe};
 use crate::layers::Layers;
 use crate::memory::Watch;
+use crate::ready::Traced;
 use crate::verdict::fault;
-use crate::{Containment, Outcome, Running};
+use crate::{Containment, Outcome, Recording, Running};
 use std::ffi::OsString;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
@@ -172,10 +173,28 @@ impl Run {
     #[must_use]
     pub fn start(self) -> Running {
         let program = self.program.display().to_string();
-        self.try_start().unwrap_or_else(|why| fault(&format!("cannot start {program}: {why}")))
+        self.try_start(None).unwrap_or_else(|why| fault(&format!("cannot start {program}: {why}")))
     }
 
-    fn try_start(self) -> Result<Running, String> {
+    /// Prepares this run for being recorded: every system call, one task at a time.
+    pub fn recorded(self) -> Recording {
+        Recording::new(self)
+    }
+
+    /// Contained without namespaces: a recording knows each process by the pid that the test sees, which must be
+    /// the one that the program sees as well.
+    pub(crate) fn with_pids_of_the_test(mut self) -> Self {
+        self.containment = self.containment.min(Containment::Fallback);
+        self
+    }
+
+    /// The program and its arguments.
+    pub(crate) fn argv(&self) -> Vec<OsString> {
+        std::iter::once(self.program.clone().into()).chain(self.args.iter().cloned()).collect()
+    }
+
+    /// Starts the program. `traced` is told its pid, and traces it before it lets it go on.
+    pub(crate) fn try_start(self, traced: Option<Traced<'_>>) -> Result<Running, String> {
         let layers = Layers::of(self.containment);
         let (stdout, stdout_of_program) =
             if self.stdout_is_a_file { Stream::file()? } else { Stream::pipe()? };
@@ -187,7 +206,7 @@ impl Run {
         let mut ready = self.ready(layers)?;
         ready.plan.stdio =
             [stdin.as_raw_fd(), stdout_of_program.as_raw_fd(), stderr_of_program.as_raw_fd()];
-        let (leash, program) = ready.launch().map_err(|failed| failed.to_string())?;
+        let (leash, program) = ready.launch(traced).map_err(|failed| failed.to_string())?;
         Ok(Running {
             supervisor: leash.pid,
             program,

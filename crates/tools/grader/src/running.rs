@@ -133,12 +133,7 @@ impl Running {
     /// When the supervisor cannot end a process.
     #[must_use]
     pub fn finish(mut self) -> Outcome {
-        let interrupted = loop {
-            if let Some(interrupted) = self.stopped() {
-                break interrupted;
-            }
-            self.wait_for_news(self.time_left());
-        };
+        let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = self.snapshot();
         let limits = self.watch.limits(self.supervisor);
@@ -175,6 +170,16 @@ impl Running {
             limits,
             refused: around.tell(&self.leash.refused),
             snapshot,
+        }
+    }
+
+    /// Waits until there is a reason not to wait any longer.
+    pub(crate) fn wait(&mut self) -> Interrupted {
+        loop {
+            if let Some(interrupted) = self.stopped() {
+                return interrupted;
+            }
+            self.wait_for_news(self.time_left());
         }
     }
 

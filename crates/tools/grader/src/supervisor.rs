@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) report: RawFd,
     /// Where the program's process writes a [`Report`] when it cannot become the program.
     pub(crate) exec_error: RawFd,
+    /// Where the program's process waits for a byte before its exec, when somebody is going to trace it; −1 else.
+    pub(crate) go: RawFd,
     /// The limit on the user's processes, where it means something.
     pub(crate) processes: Option<u64>,
     /// The limit on descriptors.
@@ -106,6 +108,7 @@ impl Plan {
             lifeline: -1,
             report: -1,
             exec_error: -1,
+            go: -1,
             processes: None,
             descriptors: 1024,
             folder: c"/".into(),
@@ -123,8 +126,8 @@ impl Plan {
     pub(crate) fn launch(&self) -> nix::Result<Pid> {
         let [stdin, stdout, stderr] = self.stdio;
         let rules = self.rules.unwrap_or(-1);
-        let mut kept =
-            [stdin, stdout, stderr, self.lifeline, self.report, self.exec_error, rules, self.file];
+        let &Self { lifeline, report, exec_error, go, .. } = self;
+        let mut kept = [stdin, stdout, stderr, lifeline, report, exec_error, go, rules, self.file];
         kept.sort_unstable();
         match clone(self.rooms.as_ref().map_or(0, Rooms::flags))? {
             ForkResult::Parent { child } => Ok(child),
@@ -233,7 +236,7 @@ fn begin(plan: &Plan, kept: &Kept) -> Step<(Pid, Option<Doorman>)> {
     match program.map_err(|e| (FORK, e))? {
         ForkResult::Parent { child } => {
             let listener = plan.filter.as_ref().and_then(|_| read_number(&door));
-            for fd in plan.stdio.into_iter().chain([plan.exec_error, plan.file]) {
+            for fd in plan.stdio.into_iter().chain([plan.exec_error, plan.file, plan.go]) {
                 close(fd);
             }
             if let Some(rules) = plan.rules {
@@ -288,6 +291,7 @@ fn become_program(plan: &Plan, supervisor: Pid, door: &OwnedFd) -> Step<std::con
     if plan.rehearsal {
         exit(0);
     }
+    wait_for_tracer(plan.go);
     Err((EXEC, execute(plan)))
 }
 
@@ -336,6 +340,25 @@ fn step_of(failed: &rooms::Failed) -> i32 {
         rooms::Failed::Proc => PROC,
         rooms::Failed::Loopback => LOOPBACK,
     }
+}
+
+/// Waits until this process is traced, and has the program's memory lie at the same addresses in each run.
+fn wait_for_tracer(go: RawFd) {
+    if go < 0 {
+        return;
+    }
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: one byte, into a variable of ours, from a descriptor of the plan.
+        match Errno::result(unsafe { libc::read(go, (&raw mut byte).cast(), 1) }) {
+            Ok(1) => break,
+            Err(Errno::EINTR) => {}
+            // Nobody could trace it: the test knows, and has let go.
+            _ => exit(127),
+        }
+    }
+    // SAFETY: changes nothing but where the program's memory will lie. Where it is refused, that differs.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
 }
 
 /// In a pid namespace: ends the program, and leaves everybody else to the kernel.
@@ -542,7 +565,7 @@ fn default_dispositions() {
 }
 
 /// The descriptors of a plan, sorted; −1 stands for one that it does without.
-type Kept = [RawFd; 8];
+type Kept = [RawFd; 9];
 
 fn close_all_but(sorted: &Kept) -> Step<()> {
     let mut first = 0;

@@ -52,7 +52,7 @@ use nix::errno::Errno;
 use trace::event::Status;
 
 pub use inject::{Deed, Injection, Malformed, Moment};
-pub use recording::record;
+pub use recording::{follow, record};
 pub use schedule::Policy;
 
 /// How to record.
@@ -69,6 +69,8 @@ pub struct Options {
     pub all: bool,
     /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
     pub check: bool,
+    /// Tells on which line of the program each call is: some 100 µs a call.
+    pub lines: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
     /// What is done to the program.
@@ -83,6 +85,7 @@ impl Default for Options {
             clean: false,
             all: false,
             check: false,
+            lines: true,
             patience: Duration::from_secs(1),
             injections: Vec::new(),
         }

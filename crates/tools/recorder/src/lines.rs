@@ -110,7 +110,7 @@ impl Sources {
 impl Recording<'_> {
     /// On which line of its program a stopped task is.
     pub(crate) fn line(&mut self, task: Task) -> Option<String> {
-        let tracee = self.tasks.get(&task)?;
+        let tracee = self.tasks.get(&task).filter(|_| self.options.lines)?;
         self.lines.line(tracee.process, tracee.pid)
     }
 }

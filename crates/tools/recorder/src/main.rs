@@ -214,6 +214,7 @@ fn record(run: &Run) -> Result<u8, String> {
         clean: run.clean,
         all: run.all,
         check: run.check,
+        lines: true,
         patience: Duration::from_secs_f64(run.patience),
         injections: run.does.all(),
     };

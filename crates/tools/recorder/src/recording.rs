@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::thread::JoinHandle;
 
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
 use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
@@ -63,6 +64,47 @@ pub fn record(
     });
     _ = slack.and_then(|slack| prctl::set_timerslack(slack as u64));
     _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+    ended
+}
+
+/// Records a process that somebody else has made and that waits, before its exec, for a byte from `go`.
+/// `argv` is what it will be: nothing is started from it.
+///
+/// Nobody else's children are touched: neither those of other threads, nor `pid`'s, whose own parent
+/// still waits for it. The calling thread may have no children of its own. If there is no recording, nothing
+/// was written to `go`: dropping it is then the caller's way to end the process.
+///
+/// # Errors
+/// As [`record`]. [`Options::clean`] is for programs that the recorder starts, and ignored here.
+pub fn follow(
+    pid: Pid,
+    argv: &[OsString],
+    go: &OwnedFd,
+    options: &Options,
+    sink: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let program = argv.first().ok_or(Error::Nothing)?;
+    let holds = |injection: &Injection| matches!(injection.deed, Deed::Hold { .. });
+    if options.policy == Policy::Free && options.injections.iter().any(holds) {
+        return Err(Error::HoldsNobody);
+    }
+    let news = SigSet::from(Signal::SIGCHLD);
+    let mut mask = SigSet::empty();
+    // This thread's mask only: the others of this process may want their SIGCHLD.
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&news), Some(&mut mask)).map_err(Error::Trace)?;
+    let slack = prctl::get_timerslack();
+    let ended = start::take_over(pid, go, program).and_then(|()| {
+        _ = prctl::set_timerslack(1);
+        let mut recording = Recording::new(options, sink, Places::of(program));
+        recording.begin(pid, argv);
+        let ended = recording.run();
+        if ended.is_err() {
+            recording.kill_all();
+        }
+        ended
+    });
+    _ = slack.and_then(|slack| prctl::set_timerslack(slack as u64));
+    _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
     ended
 }
 

@@ -42,7 +42,12 @@ pub(crate) fn start(argv: &[OsString], mask: &SigSet, room: Option<&Room>) -> Re
         }
         ForkResult::Parent { child } => {
             drop((be_told, report));
-            let started = follow(child, &go, &failure).map_err(|error| match error {
+            let why_not = || {
+                let mut errno = [0; 4];
+                _ = read(&failure, &mut errno);
+                io::Error::from_raw_os_error(i32::from_ne_bytes(errno))
+            };
+            let started = until_exec(child, &go, why_not).map_err(|error| match error {
                 Failed::Trace(error) => Error::Trace(error),
                 Failed::Exec(error) => cannot(error),
             });
@@ -81,18 +86,27 @@ enum Failed {
     Exec(io::Error),
 }
 
+/// Traces a process that somebody else has made, tells it to go on, and waits until it is the program.
+/// What it does itself when it can't be, whoever made it knows.
+pub(crate) fn take_over(pid: Pid, go: &OwnedFd, program: &OsStr) -> Result<(), Error> {
+    let exec = |error| Error::Start { program: program.to_owned(), error };
+    until_exec(pid, go, || io::Error::other("its process ended before")).map_err(|failed| {
+        match failed {
+            Failed::Trace(error) => Error::Trace(error),
+            Failed::Exec(error) => exec(error),
+        }
+    })
+}
+
 /// Traces the child, tells it to go on, and waits until it is the program.
-fn follow(child: Pid, go: &OwnedFd, failure: &OwnedFd) -> Result<(), Failed> {
+fn until_exec(child: Pid, go: &OwnedFd, why_not: impl FnOnce() -> io::Error) -> Result<(), Failed> {
     ptrace::seize(child).map_err(Failed::Trace)?;
     write(go, &[1]).map_err(Failed::Trace)?;
     loop {
         match ptrace::next(Some(child), true).map_err(Failed::Trace)? {
             Some((_, Stop::Exec)) => return Ok(()),
             Some((_, Stop::Gone(_))) | None => {
-                let mut errno = [0; 4];
-                _ = read(failure, &mut errno);
-                let error = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
-                return Err(Failed::Exec(error));
+                return Err(Failed::Exec(why_not()));
             }
             Some((_, Stop::Signal(signal))) => _ = ptrace::resume(child, signal),
             Some((_, Stop::Group(_))) => _ = ptrace::listen(child),

@@ -43,7 +43,7 @@ fn change_in_a_child(table: &mut [u64], changes: &[(usize, u64)], gate: &Path) -
         ForkResult::Child => {
             let old = swap_in(table, changes);
             eprintln!("took out {old:?}");
-            answer(table.iter().fold(0, |sum, entry| sum + entry), gate)
+            answer(table.iter().sum(), gate)
         }
     }
 }

@@ -5,22 +5,21 @@ use grader::{Exit, Outcome, Run, Seed, Verdict};
 /// Runs the program, and tells it the code when somebody waits to read it: that must be the child.
 fn run(code: u8) -> Outcome {
     let mut running = Run::new(grader::program!("two-branches")).stdin_later().start();
-    let parent = running.pid();
-    let reader = running.until(|now| {
-        let reads = |pid| now.get(pid).is_some_and(|p| p.waits_to_read(0).unwrap_or(false));
-        if reads(parent) {
-            return Some(parent);
+    let parent_reads = running.until(|now| {
+        let parent = now.program()?;
+        if parent.waits_to_read(0).unwrap_or(false) {
+            return Some(true);
         }
         // Where the machine does not show who is in which call, whoever sleeps beside the parent reads.
-        now.others().find(|p| p.waits_to_read(0).unwrap_or(p.blocked())).map(|p| p.pid)
+        now.others().find(|p| p.waits_to_read(0).unwrap_or(p.blocked())).map(|_| false)
     });
-    if reader == Ok(parent) {
+    if parent_reads == Ok(true) {
         Verdict::new("The parent reads the number itself: it would know it without any child.")
             .saw_all(running.snapshot().explain())
             .ask("How can the parent come to know a number that only the child has read?")
             .fail();
     }
-    if reader.is_ok() {
+    if parent_reads.is_ok() {
         running.tell(format!("{code}\n").as_bytes());
     }
     let outcome = running.finish();

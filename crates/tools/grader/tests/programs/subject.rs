@@ -42,6 +42,10 @@ fn main() {
             }
             for_ever()
         }
+        "own-pipe" => {
+            let (reader, _writer) = pipe().expect("pipe");
+            read(&reader, &mut [0]).expect("read");
+        }
         "stop" => raise(Signal::SIGSTOP).expect("raise"),
         "spin" => loop {
             std::hint::spin_loop();

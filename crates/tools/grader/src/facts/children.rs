@@ -1,0 +1,132 @@
+//! Facts about processes: who makes whom, and who waits for whom.
+
+use super::{Check, Claim, claim};
+use crate::{Recorded, Seen, Verdict};
+use trace::event::Status;
+use trace::{Task, What};
+
+/// The life of a process, as far as others see it.
+struct Life<'a> {
+    task: Task,
+    parent: Task,
+    born: &'a Seen,
+    ended: Option<&'a Seen>,
+    reaped: Option<&'a Seen>,
+}
+
+impl Life<'_> {
+    /// How it came to nobody's waiting for it, until `end`, its parent's.
+    fn unreaped(&self, end: Option<&Seen>) -> Vec<String> {
+        let mut steps: Vec<_> = [Some(self.born), self.ended, end].into_iter().flatten().collect();
+        steps.sort_by_key(|step| step.event.step);
+        steps.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Every process but the first.
+fn lives(seen: &Recorded) -> Vec<Life<'_>> {
+    let mut lives: Vec<Life<'_>> = Vec::new();
+    for step in &seen.steps {
+        let task = step.event.task;
+        if let What::Born { parent, process, .. } = step.event.what
+            && process == task
+        {
+            lives.push(Life { task, parent, born: step, ended: None, reaped: None });
+        }
+        let Some(life) = lives.iter_mut().find(|life| life.task == task) else { continue };
+        match step.event.what {
+            What::Ended { .. } => life.ended = Some(step),
+            What::Reaped { .. } => life.reaped = Some(step),
+            _ => {}
+        }
+    }
+    lives
+}
+
+fn end_of(seen: &Recorded, task: Task) -> Option<&Seen> {
+    seen.of(task).find(|step| matches!(step.event.what, What::Ended { .. }))
+}
+
+/// Each process that makes children has waited for all of them before it ends, or has left that to the
+/// kernel by ignoring SIGCHLD (wait(2)).
+pub fn reap_every_child() -> Claim<impl Check> {
+    claim("reap every child", |seen| {
+        for life in lives(seen) {
+            let end = end_of(seen, life.parent);
+            let before = |step: &&Seen| end.is_none_or(|end| step.event.step < end.event.step);
+            if life.reaped.filter(before).is_some() {
+                continue;
+            }
+            let Life { task, parent, .. } = life;
+            let verdict = if life.ended.filter(before).is_some() {
+                Verdict::new(format!("A child stays a zombie: nobody waits for {task}."))
+                    .ask("How many children does one wait take, and how many are there?")
+            } else {
+                Verdict::new(format!(
+                    "{parent} ends before its child {task}, and never waits for it."
+                ))
+                .ask("Which call lets a parent sleep until its child has ended?")
+            };
+            return Err(verdict.saw_all(life.unreaped(end)));
+        }
+        Ok(())
+    })
+}
+
+/// When the program's first process ends, no other one is there, neither alive nor as a zombie.
+pub fn leave_nobody() -> Claim<impl Check> {
+    claim("leave nobody behind", |seen| {
+        let Some(end) = end_of(seen, Task(1)) else { return Ok(()) };
+        let before = |step: Option<&Seen>| step.is_some_and(|s| s.event.step < end.event.step);
+        let lives = lives(seen);
+        let left: Vec<_> =
+            lives.iter().filter(|l| before(Some(l.born)) && !before(l.reaped)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let how = |life: &&Life<'_>| {
+            let state = if before(life.ended) { "has ended, and is a zombie" } else { "is alive" };
+            format!("{} {state}", life.task)
+        };
+        let count = trace::names::count(left.len() as u64, "process", "processes");
+        Err(Verdict::new(format!(
+            "The program does not wait for everybody: it leaves {count} behind."
+        ))
+        .saw(end.to_string())
+        .saw_all(left.iter().take(4).map(how))
+        .ask("Who reaps a child, and what does the parent do in the meantime?"))
+    })
+}
+
+/// So many processes are made, and all of them by the first one: a fan, and no chain.
+pub fn make_children(number: usize) -> Claim<impl Check> {
+    claim(format!("make {number} children"), move |seen| {
+        let lives = lives(seen);
+        let own = lives.iter().filter(|life| life.parent == Task(1)).count();
+        if own == number && lives.len() == number {
+            return Ok(());
+        }
+        let all = lives.len();
+        Err(Verdict::new(if all == own {
+            format!("The program makes {own} children, and {number} are asked for.")
+        } else {
+            format!("Of {all} processes, {own} are the first one's own children; {number} should be, and no others.")
+        })
+        .saw_all(lives.iter().take(6).map(|life| life.born.to_string()))
+        .ask("Which processes come to the line with the fork, and how often?"))
+    })
+}
+
+/// The first process ends with this exit code.
+pub fn exit_with(code: u8) -> Claim<impl Check> {
+    claim(format!("exit with {code}"), move |seen| {
+        let end = end_of(seen, Task(1));
+        match end.map(|step| &step.event.what) {
+            Some(What::Ended { status: Status::Code(found) }) if *found == code => Ok(()),
+            _ => Err(Verdict::new(format!("The program does not exit with {code}."))
+                .saw_all(end.map(ToString::to_string))
+                .saw_all(seen.outcome.complaint())
+                .ask("Which process ends like that, and where?")),
+        }
+    })
+}

@@ -1,0 +1,79 @@
+//! Facts about a recorded run, each of them a predicate, so that a test reads as a sentence.
+//!
+//! ```no_run
+//! use grader::{Run, facts::*};
+//!
+//! // Where nobody may trace, the check is left out, and says so.
+//! let Some(seen) = Run::new("/bin/true").recorded().record() else { return };
+//! seen.must(end_by_itself()).must(reap_every_child()).must(never_spin());
+//! ```
+//!
+//! They are decided by the order of events and not by a clock, so the same program gets the same answer on
+//! a slow machine. A new one is a sentence, and a function that returns the [`Verdict`] against it:
+//!
+//! ```
+//! use grader::{Verdict, facts::{Check, Claim, claim}};
+//! use trace::What;
+//!
+//! fn stay_alone() -> Claim<impl Check> {
+//!     claim("stay alone", |seen| {
+//!         let born = seen.steps.iter().find(|step| matches!(step.event.what, What::Born { .. }));
+//!         born.map_or(Ok(()), |born| Err(Verdict::new("There is a second process.").saw(born.to_string())))
+//!     })
+//! }
+//! ```
+
+mod calls;
+mod children;
+mod waiting;
+
+pub use calls::*;
+pub use children::*;
+pub use waiting::*;
+
+use crate::{Recorded, Verdict};
+use predicates_core::Predicate;
+use predicates_core::reflection::{Case, PredicateReflection, Product};
+use std::fmt;
+
+/// Under this name, a case has the verdict against a claim.
+pub(crate) const VERDICT: &str = "verdict";
+
+/// What decides a claim: nothing against it, or the verdict.
+pub trait Check: Fn(&Recorded) -> Result<(), Verdict> {}
+impl<F: Fn(&Recorded) -> Result<(), Verdict>> Check for F {}
+
+/// Something that is claimed of a recording.
+pub struct Claim<C> {
+    sentence: String,
+    check: C,
+}
+
+/// A claim; the sentence follows "the program must": `reap every child`.
+pub fn claim<C: Check>(sentence: impl Into<String>, check: C) -> Claim<C> {
+    Claim { sentence: sentence.into(), check }
+}
+
+impl<C> fmt::Display for Claim<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the program must {}", self.sentence)
+    }
+}
+
+impl<C> PredicateReflection for Claim<C> {}
+
+impl<C: Check> Predicate<Recorded> for Claim<C> {
+    fn eval(&self, seen: &Recorded) -> bool {
+        (self.check)(seen).is_ok()
+    }
+
+    fn find_case<'a>(&'a self, expected: bool, seen: &Recorded) -> Option<Case<'a>> {
+        match (self.check)(seen) {
+            Ok(()) => expected.then(|| Case::new(Some(self), true)),
+            Err(_) if expected => None,
+            Err(verdict) => {
+                Some(Case::new(Some(self), false).add_product(Product::new(VERDICT, verdict)))
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Facts about waiting: who sleeps in which call, who spins, who hangs.
+
+use super::{Check, Claim, claim};
+use crate::{Exit, Seen, Verdict};
+use std::collections::HashMap;
+use trace::call::Argument;
+use trace::event::Outcome;
+use trace::why::Wait;
+use trace::{Task, What};
+
+/// So many answers "nothing yet" in a row are asking again and again.
+const SPINS: usize = 3;
+
+/// The program comes to an end of its own. What keeps it from that is told: who is blocked in which call on
+/// what, and who holds the other end.
+pub fn end_by_itself() -> Claim<impl Check> {
+    claim("end by itself", |seen| {
+        let cause = match seen.outcome.exit {
+            Exit::TooMuchOutput => "The program was stopped: it wrote more output than it may.",
+            Exit::Deadline => "The program had not ended when its time was up.",
+            _ if !seen.stuck.is_empty() => {
+                "The program hangs: everybody sleeps, and nothing can wake anybody."
+            }
+            _ => return Ok(()),
+        };
+        let last = || seen.steps.iter().rev().take(2).rev().map(ToString::to_string).collect();
+        let evidence: Vec<String> = if seen.stuck.is_empty() { last() } else { seen.stuck.clone() };
+        Err(Verdict::new(cause)
+            .saw_all(evidence.into_iter().take(6))
+            .ask("What would have to happen for the program to go on, and who would do it?"))
+    })
+}
+
+/// Somebody sleeps in this call: `wait4`, `poll`.
+pub fn block_in(call: &'static str) -> Claim<impl Check> {
+    claim(format!("block in {call}"), move |seen| {
+        let mut slept = seen.steps.iter().filter_map(|step| Some((step, step.blocked.as_ref()?)));
+        if slept.clone().any(|(_, blocked)| blocked.call.split('(').next() == Some(call)) {
+            return Ok(());
+        }
+        let first = slept
+            .next()
+            .map_or_else(|| "nobody sleeps in any call".into(), |(step, _)| step.to_string());
+        Err(Verdict::new(format!("Nobody ever sleeps in {call}."))
+            .saw(first)
+            .ask("Which call returns exactly when there is something to do?"))
+    })
+}
+
+/// Nobody asks again and again for what is not there yet.
+pub fn never_spin() -> Claim<impl Check> {
+    claim("never spin", |seen| {
+        let mut in_vain: HashMap<Task, (&str, Vec<&Seen>)> = HashMap::new();
+        for step in &seen.steps {
+            let What::Leave { name, result, arguments } = &step.event.what else { continue };
+            let (last, asks) = in_vain.entry(step.event.task).or_default();
+            if *last != name || !nothing_yet(name, result, arguments) {
+                asks.clear();
+            }
+            *last = name;
+            if nothing_yet(name, result, arguments) {
+                asks.push(step);
+            }
+            if asks.len() >= SPINS {
+                return Err(Verdict::new(format!(
+                    "{} spins: it asks again and again with {name}, and never sleeps.",
+                    step.event.task
+                ))
+                .saw_all(asks.iter().map(ToString::to_string))
+                .ask("Which call, or which flag of this one, makes it sleep exactly until the answer is there?"));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether a call has answered "nothing yet" at once.
+fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) -> bool {
+    const WNOHANG: u64 = 1;
+    let asks = |place: usize| matches!(arguments.get(place), Some(Argument::Flags(bits)) if bits & WNOHANG != 0);
+    match (name, result) {
+        (_, Outcome::Error(error)) => error == "EAGAIN",
+        ("wait4", Outcome::Value(0)) => asks(2),
+        ("waitid", Outcome::Value(0)) => asks(3),
+        ("sched_yield", _) => true,
+        _ => false,
+    }
+}
+
+/// Nobody sleeps for a time only, to look afterwards whether something has happened.
+pub fn never_sleep_by_the_clock() -> Claim<impl Check> {
+    claim("never sleep by the clock", |seen| {
+        for step in &seen.steps {
+            let Some(blocked) = &step.blocked else { continue };
+            let time = |wait: &Wait| matches!(wait, Wait::Time(_));
+            let untimed = blocked.waits.is_empty() && blocked.at_most.is_none();
+            if !untimed && blocked.waits.iter().all(time) {
+                return Err(Verdict::new(format!("{} sleeps by the clock, in {}.", step.event.task, blocked.call))
+                    .saw(step.to_string())
+                    .ask("What is it waiting for, and which call sleeps exactly until that has happened?"));
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,115 @@
+//! What was seen of a recorded run, event by event.
+
+use crate::{Exit, Outcome, Verdict};
+use predicates_core::Predicate;
+use predicates_core::reflection::Case;
+use recorder::Ended;
+use std::time::Duration;
+use trace::{Event, Model, Task, What, knot, why, words};
+
+/// A recorded run: what every [`Outcome`] tells, and all that happened, in order.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What was seen from outside. The pids in it are the kernel's; a recording has none.
+    pub outcome: Outcome,
+    /// Every event, with its sentence.
+    pub steps: Vec<Seen>,
+    /// Nobody could go on, or the time was up: who is blocked, in words. Empty: all have ended.
+    pub stuck: Vec<String>,
+    /// The injections that have not happened: those of a call that was never made.
+    pub unmet: Vec<recorder::Injection>,
+    /// How long it took, with starting and ending.
+    pub took: Duration,
+}
+
+/// One event, and what there was to know right after it.
+#[derive(Debug)]
+pub struct Seen {
+    /// What has happened.
+    pub event: Event,
+    /// The same in words.
+    pub sentence: String,
+    /// What a task that fell asleep with this event waits for.
+    pub blocked: Option<why::Blocked>,
+    /// The signals whose handlers the task is in, the innermost last.
+    pub handlers: Vec<i32>,
+    /// At an exec: the descriptors that are open in the new program, lowest first.
+    pub open: Option<Vec<i32>>,
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "step {}: {}", self.event.step, self.sentence)
+    }
+}
+
+impl Recorded {
+    pub(crate) fn new(
+        outcome: Outcome,
+        events: Vec<Event>,
+        ended: Option<&Ended>,
+        took: Duration,
+    ) -> Self {
+        let mut model = Model::new();
+        let mut stuck = Vec::new();
+        let mut steps = Vec::with_capacity(events.len());
+        for event in events {
+            let changes = match model.apply(&event) {
+                Ok(step) => step.changes,
+                Err(mismatch) => mismatch.changes,
+            };
+            if event.what == What::Stuck {
+                stuck = knot::knot(&model);
+            }
+            let sleeps = event.what == What::Sleeps;
+            let execs = matches!(event.what, What::Exec { .. });
+            let thread = model.threads.get(&event.task);
+            steps.push(Seen {
+                sentence: words::sentence(&model, &event, &changes),
+                blocked: sleeps.then(|| why::Blocked::of(&model, event.task)).flatten(),
+                handlers: thread
+                    .map(|thread| thread.handlers.iter().map(|frame| frame.signal).collect())
+                    .unwrap_or_default(),
+                open: execs
+                    .then(|| model.table(event.task))
+                    .flatten()
+                    .map(|table| table.slots.keys().copied().collect()),
+                event,
+            });
+        }
+        if outcome.exit == Exit::Deadline {
+            stuck = why::sleepers(&model).iter().map(|b| b.sentence(&model)).collect();
+        }
+        let unmet = ended.iter().flat_map(|e| &e.unmet).map(|(what, _)| what.clone()).collect();
+        Self { outcome, steps, stuck, unmet, took }
+    }
+
+    /// Fails the test unless this is so of the recording: one of [`facts`](crate::facts), or several of them,
+    /// combined by the `and`, `or` and `not` of predicates.
+    ///
+    /// # Panics
+    /// With the verdict of the first that fails.
+    pub fn must(&self, fact: impl Predicate<Recorded>) -> &Self {
+        if let Some(case) = fact.find_case(false, self) {
+            let text = verdict_in(&case).unwrap_or_else(|| {
+                Verdict::new(format!("This is not so: {fact}."))
+                    .ask("Which step of the recording shows it?")
+                    .to_string()
+            });
+            eprintln!("\n{text}");
+            std::panic::resume_unwind(Box::new(text));
+        }
+        self
+    }
+
+    /// The steps of one task.
+    pub fn of(&self, task: Task) -> impl Iterator<Item = &Seen> {
+        self.steps.iter().filter(move |seen| seen.event.task == task)
+    }
+}
+
+/// The first verdict in a tree of predicates that didn't hold.
+fn verdict_in(case: &Case<'_>) -> Option<String> {
+    let own = case.products().find(|product| product.name() == crate::facts::VERDICT);
+    own.map(|product| product.value().to_string()).or_else(|| case.children().find_map(verdict_in))
+}

@@ -1,0 +1,71 @@
+//! What facts say of recorded runs, those that hold and those that don't.
+
+use grader::facts::*;
+use grader::{Recorded, Run};
+use predicates_core::Predicate;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+fn recorded(args: &[&str]) -> Option<Recorded> {
+    Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(args).recorded().record()
+}
+
+fn verdict(seen: &Recorded, fact: impl Predicate<Recorded>) -> String {
+    let failed = catch_unwind(AssertUnwindSafe(|| _ = seen.must(fact)));
+    // What it had to decide by says more than that it was wrong.
+    let failed = failed.err().unwrap_or_else(|| panic!("there is no verdict against {seen:#?}"));
+    *failed.downcast::<String>().expect("a text")
+}
+
+#[test]
+fn a_child_that_is_waited_for_satisfies_all() {
+    let Some(seen) = recorded(&["reap"]) else { return };
+    seen.must(end_by_itself())
+        .must(make_children(1))
+        .must(reap_every_child())
+        .must(leave_nobody())
+        .must(never_spin())
+        .must(never_sleep_by_the_clock())
+        .must(close_nothing_twice())
+        .must(signal_no_group())
+        .must(call("wait4"))
+        .must(block_in("wait4"))
+        .must(exit_with(0));
+    eprintln!("a recorded run takes {:?}", seen.took);
+}
+
+#[test]
+fn a_zombie_is_told_with_its_steps() {
+    let Some(seen) = recorded(&["leave-a-zombie"]) else { return };
+    let text = verdict(&seen, reap_every_child());
+    assert!(text.starts_with("A child stays a zombie: nobody waits for P2.\n"), "{text}");
+    assert!(text.contains("P2 ends with exit code 7"), "{text}");
+    assert!(text.contains("To think about: How many children"), "{text}");
+    assert!(verdict(&seen, leave_nobody()).contains("P2 has ended, and is a zombie"));
+}
+
+#[test]
+fn a_hang_is_told_at_once_with_who_is_blocked_and_who_could_wake_it() {
+    let Some(seen) = recorded(&["own-pipe"]) else { return };
+    let text = verdict(&seen, end_by_itself());
+    assert!(text.starts_with("The program hangs: "), "{text}");
+    assert!(text.contains("P1 is blocked in read("), "{text}");
+    assert!(text.contains("write end still open"), "{text}");
+    assert!(seen.took < Duration::from_secs(2), "its deadline was 3 s: {:?}", seen.took);
+}
+
+#[test]
+fn who_asks_again_and_again_spins() {
+    let Some(seen) = recorded(&["ask-again"]) else { return };
+    let text = verdict(&seen, never_spin());
+    assert!(text.starts_with("P1 spins: it asks again and again with wait4"), "{text}");
+}
+
+#[test]
+fn who_sleeps_an_hour_sleeps_by_the_clock() {
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("sleep");
+    let Some(seen) = run.deadline(Duration::from_millis(500)).recorded().record() else { return };
+    let text = verdict(&seen, never_sleep_by_the_clock());
+    assert!(text.starts_with("P1 sleeps by the clock, in clock_nanosleep("), "{text}");
+    assert!(verdict(&seen, end_by_itself()).contains("P1 is blocked in clock_nanosleep("));
+}
