@@ -80,7 +80,7 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
             return None;
         }
         let still = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
-        still.then(|| now.others().find(|p| p.blocked()).map(|p| p.pid))
+        still.then(|| now.others().find(|p| p.blocked()).map(|p| p.host))
     });
     match child {
         Ok(Some(child)) => (running, gate, child),
@@ -110,9 +110,9 @@ fn end(running: Running, mut gate: Gates) -> Outcome {
     outcome
 }
 
-// 2 points
 #[test]
 fn the_child_changes_its_own_table_and_nobody_elses() {
+    grader::worth(2);
     let question = Question::new("cow-budget, sums");
     let (running, gate, _) = start(&question);
     let outcome = end(running, gate);
@@ -164,9 +164,9 @@ fn the_child_changes_its_own_table_and_nobody_elses() {
     }
 }
 
-// 3 points
 #[test]
 fn six_changes_cost_a_few_pages() {
+    grader::worth(3);
     let question = Question::new("cow-budget, memory");
     let (running, gate, child) = start(&question);
     let (Some(of_child), Some(of_parent)) = (memory(child), memory(running.pid())) else {

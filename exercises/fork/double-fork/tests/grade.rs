@@ -58,7 +58,7 @@ fn start() -> Standing {
         (still(now).is_some() && !there.is_empty()).then_some(there)
     });
     match found.as_deref() {
-        Ok([daemon]) if daemon.pid != running.pid() => {
+        Ok([daemon]) if daemon.host != running.pid() => {
             Standing { daemon: daemon.clone(), running, front, _back: back }
         }
         Ok([_]) => Verdict::new("The program itself serves, instead of its daemon.")
@@ -107,9 +107,9 @@ fn finish(standing: Standing) -> Outcome {
     outcome
 }
 
-// 1 point
 #[test]
 fn the_daemon_is_nobodys_child_any_more() {
+    grader::worth(1);
     let Standing { running, daemon, .. } = start();
     let now = running.snapshot();
     let adopter = now.program().map(|p| p.parent);
@@ -130,17 +130,17 @@ fn the_daemon_is_nobodys_child_any_more() {
     }
 }
 
-// 2 points
 #[test]
 fn the_daemon_has_a_session_that_it_does_not_lead() {
+    grader::worth(2);
     let Standing { running, daemon, .. } = start();
-    let (Ok(of_daemon), Ok(of_program)) = (getsid(Some(daemon.pid)), getsid(Some(running.pid())))
+    let (Ok(of_daemon), Ok(of_program)) = (getsid(Some(daemon.host)), getsid(Some(running.pid())))
     else {
         Verdict::new("The daemon is gone.").saw_all(running.snapshot().explain()).fail();
     };
     let seen = [
         format!("the program, pid {}, is in the session {of_program}", running.pid()),
-        format!("the daemon, pid {}, is in the session {of_daemon}", daemon.pid),
+        format!("the daemon, pid {}, is in the session {of_daemon}", daemon.host),
     ];
     if of_daemon == of_program {
         Verdict::new("The daemon is still in the program's session: what ends the session reaches it.")
@@ -148,7 +148,7 @@ fn the_daemon_has_a_session_that_it_does_not_lead() {
             .ask("What does a terminal do to its session when it hangs up, and which call leaves a session?")
             .fail();
     }
-    if of_daemon == daemon.pid {
+    if of_daemon == daemon.host {
         Verdict::new("The daemon leads its session: opening a terminal could make that its own again.")
             .saw_all(seen)
             .ask("Which of the three processes should make the session, so that the last one is in it and does not lead it?")
@@ -156,13 +156,13 @@ fn the_daemon_has_a_session_that_it_does_not_lead() {
     }
 }
 
-// 2 points
 #[test]
 fn the_middle_is_reaped_and_the_daemon_outlives_the_program() {
+    grader::worth(2);
     let standing = start();
     let daemon = standing.daemon.pid;
     let now = standing.running.snapshot();
-    let program = standing.running.pid();
+    let program = now.program;
     let others: Vec<&Process> = now.others().filter(|p| p.pid != daemon).collect();
     if others.iter().any(|p| p.state == State::Zombie) {
         Verdict::new("The process in the middle is a zombie: the program has not reaped it.")

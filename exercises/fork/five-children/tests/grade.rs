@@ -107,9 +107,9 @@ fn counts() -> (Seed, [usize; 2]) {
     (seed, [5, another])
 }
 
-// 2 points
 #[test]
 fn all_stand_side_by_side_as_children_of_the_program() {
+    grader::worth(2);
     let (seed, counts) = counts();
     for count in counts {
         let (running, still) = start(count);
@@ -120,9 +120,9 @@ fn all_stand_side_by_side_as_children_of_the_program() {
     }
 }
 
-// 1 point
 #[test]
 fn the_parent_sleeps_while_they_stay() {
+    grader::worth(1);
     let (running, still) = start(5);
     let still = still.unwrap_or_else(|why| never_still(running, why));
     let Some(parent) = still.program() else { return };
@@ -147,9 +147,9 @@ fn the_parent_sleeps_while_they_stay() {
     }
 }
 
-// 2 points
 #[test]
 fn all_end_and_are_reaped() {
+    grader::worth(2);
     let (seed, counts) = counts();
     for count in counts {
         let (running, still) = start(count);

@@ -1,0 +1,182 @@
+//! What `fork-fails` must have left behind: nobody, whether the machine had room for all of its children or not.
+//!
+//! Where there is to be no room, the program is told a limit on its user's processes, and sets it (setrlimit(2),
+//! `RLIMIT_NPROC`): a few forks succeed, and then the kernel refuses one with EAGAIN.
+
+use grader::{Exit, Gates, Interrupted, Outcome, Run, Running, Snapshot, State, Verdict};
+
+/// How many children the program is asked for: more than it will have room for when there is a limit.
+const CHILDREN: usize = 8;
+/// For how many of them there is room then, about.
+const ROOM: usize = 3;
+
+/// A run with a gate at which the program stands when it has started everybody.
+fn run(gate: &Gates) -> Run {
+    Run::new(grader::program!("fork-fails")).arg(CHILDREN.to_string()).args(gate.paths())
+}
+
+/// How many processes and threads the user of a run has before it begins.
+fn others_of_this_user() -> usize {
+    // Started by root, each run is a user of its own.
+    if nix::unistd::geteuid().is_root() {
+        return 0;
+    }
+    let user = nix::unistd::geteuid().to_string();
+    let threads = |status: &str| -> Option<usize> {
+        let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
+        let whose = field("Uid:")?.split_whitespace().next()?;
+        field("Threads:")?.trim().parse().ok().filter(|_| whose == user)
+    };
+    let statuses = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let statuses =
+        statuses.filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok());
+    statuses.filter_map(|status| threads(&status)).sum()
+}
+
+/// How many children stand at their place.
+fn standing(now: &Snapshot) -> usize {
+    now.others().filter(|p| p.blocked()).count()
+}
+
+/// Waits until the program stands at its gate, or has ended; with what is to be seen there.
+fn until_started(running: &mut Running, gate: &mut Gates) -> Result<Snapshot, Interrupted> {
+    let mut there = false;
+    running.until(|now| {
+        if !std::mem::replace(&mut there, gate.arrived() == 1) {
+            return None;
+        }
+        now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
+    })
+}
+
+/// Fails unless nobody is left.
+fn must_have_ended_them(outcome: &Outcome) {
+    let zombies = outcome.left_behind.iter().filter(|p| p.state == State::Zombie).count();
+    let alive = outcome.left_behind.len() - zombies;
+    if alive > 0 {
+        Verdict::new(format!(
+            "The program is gone, and {alive} of its children live on: nobody has ended them."
+        ))
+        .saw(outcome.ending())
+        .saw_all(outcome.who_was_left())
+        .saw_all(outcome.complaint())
+        .ask("Who knows the pids of the children that were made, and who will know them later?")
+        .fail();
+    }
+    if zombies > 0 {
+        Verdict::new(format!("The children were ended, and {zombies} of them were never reaped."))
+            .saw(outcome.ending())
+            .saw_all(outcome.who_was_left())
+            .ask("When has a child that was sent a signal ended, and who takes what is left of it?")
+            .fail();
+    }
+}
+
+/// The verdicts on a program that did not come to an end of its own.
+fn must_end(outcome: &Outcome) {
+    if let Exit::Signal(number) = outcome.exit {
+        Verdict::new("The program has ended itself, and not only its children.")
+            .saw(outcome.ending())
+            .saw(format!("the signal's number is {number}"))
+            .saw_all(outcome.who_was_left())
+            .ask("kill(2): whom does the pid 0 mean, and whom the pid -1?")
+            .fail();
+    }
+    let now = &outcome.snapshot;
+    if outcome.exit == Exit::Deadline
+        && now.program().is_some_and(|p| p.blocked())
+        && standing(now) > 0
+    {
+        Verdict::new("The program waits for children that nobody has ended.")
+            .saw_all(now.explain())
+            .ask("What do the children wait for, and from whom is it to come?")
+            .fail();
+    }
+    if outcome.exit == Exit::Deadline && standing(now) > 0 {
+        Verdict::new("The fork was refused, and the program tries again and again.")
+            .saw_all(now.explain())
+            .ask("Who could make room, as long as this program keeps its children?")
+            .fail();
+    }
+    outcome.must_end();
+}
+
+#[test]
+fn when_there_is_room_all_are_made_and_ended() {
+    grader::worth(2);
+    let mut gate = Gates::new(1);
+    let mut running = run(&gate).start();
+    match until_started(&mut running, &mut gate) {
+        Ok(now) if standing(&now) == CHILDREN && now.others().all(|p| p.parent == now.program) => {}
+        Ok(now) => {
+            Verdict::new(format!("{} children stand there, and not {CHILDREN}.", standing(&now)))
+                .saw_all(now.explain())
+                .ask("Which processes run the loop, and how often?")
+                .fail()
+        }
+        Err(_) => {
+            let outcome = running.finish();
+            must_end(&outcome);
+            must_have_ended_them(&outcome);
+            Verdict::new("The program ended before its children had been started.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("Which process came back from `start_all`, and with what?")
+                .fail()
+        }
+    }
+    gate.open(1);
+    let outcome = running.finish();
+    must_end(&outcome);
+    must_have_ended_them(&outcome);
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("All were made and ended, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and is that an error?")
+            .fail();
+    }
+}
+
+#[test]
+fn when_a_fork_is_refused_nobody_is_left() {
+    grader::worth(3);
+    let mut gate = Gates::new(1);
+    // The program itself needs a place, too.
+    let limit = others_of_this_user() + 1 + ROOM;
+    let mut running = run(&gate).arg(limit.to_string()).start();
+    let started = until_started(&mut running, &mut gate);
+    if started.as_ref().is_ok_and(|now| standing(now) == CHILDREN) {
+        grader::skip(
+            "nobody is left when a fork is refused",
+            "this machine has no limit on this user's processes",
+        );
+        return;
+    }
+    if let Ok(now) = started {
+        Verdict::new("A fork was refused, and the program has not noticed, or says nothing of it.")
+            .saw(format!("asked for {CHILDREN} children; {} stand there", standing(&now)))
+            .saw_all(now.explain())
+            .ask("What does fork return when there is no child, and what should `start_all` return then?")
+            .fail();
+    }
+    let outcome = running.finish();
+    must_end(&outcome);
+    must_have_ended_them(&outcome);
+    if outcome.exit != Exit::Code(75) {
+        Verdict::new(
+            "The fork was refused, and the program ended otherwise than by reporting that.",
+        )
+        .saw("expected: exit code 75, which `main` gives to an error of `start_all`")
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("Which process ended where?")
+        .fail();
+    }
+    if !outcome.complaint().is_some_and(|text| text.contains("os error 11")) {
+        Verdict::new("The program reports another error than the one that fork had.")
+            .saw_all(outcome.complaint())
+            .ask("Which call was the last to fail before the error was made?")
+            .fail();
+    }
+}
