@@ -3,7 +3,9 @@
 //! Where there is to be no room, the program is told a limit on its user's processes, and sets it (setrlimit(2),
 //! `RLIMIT_NPROC`): a few forks succeed, and then the kernel refuses one with EAGAIN.
 
-use grader::{Exit, Gates, Interrupted, Outcome, Run, Running, Snapshot, State, Verdict};
+use grader::{
+    Containment, Exit, Gates, Interrupted, Outcome, Run, Running, Snapshot, State, Verdict,
+};
 
 /// How many children the program is asked for: more than it will have room for when there is a limit.
 const CHILDREN: usize = 8;
@@ -12,7 +14,11 @@ const ROOM: usize = 3;
 
 /// A run with a gate at which the program stands when it has started everybody.
 fn run(gate: &Gates) -> Run {
-    Run::new(grader::program!("fork-fails")).arg(CHILDREN.to_string()).args(gate.paths())
+    // Without a user of its own, a program of root's has no limit to meet.
+    Run::new(grader::program!("fork-fails"))
+        .contained(Containment::Fallback)
+        .arg(CHILDREN.to_string())
+        .args(gate.paths())
 }
 
 /// How many processes and threads the user of a run has before it begins.
