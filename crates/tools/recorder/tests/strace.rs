@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::{SigHandler, Signal};
 use story::Started;
 use strace::seen::{Lives, by_recorder, by_strace};
 
@@ -235,8 +236,18 @@ fn the_same(programs: &[(Vec<&OsStr>, Depth)]) {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), programs.len(), wrong.join("\n"));
 }
 
+/// What a background job ignores, so do its children; shells ask about that, strace and we pass it on
+/// differently.
+fn hear_all_signals() {
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: the default needs no handler, and this process had set none.
+        _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+    }
+}
+
 #[test]
 fn strace_sees_the_same_of_programs_of_the_system() {
+    hear_all_signals();
     let programs: Vec<_> = SYSTEM
         .iter()
         .map(|(program, depth)| (program.iter().map(OsStr::new).collect(), *depth))
@@ -258,10 +269,12 @@ fn of_the_chapters(chapters: &[(&str, &[&str])], depth: Depth) {
 
 #[test]
 fn strace_sees_the_same_of_the_chapters_programs() {
+    hear_all_signals();
     of_the_chapters(&CHAPTERS, Depth::Calls);
 }
 
 #[test]
 fn strace_sees_the_same_calls_of_programs_that_race() {
+    hear_all_signals();
     of_the_chapters(&IN_ANY_ORDER, Depth::Names);
 }
