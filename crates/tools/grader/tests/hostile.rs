@@ -12,7 +12,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What is expected of a scene: how its run ends, and a text in what is told about it.
@@ -185,21 +186,18 @@ impl<'a> Grader<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let give_up = Instant::now() + Duration::from_secs(30);
         let mut output = grader.stdout.take().expect("a pipe");
-        let reading = std::thread::spawn(move || {
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
             let mut text = String::new();
-            output.read_to_string(&mut text).map(|_| text)
+            sender.send(output.read_to_string(&mut text).map(|_| text))
         });
-        while !reading.is_finished() {
-            if Instant::now() > give_up {
-                let _ = grader.kill();
-                let _ = grader.wait();
-                return vec!["the grader did not come to an end".into()];
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let text = reading.join().expect("no panic").expect("text");
+        let Ok(text) = ended.recv_timeout(Duration::from_secs(30)) else {
+            let _ = grader.kill();
+            let _ = grader.wait();
+            return vec!["the grader did not come to an end".into()];
+        };
+        let text = text.expect("text");
         let ended = grader.wait().expect("it can be reaped");
         let Ok(told) = serde_json::from_str::<Value>(&text) else {
             let mut stderr = String::new();
