@@ -87,17 +87,21 @@ impl Recorded {
     /// Fails the test unless this is so of the recording: one of [`facts`](crate::facts), or several of them,
     /// combined by the `and`, `or` and `not` of predicates.
     ///
+    /// Of a program that was ended before its time, nothing is held to be so: what comes after the last event might speak
+    /// against it. What has been seen to be wrong is told first.
+    ///
     /// # Panics
     /// With the verdict of the first that fails.
     pub fn must(&self, fact: impl Predicate<Recorded>) -> &Self {
         if let Some(case) = fact.find_case(false, self) {
-            let text = verdict_in(&case).unwrap_or_else(|| {
+            let unexplained = || {
                 Verdict::new(format!("This is not so: {fact}."))
                     .ask("Which step of the recording shows it?")
-                    .to_string()
-            });
-            eprintln!("\n{text}");
-            std::panic::resume_unwind(Box::new(text));
+            };
+            verdict_in(&case).unwrap_or_else(unexplained).fail();
+        }
+        if !matches!(self.outcome.exit, Exit::Code(_) | Exit::Signal(_)) {
+            self.outcome.must_end();
         }
         self
     }
@@ -109,7 +113,8 @@ impl Recorded {
 }
 
 /// The first verdict in a tree of predicates that didn't hold.
-fn verdict_in(case: &Case<'_>) -> Option<String> {
-    let own = case.products().find(|product| product.name() == crate::facts::VERDICT);
-    own.map(|product| product.value().to_string()).or_else(|| case.children().find_map(verdict_in))
+fn verdict_in(case: &Case<'_>) -> Option<Verdict> {
+    let parts = case.products().map(|product| (product.name(), product.value().to_string()));
+    let parts: Vec<_> = parts.collect();
+    Verdict::of_parts(&parts).or_else(|| case.children().find_map(verdict_in))
 }

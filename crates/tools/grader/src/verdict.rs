@@ -44,6 +44,20 @@ impl Verdict {
         self
     }
 
+    /// Its parts, each with its name: what [`Verdict::of_parts`] takes.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let evidence = self.evidence.iter().map(|fact| ("evidence", fact.as_str()));
+        let question = self.question.iter().map(|text| ("question", text.as_str()));
+        std::iter::once(("cause", self.cause.as_str())).chain(evidence).chain(question)
+    }
+
+    /// A verdict of such parts; `None` where they have no cause.
+    pub(crate) fn of_parts(parts: &[(&str, String)]) -> Option<Self> {
+        let of = |name| parts.iter().filter(move |(part, _)| *part == name).map(|(_, text)| text);
+        let verdict = Self::new(of("cause").next()?).saw_all(of("evidence").cloned());
+        Some(of("question").fold(verdict, |verdict, text| verdict.ask(text)))
+    }
+
     /// Fails the test with this verdict.
     ///
     /// The text is printed, and then the test unwinds without calling the panic hook: a learner needs to know

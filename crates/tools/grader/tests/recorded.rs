@@ -69,3 +69,24 @@ fn who_sleeps_an_hour_sleeps_by_the_clock() {
     assert!(text.starts_with("P1 sleeps by the clock, in clock_nanosleep("), "{text}");
     assert!(verdict(&seen, end_by_itself()).contains("P1 is blocked in clock_nanosleep("));
 }
+
+#[test]
+fn a_verdict_against_a_fact_is_recorded_as_the_learners_and_not_as_a_fault() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let again = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "a_zombie_is_told_with_its_steps"])
+        .env("GRADER_VERDICTS", file.path())
+        .output()
+        .expect("it runs");
+    assert!(again.status.success(), "{again:?}");
+    let records = std::fs::read_to_string(file.path()).expect("records");
+    let fail = r#""status":"fail","cause":"A child stays a zombie: nobody waits for P2.""#;
+    assert!(records.contains(fail) || records.contains("environment"), "{records}");
+}
+
+#[test]
+fn of_a_recording_that_was_cut_short_nothing_is_held_to_be_so() {
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("sleep");
+    let Some(seen) = run.deadline(Duration::from_millis(500)).recorded().record() else { return };
+    assert!(verdict(&seen, close_nothing_twice()).contains("did not end within 500ms"));
+}

@@ -36,9 +36,6 @@ use predicates_core::Predicate;
 use predicates_core::reflection::{Case, PredicateReflection, Product};
 use std::fmt;
 
-/// Under this name, a case has the verdict against a claim.
-pub(crate) const VERDICT: &str = "verdict";
-
 /// What decides a claim: nothing against it, or the verdict.
 pub trait Check: Fn(&Recorded) -> Result<(), Verdict> {}
 impl<F: Fn(&Recorded) -> Result<(), Verdict>> Check for F {}
@@ -72,7 +69,10 @@ impl<C: Check> Predicate<Recorded> for Claim<C> {
             Ok(()) => expected.then(|| Case::new(Some(self), true)),
             Err(_) if expected => None,
             Err(verdict) => {
-                Some(Case::new(Some(self), false).add_product(Product::new(VERDICT, verdict)))
+                let case = Case::new(Some(self), false);
+                Some(verdict.parts().fold(case, |case, (part, text)| {
+                    case.add_product(Product::new(part, text.to_owned()))
+                }))
             }
         }
     }
