@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How many processes a snapshot has at most: while they fork, a look at them might never end.
 const LOOKED_AT: usize = 2000;
+/// How many looks are taken for one that shows everybody, for the same reason.
+const LOOKS: usize = 8;
 
 /// What a process was doing when it was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +170,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks at all descendants of `supervisor`.
+    /// Looks at all descendants of `supervisor`, until two looks have shown the same ones: whoever is made, or is handed
+    /// on to the supervisor by a dying parent, in the middle of a look may be missing from it.
+    pub(crate) fn complete(supervisor: Pid, program: Pid) -> Self {
+        let family = |look: &Self| -> Vec<_> {
+            look.processes.iter().map(|p| (p.host, p.parent, p.state == State::Zombie)).collect()
+        };
+        let mut look = Self::take(supervisor, program);
+        for _ in 1..LOOKS {
+            let again = Self::take(supervisor, program);
+            let settled = family(&again) == family(&look);
+            look = again;
+            if settled {
+                break;
+            }
+        }
+        look
+    }
+
+    /// Looks once at all descendants of `supervisor`.
     pub(crate) fn take(supervisor: Pid, program: Pid) -> Self {
         let mut processes: Vec<Process> = Vec::new();
         let mut unseen = children(supervisor);

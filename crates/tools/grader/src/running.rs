@@ -135,7 +135,7 @@ impl Running {
     pub fn finish(mut self) -> Outcome {
         let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
-        let snapshot = self.snapshot();
+        let snapshot = Snapshot::complete(self.supervisor, self.program);
         let limits = self.watch.limits(self.supervisor);
         let status = self.leash.let_go();
         // Every process that could write is gone, so this comes to an end.
