@@ -16,17 +16,16 @@ pub enum Containment {
 }
 
 impl Containment {
-    /// What `GRADER_CONTAINMENT` asks for: `bare`, `fallback` or `namespaces`; without it, `bare`, since the
-    /// exercises' tests don't know yet that a program may have pids of its own.
+    /// What `GRADER_CONTAINMENT` asks for: `bare`, `fallback` or `namespaces`; without it, the strongest.
     ///
     /// # Panics
     /// When it asks for something else.
     #[must_use]
     pub fn wanted() -> Self {
         match std::env::var("GRADER_CONTAINMENT").as_deref() {
-            Ok("namespaces") => Self::Namespaces,
+            Err(_) | Ok("namespaces") => Self::Namespaces,
             Ok("fallback") => Self::Fallback,
-            Err(_) | Ok("bare") => Self::Bare,
+            Ok("bare") => Self::Bare,
             Ok(other) => fault(&format!(
                 "GRADER_CONTAINMENT is {other:?}, which is none of bare, fallback and namespaces"
             )),

@@ -28,8 +28,8 @@
 //!    in [`Outcome::refused`]. Under root, each run is a user of its own.
 //! 3. [`Containment::Namespaces`]: pids, mounts and network of its own (`rooms.rs`); whoever is left dies with the supervisor.
 //!
-//! A [`Run`] is contained by the first only, unless [`Run::contained`] or `GRADER_CONTAINMENT` (`bare`, `fallback`,
-//! `namespaces`) says more; the command `cargo grader` takes the strongest. In the last, pids are the run's own:
+//! A [`Run`] has all that work on this machine, unless [`Run::contained`] or `GRADER_CONTAINMENT` (`bare`, `fallback`,
+//! `namespaces`) says less. In the last, pids are the run's own:
 //! [`Process::pid`] is what the program knows, [`Process::host`] and [`Running::pid`] what the test needs.
 //!
 //! Linux 5.9 or newer, with `/proc`.

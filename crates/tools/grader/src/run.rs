@@ -150,8 +150,8 @@ impl Run {
         self
     }
 
-    /// Contains the program at most so strongly. Without this, `GRADER_CONTAINMENT` decides, and without that it is
-    /// [`Containment::Bare`].
+    /// Contains the program at most so strongly. Without this, `GRADER_CONTAINMENT` decides, and without that all
+    /// layers that work here.
     pub fn contained(mut self, containment: Containment) -> Self {
         self.containment = containment;
         self
