@@ -1,8 +1,7 @@
 //! The test's side of a supervisor.
 
-use crate::doorman::Attempt;
 use crate::fds::wait_for;
-use crate::supervisor::{self, Report};
+use crate::supervisor::{self, Attempt, Report};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::wait::{WaitPidFlag, waitpid};

@@ -16,7 +16,7 @@
 //! Between the test and the program stands a small process of our own, the *supervisor*. It is a child
 //! subreaper, so whatever the program abandons becomes the supervisor's child and can be counted; and it
 //! ends every last process of the run when the test lets go of it, be it by finishing, by panicking or by being
-//! killed. `supervisor.rs` says how it can do that in a fork of a multithreaded test.
+//! killed. `supervisor/mod.rs` says how it can do that in a fork of a multithreaded test.
 //!
 //! # What is contained, and what is not
 //! In layers, each tried on this machine before it is relied upon; [`containment`] says in one line which hold.
@@ -24,9 +24,9 @@
 //! 1. Always: a session of its own, default signal dispositions, an empty mask, three descriptors, limits on memory, file
 //!    size, descriptors and processes, `no_new_privs`, a deadline, an output limit; the memory of the whole run is watched.
 //! 2. [`Containment::Fallback`]: Landlock (`landlock.rs`) lets it write in its scratch folder only. A seccomp filter
-//!    (`filter.rs`) has the supervisor asked (`doorman.rs`) about signals to others, tracing, and sockets: what it refuses is
+//!    (`filter.rs`) has the supervisor asked (`supervisor/doorman.rs`) about signals to others, tracing, and sockets: what it refuses is
 //!    in [`Outcome::refused`]. Under root, each run is a user of its own.
-//! 3. [`Containment::Namespaces`]: pids, mounts and network of its own (`rooms.rs`); whoever is left dies with the supervisor.
+//! 3. [`Containment::Namespaces`]: pids, mounts and network of its own (`supervisor/rooms.rs`); whoever is left dies with the supervisor.
 //!
 //! A [`Run`] has all that work on this machine, unless [`Run::contained`] or `GRADER_CONTAINMENT` (`bare`, `fallback`,
 //! `namespaces`) says less. In the last, pids are the run's own:
@@ -35,7 +35,6 @@
 //! Linux 5.9 or newer, with `/proc`.
 
 mod calls;
-mod doorman;
 mod explain;
 pub mod facts;
 mod fds;
@@ -51,7 +50,6 @@ mod ready;
 mod record;
 mod recorded;
 mod refused;
-mod rooms;
 mod run;
 mod running;
 mod scratch;

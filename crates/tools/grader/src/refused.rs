@@ -1,6 +1,6 @@
 //! What a program tried to do to others, in words.
 
-use crate::doorman::Attempt;
+use crate::supervisor::Attempt;
 use nix::unistd::Pid;
 
 /// Whom a program may have aimed at.

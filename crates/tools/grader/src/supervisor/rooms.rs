@@ -1,8 +1,9 @@
 //! Namespaces: a run's own pids, mounts, network and System V objects (namespaces(7)).
 //!
 //! The supervisor is cloned into them and is pid 1 there: when it ends, by whatever cause, the kernel ends everybody
-//! else. What this file does happens in the supervisor, so it keeps to what `supervisor.rs` allows.
+//! else. What this file does happens in the supervisor, so it keeps to what `mod.rs` allows.
 
+use super::report::*;
 use libc::{c_int, c_ulong};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -22,16 +23,6 @@ pub(crate) struct Rooms {
     pub(crate) writable: Vec<CString>,
 }
 
-/// Which step did not work.
-pub(crate) enum Failed {
-    Maps,
-    Mount,
-    Proc,
-    Loopback,
-}
-
-type Step = Result<(), (Failed, Errno)>;
-
 impl Rooms {
     /// The flags with which the supervisor is cloned.
     pub(crate) fn flags(&self) -> c_int {
@@ -46,20 +37,19 @@ impl Rooms {
     }
 
     /// Furnishes the namespaces in which the calling process is the first.
-    pub(crate) fn furnish(&self) -> Step {
+    pub(crate) fn furnish(&self) -> Step<()> {
         if let Some([uids, gids]) = &self.maps {
             // Whoever may drop groups could get past "not this group" permissions: user_namespaces(7).
-            write_file(c"/proc/self/setgroups", c"deny").map_err(|e| (Failed::Maps, e))?;
-            write_file(c"/proc/self/uid_map", uids).map_err(|e| (Failed::Maps, e))?;
-            write_file(c"/proc/self/gid_map", gids).map_err(|e| (Failed::Maps, e))?;
+            write_file(c"/proc/self/setgroups", c"deny").map_err(|e| (MAPS, e))?;
+            write_file(c"/proc/self/uid_map", uids).map_err(|e| (MAPS, e))?;
+            write_file(c"/proc/self/gid_map", gids).map_err(|e| (MAPS, e))?;
         }
-        self.furnish_mounts().map_err(|e| (Failed::Mount, e))?;
+        self.furnish_mounts().map_err(|e| (MOUNT, e))?;
         // The old one shows the pids of another namespace.
         let plain = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-        mount(Some(c"proc"), c"/proc", Some(c"proc"), plain, None)
-            .map_err(|e| (Failed::Proc, e))?;
+        mount(Some(c"proc"), c"/proc", Some(c"proc"), plain, None).map_err(|e| (PROC, e))?;
         if self.own_network {
-            wake_loopback().map_err(|e| (Failed::Loopback, e))?;
+            wake_loopback().map_err(|e| (LOOPBACK, e))?;
         }
         Ok(())
     }
