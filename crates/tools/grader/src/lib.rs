@@ -43,6 +43,7 @@ mod gates;
 mod landlock;
 mod layers;
 mod leash;
+mod live;
 mod memory;
 mod outcome;
 mod proc;
@@ -60,6 +61,7 @@ mod verdict;
 
 pub use gates::Gates;
 pub use layers::{Containment, containment};
+pub use live::{Finished, Piece, Reach};
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
 pub use record::worth;

@@ -17,6 +17,8 @@ pub enum Exit {
     TooMuchOutput,
     /// The program and its children used more memory than they may.
     TooMuchMemory,
+    /// Whoever watched the run ended it.
+    Stopped,
     /// The supervisor is gone, and with it the knowledge of how the program ended: something killed it.
     SupervisorGone,
 }
@@ -76,6 +78,9 @@ impl Outcome {
                     .ask("Which loop asks for memory, and what should end it?")
                     .fail()
             }
+            Exit::Stopped => {
+                Verdict::new("The program was ended before its time, by whoever watched it.").fail()
+            }
             Exit::SupervisorGone => {
                 Verdict::new("The program killed the grader's process that watches over it.")
                     .ask("Which processes does your kill(2) reach?")
@@ -133,6 +138,7 @@ impl Outcome {
             Exit::TooMuchMemory => {
                 format!("the program (pid {pid}) was ended for using too much memory")
             }
+            Exit::Stopped => format!("the program (pid {pid}) was stopped"),
             Exit::SupervisorGone => format!("nobody knows how the program (pid {pid}) ended"),
         }
     }

@@ -223,6 +223,7 @@ impl Run {
             deadline: self.deadline,
             deadline_at: Instant::now() + self.deadline,
             output_limit: self.output_limit,
+            audience: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::fds::{Stream, readable, wait_for};
 use crate::leash::{Leash, Lost};
+use crate::live::Audience;
 use crate::memory::Watch;
 use crate::refused::Around;
 use crate::scratch::Scratch;
@@ -28,6 +29,8 @@ pub enum Interrupted {
     TooMuchOutput,
     /// The program and its children have more memory in use than they may.
     TooMuchMemory,
+    /// Whoever watches a live run has had enough of it.
+    Stopped,
 }
 
 /// A program that runs. Dropping it ends the program and everything that it started.
@@ -53,6 +56,8 @@ pub struct Running {
     pub(crate) deadline: Duration,
     pub(crate) deadline_at: Instant,
     pub(crate) output_limit: usize,
+    /// Who is told of a live run.
+    pub(crate) audience: Option<Audience>,
 }
 
 impl Running {
@@ -137,6 +142,10 @@ impl Running {
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = Snapshot::complete(self.supervisor, self.program);
         let limits = self.watch.limits(self.supervisor);
+        // From here on, its pids may become somebody else's.
+        if let Some(audience) = &self.audience {
+            audience.reach.end();
+        }
         let status = self.leash.let_go();
         // Every process that could write is gone, so this comes to an end.
         self.read_output();
@@ -146,6 +155,7 @@ impl Running {
             (Interrupted::Deadline, _) => Exit::Deadline,
             (Interrupted::TooMuchOutput, _) => Exit::TooMuchOutput,
             (Interrupted::TooMuchMemory, _) => Exit::TooMuchMemory,
+            (Interrupted::Stopped, _) => Exit::Stopped,
             (Interrupted::Ended, Ok(status)) if libc::WIFSIGNALED(status) => {
                 Exit::Signal(libc::WTERMSIG(status))
             }
@@ -197,6 +207,8 @@ impl Running {
             Some(Interrupted::Ended)
         } else if self.watch.too_much(self.supervisor) {
             Some(Interrupted::TooMuchMemory)
+        } else if self.audience.as_ref().is_some_and(|audience| readable(&audience.stop)) {
+            Some(Interrupted::Stopped)
         } else if self.time_left().is_zero() {
             Some(Interrupted::Deadline)
         } else {
@@ -215,6 +227,7 @@ impl Running {
             .map(|s| &s.source);
         let mut wanted: Vec<_> = open
             .chain([&self.ended])
+            .chain(self.audience.as_ref().map(|audience| &audience.stop))
             .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN))
             .collect();
         wait_for(&mut wanted, at_most);
@@ -225,5 +238,8 @@ impl Running {
         // One byte more than the limit shows that it was passed.
         self.stdout.read(self.output_limit + 1);
         self.stderr.read(self.output_limit + 1);
+        if let Some(audience) = &mut self.audience {
+            audience.hears(&self.stdout, &self.stderr);
+        }
     }
 }

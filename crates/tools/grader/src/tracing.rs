@@ -5,8 +5,9 @@ use crate::verdict::fault;
 use crate::{Injection, Interrupted, Policy, Recorded, Run, skip};
 use nix::unistd::Pid;
 use recorder::{Ended, Error, Options};
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use trace::Event;
@@ -18,8 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before `record`"]
 pub struct Recording {
-    run: Run,
-    options: Options,
+    pub(crate) run: Run,
+    pub(crate) options: Options,
 }
 
 impl Recording {
@@ -36,6 +37,12 @@ impl Recording {
     /// Sets what [`Policy::Random`] chooses by.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
+        self
+    }
+
+    /// Sets how long everybody may sleep, with nothing to wake them, before that is called a hang.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.options.patience = patience;
         self
     }
 
@@ -65,7 +72,14 @@ impl Recording {
         let program = run.argv().first().map(|name| name.display().to_string()).unwrap_or_default();
         let cannot = |why: &str| -> ! { fault(&format!("cannot record {program}: {why}")) };
         let (over, is_over) = pipe().unwrap_or_else(|why| cannot(&why));
-        let mut tracer = Tracer::new(run.argv(), options, is_over);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&events);
+        let mut tracer = Tracer::new(
+            run.argv(),
+            options,
+            is_over,
+            Box::new(move |event| locked(&kept).push(event)),
+        );
         let started = run.try_start(Some(&mut |pid, go| tracer.begin(pid, go)));
         let mut running = match started {
             Ok(running) => running,
@@ -78,7 +92,7 @@ impl Recording {
         running.ended = over;
         let interrupted = running.wait();
         // What comes now is the grader's doing.
-        let length = (interrupted != Interrupted::Ended).then(|| tracer.events().len());
+        let length = (interrupted != Interrupted::Ended).then(|| locked(&events).len());
         let outcome = running.finish();
         let ended = match tracer.end() {
             Some(Ok(ended)) => ended,
@@ -86,7 +100,7 @@ impl Recording {
             Some(Err(error)) => cannot(&error.to_string()),
             None => cannot("its recorder never began"),
         };
-        let mut events = std::mem::take(&mut *tracer.events());
+        let mut events = std::mem::take(&mut *locked(&events));
         events.truncate(length.unwrap_or(usize::MAX));
         Some(Recorded::new(outcome, events, Some(&ended), began.elapsed()))
     }
@@ -98,24 +112,31 @@ fn refused(error: &Error) -> Option<Recorded> {
     None
 }
 
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Is told each event, on the thread that traces.
+pub(crate) type Keep = Box<dyn FnMut(Event) + Send>;
+
+/// What the thread that traces begins with.
+type Job = (Vec<OsString>, Options, OwnedFd, Keep);
+
 /// The thread that traces: only it hears of its tracees, and it has no children that it could mistake for them.
-struct Tracer {
-    job: Option<(Vec<std::ffi::OsString>, Options, OwnedFd)>,
-    events: Arc<Mutex<Vec<Event>>>,
+pub(crate) struct Tracer {
+    job: Option<Job>,
     thread: Option<JoinHandle<Result<Ended, Error>>>,
 }
 
 impl Tracer {
-    fn new(argv: Vec<std::ffi::OsString>, options: Options, is_over: OwnedFd) -> Self {
-        Self { job: Some((argv, options, is_over)), events: Arc::default(), thread: None }
+    /// `is_over` is closed at the end of the recording, when nobody is left.
+    pub(crate) fn new(argv: Vec<OsString>, options: Options, is_over: OwnedFd, keep: Keep) -> Self {
+        Self { job: Some((argv, options, is_over, keep)), thread: None }
     }
 
-    fn begin(&mut self, pid: Pid, go: OwnedFd) {
-        let Some((argv, options, is_over)) = self.job.take() else { return };
-        let events = Arc::clone(&self.events);
+    pub(crate) fn begin(&mut self, pid: Pid, go: OwnedFd) {
+        let Some((argv, options, is_over, mut keep)) = self.job.take() else { return };
         self.thread = Some(thread::spawn(move || {
-            let mut keep =
-                |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
             let ended = recorder::follow(pid, &argv, &go, &options, &mut keep);
             // Its end of file is the news; until here, it must not close.
             drop((go, is_over));
@@ -123,12 +144,8 @@ impl Tracer {
         }));
     }
 
-    fn events(&self) -> std::sync::MutexGuard<'_, Vec<Event>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How the recording has ended; `None`: there was none.
-    fn end(&mut self) -> Option<Result<Ended, Error>> {
+    pub(crate) fn end(&mut self) -> Option<Result<Ended, Error>> {
         match self.thread.take()?.join() {
             Ok(ended) => Some(ended),
             Err(panic) => std::panic::resume_unwind(panic),

@@ -101,6 +101,7 @@ fn as_json(program: &Path, outcome: &Outcome) -> std::io::Result<()> {
         Exit::Deadline => ("deadline", None),
         Exit::TooMuchOutput => ("output", None),
         Exit::TooMuchMemory => ("memory", None),
+        Exit::Stopped => ("stopped", None),
         Exit::SupervisorGone => ("supervisor", None),
     };
     let told = json!({
