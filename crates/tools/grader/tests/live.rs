@@ -33,9 +33,8 @@ impl Live {
             ended.expect("it starts")
         });
         let reach = loop {
-            match pieces.recv_timeout(DEADLINE).expect("it begins") {
-                Piece::Begun(reach) => break reach,
-                _ => {}
+            if let Piece::Begun(reach) = pieces.recv_timeout(DEADLINE).expect("it begins") {
+                break reach;
             }
         };
         Self { pieces, reach, stop: Some(writer), thread }
@@ -45,9 +44,8 @@ impl Live {
     fn hear(&self, text: &str) {
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(text) {
-            match self.pieces.recv_timeout(DEADLINE).expect("it goes on") {
-                Piece::Stdout(bytes) => heard.extend(bytes),
-                _ => {}
+            if let Piece::Stdout(bytes) = self.pieces.recv_timeout(DEADLINE).expect("it goes on") {
+                heard.extend(bytes);
             }
         }
     }
