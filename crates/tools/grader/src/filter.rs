@@ -56,7 +56,9 @@ pub(crate) fn filter(wanted: Wanted) -> Option<Vec<sock_filter>> {
         jump(libc::BPF_JEQ, ARCHITECTURE?, 1, 0),
         // Another architecture's calls have other numbers: none of them.
         answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        load(0),                                // seccomp_data.nr
+        load(0), // seccomp_data.nr
+        // A tracer has taken the call away (ptrace(2)): what is put in the place of its result stays.
+        jump(libc::BPF_JEQ, u32::MAX, 2, 0),
         jump(libc::BPF_JGE, 0x4000_0000, 0, 1), // x86's x32 calls
         answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
     ];

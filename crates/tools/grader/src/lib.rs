@@ -65,7 +65,7 @@ pub use live::{Finished, Piece, Reach};
 pub use outcome::{Exit, Outcome};
 pub use proc::{Call, Descriptor, Process, Snapshot, State};
 pub use record::worth;
-pub use recorded::{Recorded, Seen};
+pub use recorded::{Open, Recorded, Seen};
 pub use recorder::{Injection, Policy};
 pub use run::{Network, Run};
 pub use running::{Interrupted, Running};

@@ -56,6 +56,10 @@ pub struct Descriptor {
     pub target: PathBuf,
     /// Whether it can be written to.
     pub writable: bool,
+    /// How it was opened, and its status flags, as `fcntl(F_GETFL)` gives them; and `O_CLOEXEC`, where exec closes it.
+    pub flags: i32,
+    /// How many bytes from its start the next read or write begins.
+    pub offset: u64,
 }
 
 /// One process at one moment.
@@ -122,7 +126,9 @@ impl Process {
         }
     }
 
-    pub(crate) fn descriptor(&self, number: i32) -> Option<&Descriptor> {
+    /// Its descriptor of that number.
+    #[must_use]
+    pub fn descriptor(&self, number: i32) -> Option<&Descriptor> {
         self.descriptors.iter().find(|d| d.number == number)
     }
 
@@ -312,10 +318,11 @@ fn descriptors(folder: &Path) -> Vec<Descriptor> {
         .filter_map(|link| {
             let number = link.file_name()?.to_str()?.parse().ok()?;
             let info = fs::read_to_string(folder.join(format!("fdinfo/{number}"))).ok()?;
-            let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
-            let flags = i32::from_str_radix(flags.trim(), 8).ok()?;
+            let field = |name| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            let flags = i32::from_str_radix(field("flags:")?, 8).ok()?;
             let writable = flags & libc::O_ACCMODE != libc::O_RDONLY;
-            Some(Descriptor { number, target: fs::read_link(link).ok()?, writable })
+            let offset = field("pos:")?.parse().ok()?;
+            Some(Descriptor { number, target: fs::read_link(link).ok()?, writable, flags, offset })
         })
         .collect();
     found.sort_by_key(|d| d.number);

@@ -5,7 +5,8 @@ use predicates_core::Predicate;
 use predicates_core::reflection::Case;
 use recorder::Ended;
 use std::time::Duration;
-use trace::{Event, Model, Task, What, knot, why, words};
+use trace::model::Change;
+use trace::{Argument, Event, Model, Task, What, knot, why, words};
 
 /// A recorded run: what every [`Outcome`] tells, and all that happened, in order.
 #[derive(Debug)]
@@ -33,8 +34,34 @@ pub struct Seen {
     pub blocked: Option<why::Blocked>,
     /// The signals whose handlers the task is in, the innermost last.
     pub handlers: Vec<i32>,
-    /// At an exec: the descriptors that are open in the new program, lowest first.
-    pub open: Option<Vec<i32>>,
+    /// The process that the task belongs to, by its first thread.
+    pub process: Task,
+    /// Where a call begins: the open file description that its first descriptor leads to. The same number is the same description, whoever
+    /// holds it.
+    pub description: Option<u32>,
+    /// The descriptors that this event has opened.
+    pub opened: Vec<i32>,
+    /// At an exec: the descriptors that are open in the new program. At a process's end: those that were open until then. Lowest first.
+    pub open: Option<Vec<Open>>,
+}
+
+/// An open descriptor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Its number.
+    pub number: i32,
+    /// A path, as the program wrote it or as /proc has it; or a few words, `the read end of pipe 1`.
+    pub leads_to: String,
+    /// The open file description behind it.
+    pub description: u32,
+    /// Whether exec closes it.
+    pub close_on_exec: bool,
+}
+
+impl std::fmt::Display for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "descriptor {}, {}", self.number, self.leads_to)
+    }
 }
 
 impl std::fmt::Display for Seen {
@@ -54,6 +81,10 @@ impl Recorded {
         let mut stuck = Vec::new();
         let mut steps = Vec::with_capacity(events.len());
         for event in events {
+            // With its last thread, a process's table is gone.
+            let ends = matches!(event.what, What::Ended { .. })
+                && model.threads_of(model.process_of(event.task)).count() == 1;
+            let at_end = ends.then(|| open(&model, event.task));
             let changes = match model.apply(&event) {
                 Ok(step) => step.changes,
                 Err(mismatch) => mismatch.changes,
@@ -70,10 +101,10 @@ impl Recorded {
                 handlers: thread
                     .map(|thread| thread.handlers.iter().map(|frame| frame.signal).collect())
                     .unwrap_or_default(),
-                open: execs
-                    .then(|| model.table(event.task))
-                    .flatten()
-                    .map(|table| table.slots.keys().copied().collect()),
+                process: model.process_of(event.task),
+                description: description(&model, &event),
+                opened: changes.iter().filter_map(opened).collect(),
+                open: at_end.or_else(|| execs.then(|| open(&model, event.task))),
                 event,
             });
         }
@@ -109,6 +140,35 @@ impl Recorded {
     /// The steps of one task.
     pub fn of(&self, task: Task) -> impl Iterator<Item = &Seen> {
         self.steps.iter().filter(move |seen| seen.event.task == task)
+    }
+}
+
+/// The open descriptors of a task.
+fn open(model: &Model, task: Task) -> Vec<Open> {
+    let slots = model.table(task).into_iter().flat_map(|table| &table.slots);
+    let open = slots.map(|(&number, slot)| Open {
+        number,
+        leads_to: model.name_of(task, number).unwrap_or_default(),
+        description: slot.description,
+        close_on_exec: slot.close_on_exec,
+    });
+    open.collect()
+}
+
+/// The open file description that a call is about.
+fn description(model: &Model, event: &Event) -> Option<u32> {
+    let What::Enter { arguments, .. } = &event.what else { return None };
+    let first = arguments.iter().find_map(|argument| match argument {
+        Argument::Descriptor(number) => Some(*number),
+        _ => None,
+    });
+    Some(model.slot(event.task, first?)?.description)
+}
+
+fn opened(change: &Change) -> Option<i32> {
+    match change {
+        Change::Opened(number, _) => Some(*number),
+        _ => None,
     }
 }
 

@@ -25,10 +25,15 @@
 
 mod calls;
 mod children;
+mod descriptors;
+mod injected;
+mod met;
 mod waiting;
 
 pub use calls::*;
 pub use children::*;
+pub use descriptors::*;
+pub use injected::*;
 pub use waiting::*;
 
 use crate::{Recorded, Verdict};

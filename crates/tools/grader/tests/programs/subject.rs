@@ -6,6 +6,8 @@ use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, pipe, read, set
 use std::io::{Read as _, Write as _};
 use std::process::exit;
 
+mod faulty;
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let arg = |number: usize| args.get(number).map(String::as_str).unwrap_or_default();
@@ -71,6 +73,10 @@ fn main() {
             for_ever()
         }
         "host" => host(),
+        "reads" => faulty::reads(arg(1)),
+        "writes" => faulty::writes(arg(1)),
+        "opens" => faulty::opens(arg(1)),
+        "leads" => faulty::leads(arg(1)),
         other => {
             eprintln!("grader-subject: no program {other:?}");
             exit(2)

@@ -1,0 +1,55 @@
+//! Facts about descriptors: what is open when a process ends, and where it leads.
+
+use super::{Check, Claim, claim};
+use crate::recorded::Open;
+use crate::{Recorded, Seen, Verdict};
+use trace::{Task, What};
+
+/// The end of the program's first process, and what was open until then.
+fn end(seen: &Recorded) -> Option<(&Seen, &[Open])> {
+    let end = seen.of(Task(1)).find(|step| matches!(step.event.what, What::Ended { .. }))?;
+    Some((end, end.open.as_deref()?))
+}
+
+/// When the program's first process ends, nothing is open but these numbers: whatever else it opened has been closed.
+pub fn leave_open_only(numbers: &'static [i32]) -> Claim<impl Check> {
+    claim(format!("leave open only {numbers:?}"), move |seen| {
+        let Some((end, open)) = end(seen) else { return Ok(()) };
+        let left: Vec<_> = open.iter().filter(|it| !numbers.contains(&it.number)).collect();
+        let Some(first) = left.first() else { return Ok(()) };
+        let before = seen.of(Task(1)).filter(|step| step.event.step < end.event.step);
+        let opened = before.filter(|step| step.opened.contains(&first.number)).last();
+        Err(Verdict::new(format!("The program leaves {first}, open: nobody has closed it."))
+            .saw_all(opened.map(ToString::to_string))
+            .saw(end.to_string())
+            .saw(format!("open until then: {}", listed(open)))
+            .ask("Who owns that number, and when is its work done?"))
+    })
+}
+
+/// When the program's first process ends, this number leads to this file: one whose path ends like that.
+pub fn lead_to(number: i32, file: impl Into<String>) -> Claim<impl Check> {
+    let file = file.into();
+    claim(format!("lead descriptor {number} to {file}"), move |seen| {
+        let Some((end, open)) = end(seen) else { return Ok(()) };
+        let found = open.iter().find(|it| it.number == number);
+        if found.is_some_and(|it| std::path::Path::new(&it.leads_to).ends_with(&file)) {
+            return Ok(());
+        }
+        let cause = match found {
+            Some(it) => format!("In the end, descriptor {number} leads to {}.", it.leads_to),
+            None => format!("In the end, descriptor {number} is closed."),
+        };
+        let last = seen.of(Task(1)).filter(|step| step.opened.contains(&number)).last();
+        Err(Verdict::new(cause)
+            .saw(format!("it should lead to {file}"))
+            .saw_all(last.map(ToString::to_string))
+            .saw(end.to_string())
+            .ask("Which call gives a number another meaning, and which of its two arguments is the one that changes?"))
+    })
+}
+
+fn listed(open: &[Open]) -> String {
+    let open: Vec<_> = open.iter().map(|it| format!("{} → {}", it.number, it.leads_to)).collect();
+    open.join(", ")
+}
