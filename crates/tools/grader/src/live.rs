@@ -138,7 +138,7 @@ impl Recording {
         let Self { run, options } = self;
         let tell: Arc<dyn Fn(Piece) + Send + Sync> = Arc::new(tell);
         let (over, is_over) = pipe()?;
-        let traced = run.clone().with_pids_of_the_test();
+        let traced = run.clone();
         let told = Arc::clone(&tell);
         let keep = Box::new(move |event| told(Piece::Event(Box::new(event))));
         let mut tracer = Tracer::new(traced.argv(), options, is_over, keep);

@@ -17,6 +17,9 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
+/// Where the pids of a run begin that has pids of its own: below 32768, the limit of most machines, and no small numbers.
+const LAST_PIDS: std::ops::Range<u32> = 1000..20_000;
+
 /// A plan, and what must live as long as it.
 pub(crate) struct Ready {
     pub(crate) plan: Plan,
@@ -106,6 +109,7 @@ impl Run {
             own_network: self.network != Network::Shared,
             scratch: c_string(scratch.path().as_os_str())?,
             writable: writable.collect::<Result<_, _>>()?,
+            last_pid: c_string(fastrand::u32(LAST_PIDS).to_string().as_ref())?,
         })
     }
 }

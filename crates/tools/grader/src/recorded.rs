@@ -11,7 +11,7 @@ use trace::{Argument, Event, Model, Task, What, knot, why, words};
 /// A recorded run: what every [`Outcome`] tells, and all that happened, in order.
 #[derive(Debug)]
 pub struct Recorded {
-    /// What was seen from outside. The pids in it are the kernel's; a recording has none.
+    /// What was seen from outside. In it, processes have pids; in a recording they have names.
     pub outcome: Outcome,
     /// Every event, with its sentence.
     pub steps: Vec<Seen>,

@@ -181,13 +181,6 @@ impl Run {
         Recording::new(self)
     }
 
-    /// Contained without namespaces: a recording knows each process by the pid that the test sees, which must be
-    /// the one that the program sees as well.
-    pub(crate) fn with_pids_of_the_test(mut self) -> Self {
-        self.containment = self.containment.min(Containment::Fallback);
-        self
-    }
-
     /// The program and its arguments.
     pub(crate) fn argv(&self) -> Vec<OsString> {
         std::iter::once(self.program.clone().into()).chain(self.args.iter().cloned()).collect()

@@ -67,7 +67,6 @@ impl Recording {
     #[must_use]
     pub fn record(self) -> Option<Recorded> {
         let Self { run, options } = self;
-        let run = run.with_pids_of_the_test();
         let began = Instant::now();
         let program = run.argv().first().map(|name| name.display().to_string()).unwrap_or_default();
         let cannot = |why: &str| -> ! { fault(&format!("cannot record {program}: {why}")) };

@@ -1,7 +1,7 @@
 //! What facts say of recorded runs, those that hold and those that don't.
 
 use grader::facts::*;
-use grader::{Recorded, Run};
+use grader::{Containment, Recorded, Run};
 use predicates_core::Predicate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -42,6 +42,22 @@ fn a_zombie_is_told_with_its_steps() {
     assert!(text.contains("P2 ends with exit code 7"), "{text}");
     assert!(text.contains("To think about: How many children"), "{text}");
     assert!(verdict(&seen, leave_nobody()).contains("P2 has ended, and is a zombie"));
+}
+
+#[test]
+fn a_recording_names_processes_alike_whatever_pids_they_know() {
+    for subject in [["daemon"], ["reap"], ["leave-a-zombie"]] {
+        let sentences = |containment| {
+            let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(subject);
+            let seen = run.contained(containment).recorded().record()?;
+            Some(seen.steps.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let of_the_test = sentences(Containment::Fallback);
+        let own = sentences(Containment::Namespaces);
+        assert_eq!(own, of_the_test);
+        let Some(told) = own else { return };
+        assert!(told.iter().any(|step| step.contains("P2")), "{told:#?}");
+    }
 }
 
 #[test]

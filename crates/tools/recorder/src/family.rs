@@ -57,9 +57,7 @@ impl Recording<'_> {
             .collect();
         for (child, pid, ended) in children {
             // A subreaper may be among those who are recorded.
-            let parent = look::parent(pid).map(|parent| self.names.task(parent));
-            let parent = parent
-                .filter(|parent| self.processes.get(parent).is_some_and(|parent| !parent.ended));
+            let parent = look::parent(pid).and_then(|parent| self.process_of(parent));
             if let Some(child) = self.processes.get_mut(&child) {
                 child.parent = parent;
             }
@@ -69,6 +67,12 @@ impl Recording<'_> {
         }
     }
 
+    /// The process with this id, unless it has ended.
+    fn process_of(&self, leader: Pid) -> Option<Task> {
+        let process = self.tasks.get(self.by_pid.get(&leader)?)?.process;
+        self.processes.get(&process).filter(|process| !process.ended).map(|_| process)
+    }
+
     /// The kernel forgets a process, or the system's first process reaps it.
     fn nobody_reaps(&mut self, process: Task) {
         self.is_reaped(process, None);
@@ -76,10 +80,7 @@ impl Recording<'_> {
 
     /// A call of `by` has returned this process as ended.
     pub(crate) fn reaped(&mut self, pid: Pid, by: Task) {
-        let ended = self.processes.iter().rev().find(|(_, process)| process.pid == pid);
-        if let Some(&process) = ended.map(|(task, _)| task) {
-            self.is_reaped(process, Some(by));
-        }
+        self.is_reaped(self.names.task(pid), Some(by));
     }
 
     fn is_reaped(&mut self, process: Task, by: Option<Task>) {

@@ -119,6 +119,14 @@ impl Signals {
     }
 }
 
+/// The ids of a task, from the recorder's pid namespace to its own.
+pub(crate) fn ids(task: Pid) -> Vec<Pid> {
+    let status = fs::read_to_string(format!("/proc/{task}/status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    let ids: Vec<_> = ids.split_whitespace().filter_map(|id| id.parse().ok()).collect();
+    if ids.is_empty() { vec![task] } else { ids.into_iter().map(Pid::from_raw).collect() }
+}
+
 /// A process's parent, from /proc/PID/stat; `None` once it is reaped.
 pub(crate) fn parent(pid: Pid) -> Option<Pid> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

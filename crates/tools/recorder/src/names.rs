@@ -23,10 +23,12 @@ fn ephemeral() -> RangeInclusive<i32> {
     ends.next().unwrap_or(32768)..=ends.next().unwrap_or(60999)
 }
 
-/// The tasks by their ids, and pipes, sockets, terminals and ports in the order in which they have appeared.
+/// The tasks by what they call themselves, and pipes, sockets, terminals and ports in the order in which they have appeared.
 #[derive(Debug)]
 pub(crate) struct Names {
     by_pid: HashMap<i32, Task>,
+    /// How many pid namespaces the first process is below the recorder.
+    depth: Option<usize>,
     inodes: RefCell<HashMap<String, usize>>,
     ephemeral: RangeInclusive<i32>,
     places: Places,
@@ -38,12 +40,14 @@ impl Names {
         let session = getsid(None).unwrap_or(getpid());
         let outside = [getpid(), getppid(), getpgrp(), session];
         let by_pid = outside.map(|pid| (pid.as_raw(), Task::OUTSIDE)).into();
-        Names { by_pid, inodes: RefCell::default(), ephemeral: ephemeral(), places }
+        Names { by_pid, depth: None, inodes: RefCell::default(), ephemeral: ephemeral(), places }
     }
 
-    /// From now on, this id is this task's: the kernel uses ids again.
-    pub(crate) fn set(&mut self, pid: Pid, task: Task) {
-        self.by_pid.insert(pid.as_raw(), task);
+    /// From now on, these ids are this task's, outermost first: the kernel uses ids again. Those count by which the
+    /// first process and its descendants may know it.
+    pub(crate) fn set(&mut self, ids: &[Pid], task: Task) {
+        let depth = *self.depth.get_or_insert(ids.len().saturating_sub(1));
+        self.by_pid.extend(ids.iter().skip(depth).map(|id| (id.as_raw(), task)));
     }
 
     /// Whose id it is; [`Task::OUTSIDE`] if nobody's that is recorded.
@@ -105,10 +109,19 @@ mod tests {
     #[test]
     fn only_a_whole_number_is_a_name() {
         let mut names = Names::new(Places::default());
-        names.set(Pid::from_raw(400_211), Task(1));
-        names.set(Pid::from_raw(7), Task(2));
+        names.set(&[Pid::from_raw(400_211)], Task(1));
+        names.set(&[Pid::from_raw(7)], Task(2));
         let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/1/fd";
         assert_eq!(names.in_text(text), "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P0/fd");
+    }
+
+    #[test]
+    fn in_a_namespace_the_ids_outside_of_it_are_not_its_processes() {
+        let mut names = Names::new(Places::default());
+        let ids = |ids: [i32; 2]| ids.map(Pid::from_raw);
+        names.set(&ids([400_211, 5001]), Task(1));
+        names.set(&ids([5001, 5002]), Task(2));
+        assert_eq!(names.in_text("400211 5001 5002"), "400211 P1 P2");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Status, What};
 
+use crate::look;
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
@@ -81,7 +82,7 @@ impl Recording<'_> {
         let state = State::Ready { since: self.clock, signal: 0 };
         self.tasks.insert(task, Tracee::new(pid, process, leader, state));
         self.by_pid.insert(pid, task);
-        self.names.set(pid, task);
+        self.names.set(&look::ids(pid), task);
         task
     }
 
@@ -133,7 +134,7 @@ impl Recording<'_> {
         self.by_pid.remove(&tracee.pid);
         self.by_pid.insert(leader, task);
         tracee.pid = leader;
-        tracee.look = crate::look::Look::new(leader, leader);
+        tracee.look = look::Look::new(leader, leader);
         let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
         self.tell(task, What::Exec { path, argv });
         self.lines.forget(process);

@@ -14,7 +14,8 @@ const ROOM: usize = 3;
 
 /// A run with a gate at which the program stands when it has started everybody.
 fn run(gate: &Gates) -> Run {
-    // Without a user of its own, a program of root's has no limit to meet.
+    // Neither less nor more: without a user of its own, a program of root's has no limit to meet, and in a user
+    // namespace a plain user's processes are counted from none.
     Run::new(grader::program!("fork-fails"))
         .contained(Containment::Fallback)
         .arg(CHILDREN.to_string())

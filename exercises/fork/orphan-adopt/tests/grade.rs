@@ -33,7 +33,7 @@ struct Family {
 /// Starts the program and waits until the middle stands at its gate and its child has settled.
 fn start(adopter: Adopter) -> Family {
     let mut gate = Gates::new(1);
-    // Without pids of its own: there, whoever adopts would have the pid 1 that some believe to be everybody's.
+    // Not in namespaces: there, whoever adopts is pid 1, as those believe who say that it always is.
     let run = Run::new(grader::program!("orphan-adopt")).contained(Containment::Fallback);
     let mut run = run.args(gate.paths());
     if adopter == Adopter::Program {

@@ -21,6 +21,8 @@ pub(crate) struct Rooms {
     pub(crate) scratch: CString,
     /// Folders that stay writable.
     pub(crate) writable: Vec<CString>,
+    /// The pid before the program's, in decimal: small ones could be guessed, and be taken for other numbers in a text.
+    pub(crate) last_pid: CString,
 }
 
 impl Rooms {
@@ -48,6 +50,8 @@ impl Rooms {
         // The old one shows the pids of another namespace.
         let plain = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
         mount(Some(c"proc"), c"/proc", Some(c"proc"), plain, None).map_err(|e| (PROC, e))?;
+        // A kernel without checkpoint/restore doesn't let pids be chosen: then they are small.
+        let _ = write_file(c"/proc/sys/kernel/ns_last_pid", &self.last_pid);
         if self.own_network {
             wake_loopback().map_err(|e| (LOOPBACK, e))?;
         }
