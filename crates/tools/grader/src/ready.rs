@@ -17,8 +17,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-/// Where the pids of a run begin that has pids of its own: below 32768, the limit of most machines, and no small numbers.
-const LAST_PIDS: std::ops::Range<u32> = 1000..20_000;
+/// Where the pids of a run begin that has pids of its own: all of them have four digits, so that a text is as long in each run.
+const LAST_PIDS: std::ops::Range<u32> = 1000..9000;
 
 /// A plan, and what must live as long as it.
 pub(crate) struct Ready {

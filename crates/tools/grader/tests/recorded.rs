@@ -50,7 +50,9 @@ fn a_recording_names_processes_alike_whatever_pids_they_know() {
         let sentences = |containment| {
             let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(subject);
             let seen = run.contained(containment).recorded().record()?;
-            Some(seen.steps.iter().map(ToString::to_string).collect::<Vec<_>>())
+            // The bytes of a text are counted as they were, with a pid of so many digits.
+            let steps = seen.steps.iter().map(ToString::to_string);
+            Some(steps.filter(|step| !step.contains(" bytes to ")).collect::<Vec<_>>())
         };
         let of_the_test = sentences(Containment::Fallback);
         let own = sentences(Containment::Namespaces);
