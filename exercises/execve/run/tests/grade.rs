@@ -1,0 +1,210 @@
+//! What must come of `run`: a program that another process runs, and one process that says how it ended.
+//!
+//! `main` says who speaks: `[run PID] it ended with CODE`. Whoever says that under another pid is a copy of the program.
+
+use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+/// `run sh -c SCRIPT WORDS…`.
+fn run_sh(script: &str, words: &[&str]) -> Run {
+    Run::new(grader::program!("run")).args(["sh", "-c", script]).args(words)
+}
+
+/// The lines of standard output, and what of them speaks of an end: who says so, and which code.
+struct Told {
+    lines: Vec<String>,
+    ends: Vec<(String, String)>,
+}
+
+fn told(outcome: &Outcome) -> Told {
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let end = |line: &str| {
+        let (pid, code) = line.strip_prefix("[run ")?.split_once("] it ended with ")?;
+        Some((pid.to_owned(), code.to_owned()))
+    };
+    Told {
+        lines: text.lines().filter(|line| end(line).is_none()).map(str::to_owned).collect(),
+        ends: text.lines().filter_map(end).collect(),
+    }
+}
+
+/// Fails if anybody but the program has come back from `run`, or nobody has.
+fn must_come_back_once(outcome: &Outcome) -> String {
+    let me = outcome.snapshot.program.to_string();
+    let Told { ends, .. } = told(outcome);
+    let complaints = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    let pid_of = |line: &str| Some(line.strip_prefix("[run ")?.split_once(']')?.0.to_owned());
+    let evidence = |verdict: Verdict| {
+        verdict
+            .saw_all(ends.iter().map(|(pid, code)| format!("[run {pid}] it ended with {code}")))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+    };
+    if let Some(other) = complaints.lines().filter_map(pid_of).find(|pid| *pid != me) {
+        evidence(Verdict::new(format!(
+            "The child came back from `run`, with an error: pid {other} is a second copy of your program."
+        )))
+        .ask("What does exec do when it fails, and who stands behind that line then?")
+        .fail();
+    }
+    if let Some((other, _)) = ends.iter().find(|(pid, _)| *pid != me) {
+        evidence(Verdict::new(format!(
+            "Two processes come back from `run`: pid {other}, the child, speaks for the parent."
+        )))
+        .ask("Which line is the last that a child may come to, and how does it leave there?")
+        .fail();
+    }
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    match ends.as_slice() {
+        [(_, code)] => code.clone(),
+        _ => evidence(Verdict::new("The program was run. Nobody is left to say how it ended."))
+            .ask("exec replaces the one who calls it. Who should be replaced here, and who should be there afterwards?")
+            .fail(),
+    }
+}
+
+/// Fails unless the program has ended with this code, and has said so.
+fn must_relay(outcome: &Outcome, expected: u8, otherwise: impl FnOnce(&str) -> Verdict) {
+    let code = must_come_back_once(outcome);
+    if code != expected.to_string() || outcome.exit != Exit::Code(expected.into()) {
+        otherwise(&code)
+            .saw(format!("`run` returned {code}; expected: {expected}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .fail();
+    }
+}
+
+#[test]
+fn the_programs_exit_code_is_relayed() {
+    grader::worth(2);
+    let mut seed = Seed::of("codes");
+    for expected in [0, 1, 255, seed.random().u8(2..126)] {
+        let outcome = run_sh(&format!("exit {expected}"), &[]).finish();
+        must_relay(&outcome, expected, |code| {
+            let verdict = match code {
+                "0" => Verdict::new(format!(
+                    "`sh` exited with {expected}, and `run` returned 0. That is a part of wait's packed status, \
+                     or nobody's answer at all."
+                )),
+                _ => {
+                    Verdict::new(format!("`sh` exited with {expected}, and `run` says otherwise."))
+                }
+            };
+            verdict
+                .ask("What does wait(2) fill in, and which of its bytes is the exit code?")
+                .replay(&seed)
+        });
+    }
+}
+
+#[test]
+fn the_program_is_told_what_the_command_line_says() {
+    grader::worth(1);
+    let mut seed = Seed::of("words");
+    let random = format!("word-{}", seed.random().u32(..));
+    let words = ["first", "two words", "", "*", random.as_str()];
+    let outcome = run_sh(r#"printf '<%s>\n' "$0" "$@""#, &words).finish();
+    outcome.must_end();
+    let expected: Vec<String> = words.iter().map(|word| format!("<{word}>")).collect();
+    let Told { lines, .. } = told(&outcome);
+    if lines != expected {
+        Verdict::new("The program was told other words than those of your command line.")
+            .saw(format!("for `run sh -c …`, sh should print {expected:?}"))
+            .saw(format!("it printed {lines:?}"))
+            .saw_all(outcome.complaint())
+            .ask("What is the first word that a program is told, and does exec add it?")
+            .replay(&seed)
+            .fail();
+    }
+    must_relay(&outcome, 0, |_| Verdict::new("The program succeeded, and `run` says otherwise."));
+}
+
+#[test]
+fn a_death_by_signal_is_no_exit() {
+    grader::worth(1);
+    let mut seed = Seed::of("signals");
+    let signals = [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGUSR1, Signal::SIGHUP];
+    let signal = signals[seed.random().usize(..signals.len())];
+    let name = signal.as_str().trim_start_matches("SIG");
+    let outcome = run_sh(&format!("kill -s {name} $$"), &[]).finish();
+    must_relay(&outcome, 128 + signal as u8, |code| {
+        Verdict::new(format!("A program that was killed is reported as {code}."))
+            .saw(format!("`sh` was killed by {signal}, number {}", signal as u8))
+            .ask("Which two ways are there for a process to end, and how does a shell put both into one number?")
+            .replay(&seed)
+    });
+}
+
+#[test]
+fn what_is_not_there_is_127_and_said_by_one_process() {
+    grader::worth(2);
+    let mut seed = Seed::of("not there");
+    let missing = format!("/no-such-program-{}", seed.random().u32(..));
+    let outcome = Run::new(grader::program!("run")).arg(&missing).finish();
+    must_relay(&outcome, 127, |code| {
+        let verdict = if code == "0" {
+            Verdict::new("The program was never run, and a success was reported.")
+        } else {
+            Verdict::new(format!("There is no program {missing}, and that is 127, not {code}."))
+        };
+        verdict
+            .ask("In which process does exec fail, and by what does the other one hear of it?")
+            .replay(&seed)
+    });
+}
+
+#[test]
+fn what_can_not_be_executed_is_126() {
+    grader::worth(1);
+    // A folder: nobody can execute that, not even root.
+    let outcome = Run::new(grader::program!("run")).arg("/").finish();
+    must_relay(&outcome, 126, |code| {
+        let cause = if code == "127" {
+            "`/` is not what is missing: there is such a program, and it may not be executed."
+        } else {
+            "`/` can't be executed, and that is 126."
+        };
+        Verdict::new(cause)
+            .ask("Which error does exec report here, and which one where there is no such file?")
+    });
+}
+
+#[test]
+fn the_parent_sleeps_until_the_program_has_ended() {
+    grader::worth(1);
+    let mut gate = Gates::new(1);
+    let path = gate.paths()[0].display().to_string();
+    let mut running = run_sh(r#"read line < "$0"; exit 0"#, &[&path]).start();
+    // So much processor time is none that a parent needs for going to sleep.
+    let spins = |p: &Process| p.cpu >= Duration::from_millis(200);
+    let mut stands = false;
+    let parent = running.until(|now| {
+        // It is looked at only when `sh` stands there already.
+        if !std::mem::replace(&mut stands, gate.arrived() == 1) {
+            return None;
+        }
+        let parent = now.program().filter(|_| now.others().count() == 1)?;
+        let settled = parent.blocked() || parent.sleeping_for_time() || spins(parent);
+        settled.then(|| (parent.clone(), now.describe(parent)))
+    });
+    if let Ok((parent, does)) = parent
+        && !parent.blocked()
+    {
+        let cause = if parent.sleeping_for_time() {
+            "The parent goes by the clock: it sleeps for a time, whatever the program does."
+        } else {
+            "The parent spins: it asks again and again whether the program has ended."
+        };
+        Verdict::new(cause)
+            .saw(format!("`sh` stands at a gate, and the parent, pid {}, {does}", parent.pid))
+            .ask("Which call, or which flag of this one, sleeps exactly until a child has ended?")
+            .fail();
+    }
+    gate.open(1);
+    must_relay(&running.finish(), 0, |_| {
+        Verdict::new("`sh` passed the gate and exited with 0, and `run` says otherwise.")
+    });
+}
