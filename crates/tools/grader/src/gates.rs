@@ -1,11 +1,11 @@
 //! Gates: named pipes at which children wait until the test lets them go on.
 
+use crate::folder::Folder;
 use crate::verdict::fault;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// A row of named pipes, `gate-1`, `gate-2`, …, in a folder of their own that goes when this goes.
 ///
@@ -17,7 +17,7 @@ pub struct Gates {
     writers: Vec<Option<File>>,
     paths: Vec<PathBuf>,
     // Last: the folder goes after the files in it are closed.
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Gates {
@@ -27,16 +27,11 @@ impl Gates {
     /// When the machine refuses a temporary folder or a FIFO in it.
     #[must_use]
     pub fn new(count: usize) -> Self {
-        let folder = tempfile::Builder::new().prefix("gates-").tempdir();
+        // The program may run as another user. It needs to know a gate's path, and can only read there.
+        let folder = Folder::new().and_then(|folder| folder.let_others_in().map(|()| folder));
         let folder =
             folder.unwrap_or_else(|e| fault(&format!("cannot make a temporary folder: {e}")));
-        // The program may run as another user. It needs to know a gate's path, and can only read there.
-        let open = |path: &Path, mode| {
-            if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode)) {
-                fault(&format!("cannot open {} to the program: {error}", path.display()));
-            }
-        };
-        open(folder.path(), 0o711);
+        let readable = fs::Permissions::from_mode(0o644);
         let paths: Vec<PathBuf> =
             (1..=count).map(|n| folder.path().join(format!("gate-{n}"))).collect();
         for path in &paths {
@@ -44,7 +39,9 @@ impl Gates {
             if let Err(error) = nix::unistd::mkfifo(path, mode) {
                 fault(&format!("cannot make the named pipe {}: {error}", path.display()));
             }
-            open(path, 0o644);
+            if let Err(error) = fs::set_permissions(path, readable.clone()) {
+                fault(&format!("cannot open {} to the program: {error}", path.display()));
+            }
         }
         Self { writers: paths.iter().map(|_| None).collect(), paths, _folder: folder }
     }

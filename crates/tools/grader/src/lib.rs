@@ -39,6 +39,7 @@ mod explain;
 pub mod facts;
 mod fds;
 mod filter;
+mod folder;
 mod gates;
 mod landlock;
 mod layers;

@@ -4,8 +4,6 @@ use grader::{Containment, Exit, Interrupted, Run, State};
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::unistd::Pid;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn subject(args: &[&str]) -> Run {
@@ -54,26 +52,6 @@ fn a_panicking_test_leaves_nobody() {
     });
     assert!(panicking.join().is_err());
     assert!(is_gone(pid));
-}
-
-#[test]
-fn a_killed_test_leaves_nobody() {
-    let mut host = Command::new(env!("CARGO_BIN_EXE_grader-subject"))
-        .arg("host")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let output = host.stdout.take().expect("it is a pipe");
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line).expect("it is text");
-    host.kill().expect("it can be killed");
-    host.wait().expect("it can be reaped");
-    let daemon = Pid::from_raw(line.trim().parse().expect("a pid"));
-    let give_up = Instant::now() + Duration::from_secs(10);
-    while !is_gone(daemon) {
-        assert!(Instant::now() < give_up, "pid {daemon} outlives the test that started it");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]

@@ -27,6 +27,13 @@ fn main() {
         }
         "leave-an-orphan" => drop(child(for_ever)),
         "daemon" => daemon(),
+        "closed-folder-and-daemon" => {
+            let closed = std::env::temp_dir().join("closed");
+            std::fs::create_dir_all(closed.join("inside")).expect("mkdir");
+            let nobody = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+            std::fs::set_permissions(closed, nobody).expect("chmod");
+            daemon()
+        }
         "close-output" => {
             nix::unistd::close(1).expect("close");
             nix::unistd::close(2).expect("close");
@@ -159,7 +166,8 @@ fn show() {
 /// A test process in miniature: starts a daemon under the grader, tells everybody's pid, and waits to be killed.
 fn host() {
     let me = std::env::current_exe().expect("exe");
-    let mut running = grader::Run::new(me).arg("daemon").start();
+    let _gates = grader::Gates::new(2);
+    let mut running = grader::Run::new(me).args(["closed-folder-and-daemon"]).start();
     let daemon: i32 = running.line().expect("the daemon's pid").parse().expect("a number");
     // While it changes parents, it may be missed.
     let host = running.until(|now| Some(now.others().find(|p| p.pid.as_raw() == daemon)?.host));
