@@ -92,33 +92,22 @@ impl Snapshot {
             return format!(" on its descriptor {number}");
         };
         let place = format!(" on {} (its descriptor {number})", short(&descriptor.target));
-        let holders = self.holders(descriptor, reads);
-        match (reads, holders.is_empty()) {
-            (true, false) => {
-                format!("{place}, whose write end is held by {}", holders.join(" and "))
-            }
-            _ => place,
+        let holders = if reads { self.holders(descriptor) } else { Vec::new() };
+        if holders.is_empty() {
+            return place;
         }
+        format!("{place}, whose write end is held by {}", holders.join(" and "))
     }
 
     /// Who of the run holds the write end of the pipe that this descriptor leads to.
-    fn holders(&self, descriptor: &Descriptor, reads: bool) -> Vec<String> {
-        if !reads || !descriptor.target.to_string_lossy().starts_with("pipe:") {
-            return Vec::new();
-        }
-        let mut holders = Vec::new();
-        for process in &self.processes {
-            for other in
-                process.descriptors.iter().filter(|d| d.writable && d.target == descriptor.target)
-            {
-                holders.push(format!(
-                    "{}, as its descriptor {}",
-                    self.title(process),
-                    other.number
-                ));
-            }
-        }
-        holders
+    fn holders(&self, descriptor: &Descriptor) -> Vec<String> {
+        let pipes = self.pipes().into_iter();
+        let ends =
+            pipes.filter(|pipe| pipe.name == descriptor.target).flat_map(|pipe| pipe.writers);
+        ends.filter_map(|(pid, number)| {
+            Some(format!("{}, as its descriptor {number}", self.title(self.get(pid)?)))
+        })
+        .collect()
     }
 
     fn waited_for(&self, process: &Process) -> Option<&Process> {

@@ -55,6 +55,23 @@ fn the_kernel_remembers_that_a_child_was_reaped() {
 }
 
 #[test]
+fn a_pipe_is_told_with_all_who_hold_its_ends() {
+    let outcome = short(&["own-pipe"]).finish();
+    let program = outcome.snapshot.program;
+    let pipes = outcome.snapshot.pipes();
+    let [pipe] = pipes.as_slice() else { panic!("one pipe is the program's own: {pipes:?}") };
+    assert!(pipe.is_read_by(program) && pipe.is_written_by(program), "{pipe:?}");
+    if explanation(&outcome).is_some() {
+        let waiting = outcome.snapshot.waiting_readers();
+        assert_eq!(
+            waiting.iter().map(|(who, on)| (who.pid, on)).collect::<Vec<_>>(),
+            [(program, pipe)]
+        );
+        assert!(outcome.snapshot.waiting_writers().is_empty());
+    }
+}
+
+#[test]
 fn a_hang_is_explained_by_who_waits_for_whom() {
     let outcome = short(&["wait-for-a-reader"]).finish();
     let program = outcome.snapshot.program;

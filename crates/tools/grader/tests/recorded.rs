@@ -73,6 +73,25 @@ fn a_hang_is_told_at_once_with_who_is_blocked_and_who_could_wake_it() {
 }
 
 #[test]
+fn a_reader_that_could_write_to_its_pipe_itself_is_told_of_its_descriptor() {
+    let Some(seen) = recorded(&["own-pipe"]) else { return };
+    let text = verdict(&seen, hold_no_write_end_while_reading());
+    assert!(text.starts_with("P1 reads from a pipe that it could write to itself."), "{text}");
+    assert!(text.contains("of P1 is a write end of pipe "), "{text}");
+    assert!(verdict(&seen, have_a_child_read_to_the_end()).starts_with("No child reads"));
+}
+
+#[test]
+fn a_child_that_reads_to_the_end_does_what_a_reader_should() {
+    let Some(seen) = recorded(&["message", "6000"]) else { return };
+    seen.must(have_a_child_read_to_the_end())
+        .must(hold_no_write_end_while_reading())
+        .must(write_to_pipes_at_most(6000));
+    let text = verdict(&seen, write_to_pipes_at_most(4096));
+    assert!(text.starts_with("P1 hands 6000 bytes to one write"), "{text}");
+}
+
+#[test]
 fn who_asks_again_and_again_spins() {
     let Some(seen) = recorded(&["ask-again"]) else { return };
     let text = verdict(&seen, never_spin());

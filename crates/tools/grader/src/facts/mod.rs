@@ -28,12 +28,14 @@ mod children;
 mod descriptors;
 mod injected;
 mod met;
+mod pipes;
 mod waiting;
 
 pub use calls::*;
 pub use children::*;
 pub use descriptors::*;
 pub use injected::*;
+pub use pipes::*;
 pub use waiting::*;
 
 use crate::{Recorded, Verdict};

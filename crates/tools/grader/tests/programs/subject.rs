@@ -55,6 +55,7 @@ fn main() {
             let (reader, _writer) = pipe().expect("pipe");
             read(&reader, &mut [0]).expect("read");
         }
+        "message" => message(arg(1).parse().expect("a number")),
         "stop" => raise(Signal::SIGSTOP).expect("raise"),
         "spin" => loop {
             std::hint::spin_loop();
@@ -103,6 +104,21 @@ fn for_ever() -> ! {
     loop {
         pause();
     }
+}
+
+/// Writes so many bytes to a child, which reads to the end.
+fn message(bytes: usize) {
+    let (mut reader, mut writer) = std::io::pipe().expect("pipe");
+    // SAFETY: this program has one thread.
+    if let ForkResult::Child = unsafe { fork() }.expect("fork") {
+        drop(writer);
+        std::io::copy(&mut reader, &mut std::io::sink()).expect("read");
+        exit(0)
+    }
+    drop(reader);
+    writer.write_all(&vec![b'x'; bytes]).expect("write");
+    drop(writer);
+    waitpid(None, None).expect("wait");
 }
 
 fn cat() {

@@ -1,0 +1,89 @@
+//! The pipes between the processes of a run, and who holds their ends.
+
+use crate::calls::Wait;
+use crate::{Process, Snapshot, State};
+use nix::unistd::Pid;
+use std::path::PathBuf;
+
+/// A pipe, and all descriptors of the run that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipe {
+    /// Its name in `/proc/PID/fd`: `pipe:[53187]`.
+    pub name: PathBuf,
+    /// Who can read from it: a pid, and the descriptor's number there.
+    pub readers: Vec<(Pid, i32)>,
+    /// Who can write to it.
+    pub writers: Vec<(Pid, i32)>,
+}
+
+impl Pipe {
+    /// Whether this process holds an end of it from which it can read.
+    #[must_use]
+    pub fn is_read_by(&self, pid: Pid) -> bool {
+        self.readers.iter().any(|(reader, _)| *reader == pid)
+    }
+
+    /// Whether this process holds an end of it to which it can write.
+    #[must_use]
+    pub fn is_written_by(&self, pid: Pid) -> bool {
+        self.writers.iter().any(|(writer, _)| *writer == pid)
+    }
+}
+
+impl Snapshot {
+    /// The pipes that the run has made: those with an end that is read and one that is written, here both. The
+    /// streams between test and program, of which the program has one end, are not among them.
+    ///
+    /// In the order in which the processes have them, the program first. Empty, too, where the machine refuses to show descriptors.
+    #[must_use]
+    pub fn pipes(&self) -> Vec<Pipe> {
+        let mut pipes: Vec<Pipe> = Vec::new();
+        for process in &self.processes {
+            for end in &process.descriptors {
+                if !end.target.to_string_lossy().starts_with("pipe:") {
+                    continue;
+                }
+                let known = pipes.iter().position(|pipe| pipe.name == end.target);
+                let place = known.unwrap_or_else(|| {
+                    let name = end.target.clone();
+                    pipes.push(Pipe { name, readers: Vec::new(), writers: Vec::new() });
+                    pipes.len() - 1
+                });
+                let pipe = &mut pipes[place];
+                let ends = if end.writable { &mut pipe.writers } else { &mut pipe.readers };
+                ends.push((process.pid, end.number));
+            }
+        }
+        pipes.retain(|pipe| !pipe.readers.is_empty() && !pipe.writers.is_empty());
+        pipes
+    }
+
+    /// Who is blocked in reading from such a pipe: nothing is in it, and its end can't come while anybody has an end to write
+    /// to. Empty where the machine does not show in which call a process is.
+    #[must_use]
+    pub fn waiting_readers(&self) -> Vec<(&Process, Pipe)> {
+        self.waiting(|wait| match wait {
+            Wait::Read(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    /// Who is blocked in writing to such a pipe: it is full, and nobody reads.
+    #[must_use]
+    pub fn waiting_writers(&self) -> Vec<(&Process, Pipe)> {
+        self.waiting(|wait| match wait {
+            Wait::Write(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    fn waiting(&self, on: impl Fn(Wait) -> Option<i32>) -> Vec<(&Process, Pipe)> {
+        let pipes = self.pipes();
+        let asleep = self.processes.iter().filter(|process| process.state == State::Sleeping);
+        let on_a_pipe = |process: &Process| {
+            let end = process.descriptor(on(process.wait()?)?)?;
+            pipes.iter().find(|pipe| pipe.name == end.target).cloned()
+        };
+        asleep.filter_map(|process| Some((process, on_a_pipe(process)?))).collect()
+    }
+}

@@ -1,0 +1,122 @@
+//! What the kernel must have seen of `one-way-message`.
+
+use grader::facts::*;
+use grader::{Exit, Outcome, Run, Seed, Verdict};
+
+/// More than a pipe holds, and less than an argument may be long.
+const LONG: usize = 100_000;
+
+/// A text of about so many bytes. No code that goes with it is one of those that a program ends with when something has gone wrong.
+fn text(name: &str, about: usize) -> (String, Seed) {
+    let mut seed = Seed::of(name);
+    let length = about + seed.random().usize(10..90);
+    let text = (0..length).map(|_| seed.random().lowercase()).collect();
+    (text, seed)
+}
+
+fn run(text: &str) -> Run {
+    Run::new(grader::program!("one-way-message")).arg(text)
+}
+
+/// Fails with what keeps the program from its end, where that is an end of a pipe.
+fn must_end(outcome: &Outcome) {
+    let now = &outcome.snapshot;
+    if outcome.exit != Exit::Deadline {
+        return outcome.must_end();
+    }
+    if let Some((reader, pipe)) = now.waiting_readers().into_iter().next() {
+        let verdict = if pipe.is_written_by(reader.pid) {
+            Verdict::new(
+                "The child waits for itself: it reads from a pipe to which it can still write.",
+            )
+            .ask("When does a pipe end, and which of its ends is still open, and where?")
+        } else {
+            Verdict::new("The end of the pipe never comes: the parent can still write, and waits for its child meanwhile.")
+                .ask("What does the child wait for, what does the parent, and who of them has to begin?")
+        };
+        verdict.saw_all(now.explain()).fail();
+    }
+    if let Some((writer, _)) = now.waiting_writers().into_iter().next() {
+        Verdict::new("The text is longer than the pipe, and nobody is there who would read.")
+            .saw(format!("{} {}", now.title(writer), now.describe(writer)))
+            .saw(format!("processes of the run besides: {}", now.others().count()))
+            .ask("How much does a pipe hold, and who must be there before that is full?")
+            .fail();
+    }
+    outcome.must_end();
+}
+
+/// Fails unless the child has said all of `text`, and the program has ended with its code.
+fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
+    must_end(outcome);
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let heard: Vec<(i32, &str)> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("pid ")?.split_once(" heard: "))
+        .filter_map(|(pid, heard)| Some((pid.parse().ok()?, heard)))
+        .collect();
+    let code = (text.len() % 100) as i32;
+    let verdict = match heard.as_slice() {
+        [(pid, _)] if *pid == outcome.snapshot.program.as_raw() => {
+            Verdict::new("The one who speaks is the parent, and it should be the child.")
+                .saw(format!("pid {pid} is the program itself"))
+                .ask("Which of the two reads, and which one writes?")
+        }
+        [(_, heard)] if *heard == text && outcome.exit == Exit::Code(code) => {
+            return outcome.must_leave_nobody();
+        }
+        [(_, heard)] if *heard == text && outcome.left_behind.is_empty() => Verdict::new("The child heard everything, and its exit code was not handed on.")
+            .saw(format!("expected: exit code {code}"))
+            .saw(outcome.ending())
+            .ask("Where does the parent learn how its child has ended?"),
+        [(_, heard)] if *heard == text => return outcome.must_leave_nobody(),
+        [(_, heard)] if text.starts_with(heard) => Verdict::new(format!(
+            "The child heard only the first {} of {} bytes.",
+            heard.len(),
+            text.len()
+        ))
+        .ask("What does one read(2) return when more bytes are still to come, and how does the child know that there are none?"),
+        [(_, heard)] => Verdict::new("The child heard something else than the parent was to say.")
+            .saw(format!("it heard {} bytes; TEXT has {}", heard.len(), text.len()))
+            .ask("What is in the child's buffer besides what was read?"),
+        [] if outcome.complaint().is_some_and(|text| text.contains("os error 9")) => {
+            Verdict::new("Each of them uses the other end of the pipe: EBADF.")
+                .ask("pipe(2) returns two descriptors. Which one comes first?")
+        }
+        [] if !outcome.left_behind.is_empty() => return outcome.must_leave_nobody(),
+        [] => Verdict::new("No child has said what it heard.")
+            .ask("What has to happen in the child after it has read everything?"),
+        [_, _, ..] => Verdict::new("What was heard was said more than once.")
+            .ask("Which processes come to the line that says it?"),
+    };
+    verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(seed).fail()
+}
+
+#[test]
+fn the_child_hears_a_short_text() {
+    grader::worth(1);
+    let (text, seed) = text("one-way-message, short", 0);
+    must_hear_all(&run(&text).finish(), &text, &seed);
+}
+
+#[test]
+fn the_child_hears_a_text_that_is_longer_than_the_pipe() {
+    grader::worth(2);
+    let (text, seed) = text("one-way-message, long", LONG);
+    must_hear_all(&run(&text).finish(), &text, &seed);
+}
+
+#[test]
+fn it_comes_by_a_pipe_that_is_read_to_its_end() {
+    grader::worth(2);
+    let (text, _) = text("one-way-message, recorded", 3000);
+    let Some(seen) = run(&text).recorded().record() else { return };
+    // The cause, before the hang that comes of it.
+    if let Exit::Code(_) = seen.outcome.exit {
+        seen.outcome.must_end();
+    }
+    seen.must(hold_no_write_end_while_reading())
+        .must(end_by_itself())
+        .must(have_a_child_read_to_the_end())
+        .must(reap_every_child());
+}

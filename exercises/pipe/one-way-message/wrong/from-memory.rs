@@ -1,0 +1,37 @@
+//! The child has the text already, from before the fork, and no byte goes through a pipe.
+//! Told: "No child reads from a pipe"
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(text) = std::env::args().nth(1) else {
+        eprintln!("one-way-message: expected a text");
+        return ExitCode::from(2);
+    };
+    match tell(text.as_bytes()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("one-way-message: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tell(text: &[u8]) -> io::Result<u8> {
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => std::process::exit(hear(text).into()),
+        ForkResult::Parent { child } => match waitpid(child, None)? {
+            WaitStatus::Exited(_, code) => Ok(code as u8),
+            other => Err(io::Error::other(format!("{other:?}"))),
+        },
+    }
+}
+/// The child's part: says what it has heard. What it returns is the child's exit code.
+fn hear(text: &[u8]) -> u8 {
+    println!("pid {} heard: {}", std::process::id(), String::from_utf8_lossy(text));
+    (text.len() % 100) as u8
+}
