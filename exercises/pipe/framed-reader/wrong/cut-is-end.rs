@@ -1,0 +1,43 @@
+//! `read_exact` meets the end of the input, and whether that was within a message is not asked.
+//! Told: "takes that for a good end"
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match say_all() {
+        Ok(count) => {
+            println!("end after {count}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("framed-reader: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Says each message, its length before it, and returns how many there were.
+fn say_all() -> io::Result<usize> {
+    // A `File` reads what it is asked for. `Stdin` has a buffer, and reads ahead.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut count = 0;
+    while let Some(message) = read_message(&mut input)? {
+        println!("[{}] {}", message.len(), message.escape_ascii());
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 2];
+    match input.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        result => result?,
+    }
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    input.read_exact(&mut message)?;
+    Ok(Some(message))
+}

@@ -1,0 +1,46 @@
+//! Fewer bytes than were asked for are taken for the end of the input.
+//! Told: "A read that brought few bytes is taken for the end"
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match say_all() {
+        Ok(count) => {
+            println!("end after {count}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("framed-reader: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Says each message, its length before it, and returns how many there were.
+fn say_all() -> io::Result<usize> {
+    // A `File` reads what it is asked for. `Stdin` has a buffer, and reads ahead.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut count = 0;
+    while let Some(message) = read_message(&mut input)? {
+        println!("[{}] {}", message.len(), message.escape_ascii());
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 2];
+    match input.read(&mut length)? {
+        0 => return Ok(None),
+        2 => {}
+        _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    if input.read(&mut message)? < message.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(message))
+}

@@ -1,0 +1,38 @@
+//! Whatever one read brings is taken for one message.
+//! Told: "One read is taken for one message"
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match say_all() {
+        Ok(count) => {
+            println!("end after {count}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("framed-reader: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Says each message, its length before it, and returns how many there were.
+fn say_all() -> io::Result<usize> {
+    // A `File` reads what it is asked for. `Stdin` has a buffer, and reads ahead.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut count = 0;
+    while let Some(message) = read_message(&mut input)? {
+        println!("[{}] {}", message.len(), message.escape_ascii());
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut buffer = vec![0; 2 + usize::from(u16::MAX)];
+    let count = input.read(&mut buffer)?;
+    Ok(buffer.get(2..count).map(<[u8]>::to_vec))
+}

@@ -1,0 +1,193 @@
+//! What must have been heard in `two-way`, by both, without anybody waiting for ever.
+//!
+//! A pipe holds 64 KiB, so of a mebibyte each nothing gets through unless somebody reads while the other writes. Where the
+//! processes are run one at a time, either of them is the slow one.
+
+use grader::facts::end_by_itself;
+use grader::{Exit, Outcome, Policy, Process, Run, Seed, Snapshot, Verdict};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const MEBIBYTE: usize = 1 << 20;
+
+fn run(size: usize) -> Run {
+    Run::new(grader::program!("two-way")).arg(size.to_string())
+}
+
+/// A run, and the lines that were said in it.
+struct Talk {
+    outcome: Outcome,
+    said: Vec<String>,
+    size: usize,
+}
+
+impl Talk {
+    /// Runs it, and hears what is said until its end or its deadline, and not what somebody says whose partner the grader has ended.
+    fn of(size: usize) -> Self {
+        let mut running = run(size).start();
+        let said = std::iter::from_fn(|| running.line().ok()).collect();
+        Self { outcome: running.finish(), said, size }
+    }
+
+    /// What `report` said of somebody: how many bytes of each letter.
+    fn heard(&self, who: &str) -> Option<Vec<(usize, char)>> {
+        let start = format!("the {who} heard ");
+        let line = self.said.iter().find_map(|line| line.strip_prefix(&start))?;
+        let letters = line.split(" and ").filter_map(|part| part.split_once(" x "));
+        let letters =
+            letters.filter_map(|(count, letter)| Some((count.parse().ok()?, letter.parse().ok()?)));
+        Some(letters.collect())
+    }
+
+    /// The first lines, as evidence.
+    fn said(&self) -> impl Iterator<Item = String> {
+        self.said.iter().take(4).map(|line| format!("said: {line}"))
+    }
+}
+
+/// The pipes and sockets between the processes: those that are not a standard stream of the program's.
+fn between(now: &Snapshot) -> BTreeSet<&Path> {
+    let own = now.program().map(|program| program.descriptors.as_slice()).unwrap_or_default();
+    let standard = |target: &Path| own.iter().any(|d| d.number <= 2 && d.target == target);
+    let all = now.processes.iter().flat_map(|process| &process.descriptors);
+    let targets = all.map(|descriptor| descriptor.target.as_path());
+    let is_channel = |target: &&Path| {
+        let name = target.to_string_lossy();
+        (name.starts_with("pipe:") || name.starts_with("socket:")) && !standard(target)
+    };
+    targets.filter(is_channel).collect()
+}
+
+/// The pipe at which a process waits for something to read.
+fn reads_from(process: &Process) -> Option<&Path> {
+    let readable = process.descriptors.iter().filter(|d| !d.writable);
+    let waits = readable.into_iter().find(|d| process.waits_to_read(d.number) == Some(true));
+    waits.map(|descriptor| descriptor.target.as_path())
+}
+
+/// One pipe for both directions.
+fn own_words() -> Verdict {
+    Verdict::new(
+        "One pipe serves both directions: whoever reads from it may get its own words back.",
+    )
+    .ask("What says of a byte in a pipe by whom it was written, and for whom?")
+}
+
+/// Why everybody waits.
+fn must_not_hang(outcome: &Outcome) {
+    let now = &outcome.snapshot;
+    if outcome.exit != Exit::Deadline {
+        return;
+    }
+    let writing =
+        |p: &&Process| matches!(p.call_name(), Some("write" | "writev" | "sendto" | "sendmsg"));
+    let writers: Vec<_> = now.processes.iter().filter(|p| p.blocked()).filter(writing).collect();
+    let readers: Vec<_> = now.processes.iter().filter_map(|p| Some((p, reads_from(p)?))).collect();
+    let holds =
+        |p: &Process, target: &Path| p.descriptors.iter().any(|d| d.writable && d.target == target);
+    let channels = between(now);
+    let verdict = if channels.len() == 1
+        && channels.iter().all(|name| name.to_string_lossy().starts_with("pipe:"))
+    {
+        own_words()
+    } else if let [one, other, ..] = writers.as_slice() {
+        Verdict::new(
+            "Both write first: each waits for the other to read, and neither comes to that.",
+        )
+        .saw(format!("pid {} can't go on before pid {} reads", one.pid, other.pid))
+        .saw(format!("pid {} can't go on before pid {} reads", other.pid, one.pid))
+        .ask("How much fits into a pipe that nobody reads, and what does a write do with the rest?")
+    } else if let Some((reader, _)) = readers.iter().find(|(p, target)| holds(p, target)) {
+        Verdict::new(format!(
+            "{} waits for the end of what it is told, and keeps it from coming itself.",
+            now.title(reader)
+        ))
+        .ask("When does a pipe have an end, and which of its write ends are still open here?")
+    } else if readers.len() >= 2 {
+        Verdict::new("Both listen: each waits for the other to say something more, or to end by closing its pipe.")
+            .ask("Who speaks first, and how does the other one know that all has been said?")
+    } else {
+        return outcome.must_end();
+    };
+    verdict.saw_all(now.explain()).fail()
+}
+
+/// Fails if somebody has heard something else than it was told. Who has not come to say it yet is spared.
+fn must_not_have_misheard(talk: &Talk, seed: &Seed) {
+    let (outcome, size) = (&talk.outcome, talk.size);
+    for (who, letter, own) in [("child", 'p', 'c'), ("parent", 'c', 'p')] {
+        let verdict = match talk.heard(who).as_deref() {
+            None => continue,
+            Some([(count, found)]) if (*count, *found) == (size, letter) => continue,
+            Some(heard) if heard.iter().any(|(_, found)| *found == own) => own_words(),
+            Some(heard) if heard.iter().map(|(count, _)| count).sum::<usize>() < size => {
+                Verdict::new(format!("The {who} has heard a part only: one read is taken for all that was said."))
+                    .ask("How many bytes does one read bring at most, and which answer of it says that no more will come?")
+            }
+            Some(_) => Verdict::new(format!("The {who} has heard more than it was told."))
+                .ask("Which bytes were written twice, or counted twice?"),
+        };
+        verdict
+            .saw(format!("the {who} was told {size} x {letter}"))
+            .saw_all(talk.said())
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .replay(seed)
+            .fail();
+    }
+}
+
+/// Fails unless each has heard all that the other had to say.
+fn must_have_arrived(talk: &Talk, seed: &Seed) {
+    let outcome = &talk.outcome;
+    must_not_have_misheard(talk, seed);
+    must_not_hang(outcome);
+    outcome.must_end();
+    if let Some(who) = ["child", "parent"].into_iter().find(|who| talk.heard(who).is_none()) {
+        Verdict::new(format!("The {who} never said what it has heard."))
+            .saw_all(talk.said())
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which process calls `report`, and does it come that far?")
+            .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("All has arrived, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and in which process?")
+            .fail();
+    }
+    outcome.must_leave_nobody();
+}
+
+#[test]
+fn a_few_bytes_arrive_both_ways() {
+    grader::worth(1);
+    let mut seed = Seed::of("few");
+    let size = seed.random().usize(2..=999);
+    must_have_arrived(&Talk::of(size), &seed);
+}
+
+#[test]
+fn a_mebibyte_arrives_both_ways() {
+    grader::worth(3);
+    let mut seed = Seed::of("mebibyte");
+    let size = MEBIBYTE + seed.random().usize(1..=9999);
+    must_have_arrived(&Talk::of(size), &seed);
+}
+
+#[test]
+fn it_does_so_whoever_is_the_faster_one() {
+    grader::worth(2);
+    let mut seed = Seed::of("faster");
+    for policy in [Policy::ParentFirst, Policy::ChildFirst, Policy::Random] {
+        let size = MEBIBYTE + seed.random().usize(1..=9999);
+        let chance = seed.random().u64(..);
+        let Some(seen) = run(size).recorded().policy(policy).seed(chance).record() else { return };
+        seen.must(end_by_itself());
+        let text = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
+        let said = text.lines().map(str::to_owned).collect();
+        must_have_arrived(&Talk { outcome: seen.outcome, said, size }, &seed);
+    }
+}
