@@ -66,7 +66,8 @@ impl Run {
         let args = std::iter::once(self.program.as_os_str())
             .chain(self.args.iter().map(OsString::as_os_str));
         let args = args.map(c_string).collect::<Result<_, _>>()?;
-        let mut plan = Plan::new(c_string(program.as_os_str())?, args, environment(scratch.path()));
+        let mut plan =
+            Plan::new(c_string(program.as_os_str())?, args, environment(scratch.path(), &self.env));
         plan.folder = c_string(self.folder.as_deref().unwrap_or(scratch.path()).as_os_str())?;
         plan.descriptors = self.descriptors;
         plan.user = user;
@@ -177,13 +178,14 @@ pub(crate) fn rehearse(layers: Layers) -> Result<(), i32> {
     }
 }
 
-/// The test's environment, without what is the test's own business.
-fn environment(scratch: &Path) -> Vec<CString> {
+/// The test's environment, without what is the test's own business, and with what the run sets.
+fn environment(scratch: &Path, set: &[(OsString, OsString)]) -> Vec<CString> {
     let hidden = |name: &OsStr| {
         name == "RUST_BACKTRACE" || name == "TMPDIR" || name.as_bytes().starts_with(b"GRADER_")
     };
     std::env::vars_os()
-        .filter(|(name, _)| !hidden(name))
+        .filter(|(name, _)| !hidden(name) && set.iter().all(|(other, _)| other != name))
+        .chain(set.iter().cloned())
         .chain([("TMPDIR".into(), scratch.into())])
         .map(|(name, value): (OsString, OsString)| {
             CString::new([name.into_vec(), value.into_vec()].join(&b'='))

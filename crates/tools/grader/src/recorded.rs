@@ -5,8 +5,12 @@ use predicates_core::Predicate;
 use predicates_core::reflection::Case;
 use recorder::Ended;
 use std::time::Duration;
+use trace::event::Disposition;
 use trace::model::Change;
 use trace::{Argument, Event, Model, Task, What, knot, why, words};
+
+/// All signals that there are.
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
 /// A recorded run: what every [`Outcome`] tells, and all that happened, in order.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub struct Seen {
     pub blocked: Option<why::Blocked>,
     /// The signals whose handlers the task is in, the innermost last.
     pub handlers: Vec<i32>,
+    /// The signals that wait outside: its mask, or that of the call that it is in.
+    pub held_back: Vec<i32>,
+    /// The signals for which its process has a handler.
+    pub caught: Vec<i32>,
     /// The process that the task belongs to, by its first thread.
     pub process: Task,
     /// Where a call begins: the open file description that its first descriptor leads to. The same number is the same description, whoever
@@ -95,12 +103,18 @@ impl Recorded {
             let sleeps = event.what == What::Sleeps;
             let execs = matches!(event.what, What::Exec { .. });
             let thread = model.threads.get(&event.task);
+            let caught =
+                |signal: &i32| model.disposition(event.task, *signal) == Disposition::Handler;
             steps.push(Seen {
                 sentence: words::sentence(&model, &event, &changes),
                 blocked: sleeps.then(|| why::Blocked::of(&model, event.task)).flatten(),
                 handlers: thread
                     .map(|thread| thread.handlers.iter().map(|frame| frame.signal).collect())
                     .unwrap_or_default(),
+                held_back: thread
+                    .map(|thread| SIGNALS.filter(|signal| thread.blocks(*signal)).collect())
+                    .unwrap_or_default(),
+                caught: SIGNALS.filter(caught).collect(),
                 process: model.process_of(event.task),
                 description: description(&model, &event),
                 opened: changes.iter().filter_map(opened).collect(),

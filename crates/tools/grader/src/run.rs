@@ -28,6 +28,7 @@ const DESCRIPTORS: u64 = 1024;
 pub struct Run {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
     stdin: Stdin,
     stdout_is_a_file: bool,
     deadline: Duration,
@@ -64,6 +65,7 @@ impl Run {
         Self {
             program: program.into(),
             args: Vec::new(),
+            env: Vec::new(),
             stdin: Stdin::Ready(Vec::new()),
             stdout_is_a_file: false,
             deadline: DEADLINE,
@@ -86,6 +88,12 @@ impl Run {
     /// Adds several arguments.
     pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the program's environment.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 

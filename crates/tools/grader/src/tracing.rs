@@ -52,6 +52,13 @@ impl Recording {
         self
     }
 
+    /// Has each allocation be a call of its own, `mmap`, so that the recording shows who allocates. That is what glibc does when it
+    /// is told that no piece of memory is too small for one; another C library takes no notice.
+    pub fn show_allocations(mut self) -> Self {
+        self.run = self.run.env("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=0");
+        self
+    }
+
     /// Does this to the program.
     pub fn inject(mut self, injection: Injection) -> Self {
         self.options.injections.push(injection);

@@ -31,8 +31,11 @@ impl Recording<'_> {
         let mut call = again.unwrap_or_else(|| decode(pid, &self.names, raw, args));
         let form =
             call::called(raw).is_some() || raw == "restart_syscall" && !call.kinds.is_empty();
+        let in_handler = tracee.handlers > 0;
         let belongs = tracee.prologue.goes_on_with(raw, form, &args) && !call.fills_a_gap();
-        call.told = (form && !belongs || self.options.all) && call.name != "rt_sigreturn";
+        // In a handler each call matters: few are allowed there.
+        call.told =
+            (form && !belongs || in_handler || self.options.all) && call.name != "rt_sigreturn";
         call.slept = false;
         let counts = (self.options.all || !belongs)
             && raw != "restart_syscall"

@@ -176,6 +176,7 @@ impl<'a> Recording<'a> {
     pub(crate) fn tell(&mut self, task: Task, what: What) {
         self.tables_may_differ |= crate::check::may_change_tables(&what);
         self.count_news(task, &what);
+        self.count_handlers(task, &what);
         (self.sink)(Event { step: self.step, task, what });
         self.step += 1;
     }

@@ -145,6 +145,17 @@ impl Recording<'_> {
         }
     }
 
+    /// Counts the handlers that a task is in. One that is left by a jump counts for good.
+    pub(crate) fn count_handlers(&mut self, task: Task, what: &What) {
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        match what {
+            What::Delivered { disposition: Disposition::Handler, .. } => tracee.handlers += 1,
+            What::HandlerReturns => tracee.handlers = tracee.handlers.saturating_sub(1),
+            What::Exec { .. } => tracee.handlers = 0,
+            _ => (),
+        }
+    }
+
     /// A call such as sigtimedwait(2) has taken a signal, which could come again.
     pub(crate) fn has_taken(&mut self, task: Task, signal: i64) {
         let Ok(signal @ 1..=64) = i32::try_from(signal) else { return };

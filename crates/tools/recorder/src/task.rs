@@ -48,6 +48,8 @@ pub(crate) struct Tracee {
     pub(crate) pending: Set,
     /// Signals that were told when they were sent.
     pub(crate) sent: Set,
+    /// How many handlers it is in.
+    pub(crate) handlers: u32,
     /// How it ends, once it does.
     pub(crate) exit_status: Option<Status>,
     pub(crate) look: Look,
@@ -67,6 +69,7 @@ impl Tracee {
             kept: None,
             pending: 0,
             sent: 0,
+            handlers: 0,
             exit_status: None,
             look: Look::new(leader, pid),
         }

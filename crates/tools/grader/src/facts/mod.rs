@@ -26,16 +26,20 @@
 mod calls;
 mod children;
 mod descriptors;
+mod handlers;
 mod injected;
 mod met;
 mod pipes;
+mod signals;
 mod waiting;
 
 pub use calls::*;
 pub use children::*;
 pub use descriptors::*;
+pub use handlers::*;
 pub use injected::*;
 pub use pipes::*;
+pub use signals::*;
 pub use waiting::*;
 
 use crate::{Recorded, Verdict};

@@ -1,5 +1,7 @@
 //! The programs that the grader's own tests look at: the first argument says which one to be.
 
+mod handlers;
+
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, pipe, read, setsid};
@@ -80,6 +82,8 @@ fn main() {
             kill(getppid(), Signal::SIGKILL).expect("kill");
             for_ever()
         }
+        "handler" => handlers::prints_with(arg(1)),
+        "wait-for-a-signal" => handlers::waits_by(arg(1)),
         "host" => host(),
         "reads" => faulty::reads(arg(1)),
         "writes" => faulty::writes(arg(1)),

@@ -1,0 +1,168 @@
+//! Facts about signals: how often they are handled, what is slept through, what waits outside.
+//!
+//! To have a signal come exactly between two calls, record with [`Injection::signal`](crate::Injection::signal): the handler
+//! runs before the call that is named, which begins then. What has been asked before that call is out of date, every time.
+
+use super::{Check, Claim, claim};
+use crate::{Exit, Recorded, Seen, Verdict};
+use nix::sys::signal::Signal;
+use trace::call::Argument;
+use trace::event::{Disposition, Outcome};
+use trace::{Task, What, names};
+
+/// The steps in which that signal's handler begins.
+fn runs(seen: &Recorded, signal: i32) -> Vec<&Seen> {
+    let handler = Disposition::Handler;
+    let is = |step: &&Seen| step.event.what == What::Delivered { signal, disposition: handler };
+    seen.steps.iter().filter(is).collect()
+}
+
+/// The signal's handler runs so many times.
+pub fn run_its_handler(signal: Signal, times: usize) -> Claim<impl Check> {
+    claim(
+        format!("run its handler of {signal} {}", names::count(times as u64, "time", "times")),
+        move |seen| {
+            let runs = runs(seen, signal as i32);
+            if runs.len() == times {
+                return Ok(());
+            }
+            let how_often = names::count(runs.len() as u64, "time", "times");
+            let sent = |step: &&Seen| matches!(step.event.what, What::Signalled { signal: sent, .. } if sent == signal as i32);
+            Err(Verdict::new(format!("The handler of {signal} runs {how_often}, and not {times}."))
+            .saw_all(seen.steps.iter().filter(sent).take(3).map(ToString::to_string))
+            .saw_all(runs.iter().take(3).map(ToString::to_string))
+            .ask("When is a signal delivered, and what becomes of a second one that comes before that?"))
+        },
+    )
+}
+
+/// The signal waits outside (it is in the mask) whenever this call begins. For a call that lets signals in while it sleeps, as ppoll(2)
+/// and sigsuspend(2) do, what counts is the mask before it.
+pub fn hold_back_at(signal: Signal, call: &'static str) -> Claim<impl Check> {
+    claim(format!("hold back {signal} when it calls {call}"), move |seen| {
+        for (place, step) in seen.steps.iter().enumerate() {
+            if !matches!(&step.event.what, What::Enter { name, .. } if name == call) {
+                continue;
+            }
+            let own = |before: &&Seen| before.event.task == step.event.task;
+            let before = seen.steps[..place].iter().rev().find(own);
+            if before.is_none_or(|before| !before.held_back.contains(&(signal as i32))) {
+                return Err(Verdict::new(format!(
+                    "{signal} is not blocked when {} calls {call}.",
+                    step.event.task
+                ))
+                .saw(step.to_string())
+                .ask(format!("What happens to a {signal} that comes right before this call?")));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whoever is sent the signal does not sleep on it: a process that hangs in the end has not slept through it, in any of these ways.
+///
+/// - The handler ran between the look at what it has noted and the call that sleeps: the wake-up is lost.
+/// - The handler ran, and the call that it interrupted began again by itself (SA_RESTART), or was made again unseeing.
+/// - The signal waits outside, since the process blocks it while it sleeps.
+pub fn not_sleep_through(signal: Signal) -> Claim<impl Check> {
+    claim(format!("not sleep through {signal}"), move |seen| {
+        let hangs = |step: &Seen| step.event.what == What::Stuck;
+        let end = seen.steps.iter().position(hangs);
+        let end = end.or_else(|| (seen.outcome.exit == Exit::Deadline).then_some(seen.steps.len()));
+        let Some(end) = end else { return Ok(()) };
+        let steps = &seen.steps[..end];
+        let sent = |step: &&Seen| matches!(step.event.what, What::Signalled { signal: sent, .. } if sent == signal as i32);
+        for sent in steps.iter().filter(sent) {
+            let task = sent.event.task;
+            let after = |step: &&Seen| step.event.task == task && step.event.step > sent.event.step;
+            let own: Vec<&Seen> = steps.iter().filter(after).collect();
+            if let Some(verdict) = slept_through(steps, sent, &own, signal) {
+                return Err(verdict);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How a task that was sent the signal came to sleep on it; `own` is what it did since.
+fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> Option<Verdict> {
+    let who = sent.event.task;
+    let sleep = steps.iter().rev().find(|step| {
+        step.event.task == who && matches!(step.event.what, What::Sleeps | What::Leave { .. })
+    })?;
+    let blocked = sleep.blocked.as_ref()?;
+    let caught = own.iter().find(|step| {
+        step.event.what
+            == What::Delivered { signal: signal as i32, disposition: Disposition::Handler }
+    });
+    let verdict = match caught {
+        None if sleep.held_back.contains(&(signal as i32)) => Verdict::new(format!(
+            "{signal} has come, and waits outside: {who} blocks it while it sleeps in {}.",
+            blocked.call
+        ))
+        .saw(sent.to_string())
+        .ask("Which call lets a signal in and sleeps, both in one step?"),
+        None => return None,
+        // A handler that never returned.
+        Some(_) if !sleep.handlers.is_empty() => return None,
+        Some(caught) => {
+            let interrupted = interrupted(own).filter(|call| next_call(own) == Some(call));
+            match interrupted {
+                Some(call) if restarts(steps, who, signal) => {
+                    Verdict::new(format!("The handler of {signal} ran, and then {call} began again by itself: {who} sleeps on."))
+                        .saw(caught.to_string())
+                        .ask("sigaction(2): what does SA_RESTART ask for, who sets it, and who looks at what the handler has noted?")
+                }
+                Some(call) => {
+                    Verdict::new(format!("The handler of {signal} ran and interrupted {call}, and {who} calls it again at once."))
+                        .saw(caught.to_string())
+                        .ask("What does EINTR tell here, and what should be looked at before the next try?")
+                }
+                None => Verdict::new(format!("{signal} came between the look and the sleep: its handler ran, and then {who} went to sleep on it."))
+                    .saw(sent.to_string())
+                    .saw(caught.to_string())
+                    .ask("From where on must the signal wait outside, and which call lets it in and sleeps, both in one step?"),
+            }
+        }
+    };
+    let (step, call, awaited) = (sleep.event.step, &blocked.call, blocked.awaited());
+    Some(verdict.saw(format!("step {step}: {who} sleeps in {call}, and waits for {awaited}")))
+}
+
+/// The call that the signal has interrupted.
+fn interrupted<'a>(own: &[&'a Seen]) -> Option<&'a str> {
+    own.iter().find_map(|step| match &step.event.what {
+        What::Leave { name, result: Outcome::Interrupted, .. } => Some(name.as_str()),
+        What::Leave { name, result: Outcome::Error(error), .. } if error == "EINTR" => {
+            Some(name.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// The first call that is not made in a handler.
+fn next_call<'a>(own: &[&'a Seen]) -> Option<&'a str> {
+    own.iter().find_map(|step| match &step.event.what {
+        What::Enter { name, .. } if step.handlers.is_empty() => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// Whether the signal's handler was set with SA_RESTART.
+fn restarts(steps: &[Seen], task: Task, signal: Signal) -> bool {
+    let set = |step: &Seen| match &step.event.what {
+        What::Leave { name, arguments, .. } if name == "rt_sigaction" => match arguments.as_slice()
+        {
+            [Argument::Signal(set), Argument::Action(_, restart, _), ..]
+                if *set == signal as i32 =>
+            {
+                Some(*restart)
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    // A child has what its parent had set.
+    let own = steps.iter().rev().filter(|step| step.event.task == task).find_map(set);
+    own.or_else(|| steps.iter().rev().find_map(set)).unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! Programs with a handler of SIGUSR1, right ones and wrong ones.
+
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask,
+};
+use nix::unistd::{ForkResult, fork, getppid, pause, pipe, read, write};
+use std::hint::black_box;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static CAUGHT: AtomicBool = AtomicBool::new(false);
+static LIST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+extern "C" fn notes(_: libc::c_int) {
+    CAUGHT.store(true, Ordering::Relaxed);
+}
+
+extern "C" fn prints(_: libc::c_int) {
+    println!("caught");
+}
+
+extern "C" fn allocates(_: libc::c_int) {
+    drop(black_box(Box::new(1)));
+}
+
+extern "C" fn locks(_: libc::c_int) {
+    drop(LIST.lock());
+}
+
+extern "C" fn leaves(_: libc::c_int) {
+    // SAFETY: it returns to nobody.
+    unsafe { libc::_exit(0) }
+}
+
+/// Sets a handler, and prints a line, in the middle of which the signal may come.
+pub(crate) fn prints_with(handler: &str) {
+    match handler {
+        "notes" => on(notes, SaFlags::empty()),
+        "prints" => on(prints, SaFlags::empty()),
+        "allocates" => on(allocates, SaFlags::empty()),
+        "locks" => on(locks, SaFlags::empty()),
+        "leaves" => on(leaves, SaFlags::empty()),
+        other => panic!("no handler {other:?}"),
+    }
+    let _held = LIST.lock().expect("nobody panics");
+    println!("ready");
+}
+
+/// Waits for the signal, in a way that depends on the name.
+pub(crate) fn waits_by(way: &str) {
+    let flags = if way == "restarts" { SaFlags::SA_RESTART } else { SaFlags::empty() };
+    on(notes, flags);
+    let (reader, _writer) = pipe().expect("pipe");
+    let signal = SigSet::from(Signal::SIGUSR1);
+    let mut before = SigSet::empty();
+    if ["suspends", "blocks"].contains(&way) {
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signal), Some(&mut before))
+            .expect("it can be blocked");
+    }
+    write(io::stdout(), b"ready\n").expect("somebody reads");
+    if ["restarts", "asks-again"].contains(&way) {
+        // SAFETY: this program has one thread.
+        if let ForkResult::Child = unsafe { fork() }.expect("fork") {
+            kill(getppid(), Signal::SIGUSR1).expect("our parent");
+            std::process::exit(0);
+        }
+    }
+    while !CAUGHT.load(Ordering::Relaxed) {
+        match way {
+            "suspends" => before.suspend().expect("a signal ends it"),
+            "pauses" | "blocks" => pause(),
+            "restarts" => drop(read(&reader, &mut [0])),
+            "asks-again" => while read(&reader, &mut [0]).is_err() {},
+            other => panic!("no way {other:?}"),
+        }
+    }
+}
+
+fn on(handler: extern "C" fn(libc::c_int), flags: SaFlags) {
+    let action = SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty());
+    // SAFETY: some of them do what a handler must not, and that is what they are for.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }.expect("it can be caught");
+}

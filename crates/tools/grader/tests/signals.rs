@@ -1,0 +1,110 @@
+//! What facts say of handlers, and of signals that come between two calls.
+
+use grader::facts::*;
+use grader::{Injection, Recorded, Run};
+use nix::sys::signal::Signal;
+use predicates_core::Predicate;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The subject, sent SIGUSR1 before the first of each of these calls.
+fn signalled(args: &[&str], calls: &[&str]) -> Option<Recorded> {
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(args);
+    let signal =
+        |call: &&str| Injection::signal(&format!("P1:{call}=USR1")).expect("it is well written");
+    calls
+        .iter()
+        .map(signal)
+        .fold(run.recorded().show_allocations(), |run, it| run.inject(it))
+        .record()
+}
+
+fn verdict(seen: &Recorded, fact: impl Predicate<Recorded>) -> String {
+    let failed = catch_unwind(AssertUnwindSafe(|| _ = seen.must(fact)));
+    let failed = failed.err().unwrap_or_else(|| panic!("there is no verdict against {seen:#?}"));
+    *failed.downcast::<String>().expect("a text")
+}
+
+/// The handler of that name has run in the middle of a `println!`.
+fn handled_by(name: &str) -> Option<Recorded> {
+    signalled(&["handler", name], &["write"])
+}
+
+#[test]
+fn a_handler_that_takes_a_note_satisfies_all() {
+    let Some(seen) = handled_by("notes") else { return };
+    seen.must(end_by_itself())
+        .must(stay_safe_in_handlers())
+        .must(call_in_handlers_only(&[]))
+        .must(print_nothing_in_handlers())
+        .must(run_its_handler(Signal::SIGUSR1, 1))
+        .must(not_sleep_through(Signal::SIGUSR1));
+    assert!(
+        verdict(&seen, run_its_handler(Signal::SIGUSR1, 2))
+            .starts_with("The handler of SIGUSR1 runs 1 time, and not 2.")
+    );
+}
+
+#[test]
+fn what_a_handler_must_not_do_is_told() {
+    let told = |name: &str, cause: &str| {
+        let Some(seen) = handled_by(name) else { return };
+        let text = verdict(&seen, stay_safe_in_handlers());
+        assert!(text.starts_with(cause), "{text}");
+        assert!(text.contains("step "), "{text}");
+        assert!(
+            verdict(&seen, call_in_handlers_only(&["write"]))
+                .starts_with("The handler of SIGUSR1 ")
+        );
+    };
+    told("prints", "The handler of SIGUSR1 panics.");
+    told("allocates", "The handler of SIGUSR1 asks for memory, or gives it back.");
+    told("locks", "The handler of SIGUSR1 waits for a lock.");
+    told("leaves", "The handler of SIGUSR1 ends the program.");
+}
+
+#[test]
+fn a_handler_that_prints_is_told_where_nothing_else_goes_wrong() {
+    let Some(seen) = signalled(&["handler", "prints"], &["exit_group"]) else { return };
+    seen.must(stay_safe_in_handlers());
+    let text = verdict(&seen, print_nothing_in_handlers());
+    assert!(text.starts_with("The handler of SIGUSR1 prints."), "{text}");
+}
+
+/// The subject's SIGUSR1 comes right before it goes to sleep.
+fn slept_by(way: &str) -> Option<Recorded> {
+    signalled(&["wait-for-a-signal", way], &["pause", "read", "rt_sigsuspend"])
+}
+
+#[test]
+fn a_wake_up_that_is_lost_is_told_as_lost() {
+    let Some(seen) = slept_by("pauses") else { return };
+    let text = verdict(&seen, not_sleep_through(Signal::SIGUSR1));
+    assert!(text.starts_with("SIGUSR1 came between the look and the sleep"), "{text}");
+    assert!(text.contains("P1 sleeps in pause(), and waits for a signal"), "{text}");
+    let Some(right) = slept_by("suspends") else { return };
+    right.must(end_by_itself()).must(not_sleep_through(Signal::SIGUSR1));
+    right.must(hold_back_at(Signal::SIGUSR1, "rt_sigsuspend"));
+    assert!(
+        verdict(&seen, hold_back_at(Signal::SIGUSR1, "pause"))
+            .starts_with("SIGUSR1 is not blocked when P1 calls pause.")
+    );
+}
+
+#[test]
+fn a_signal_that_is_blocked_wakes_nobody_and_that_is_told() {
+    let Some(seen) = slept_by("blocks") else { return };
+    let text = verdict(&seen, not_sleep_through(Signal::SIGUSR1));
+    assert!(text.starts_with("SIGUSR1 has come, and waits outside: P1 blocks it"), "{text}");
+}
+
+#[test]
+fn a_call_that_begins_again_is_told_apart_from_one_that_is_made_again() {
+    let told = |way: &str, words: &str| {
+        let Some(seen) = signalled(&["wait-for-a-signal", way], &[]) else { return };
+        let text = verdict(&seen, not_sleep_through(Signal::SIGUSR1));
+        assert!(text.starts_with("The handler of SIGUSR1 ran"), "{text}");
+        assert!(text.contains(words), "{text}");
+    };
+    told("restarts", "and then read began again by itself: P1 sleeps on.");
+    told("asks-again", "interrupted read, and P1 calls it again at once.");
+}
