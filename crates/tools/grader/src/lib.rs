@@ -38,6 +38,7 @@ mod calls;
 mod explain;
 pub mod facts;
 mod fds;
+mod files;
 mod filter;
 mod folder;
 mod gates;
@@ -61,6 +62,7 @@ mod supervisor;
 mod tracing;
 mod verdict;
 
+pub use files::Folder;
 pub use gates::Gates;
 pub use layers::{Containment, containment};
 pub use live::{Finished, Piece, Reach};

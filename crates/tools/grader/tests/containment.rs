@@ -1,6 +1,6 @@
 //! Whatever a program does, its run comes to an end and nothing of it stays.
 
-use grader::{Containment, Exit, Interrupted, Run, State};
+use grader::{Containment, Exit, Folder, Interrupted, Run, State};
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::unistd::Pid;
@@ -218,4 +218,17 @@ fn a_program_knows_its_own_pids_and_the_test_can_use_them_too() {
         assert_eq!(outcome.stdout, format!("{}\n", daemon.pid).into_bytes(), "{containment:?}");
         assert!(is_gone(daemon.host));
     }
+}
+
+#[test]
+fn the_test_and_the_program_write_in_one_folder() {
+    let folder = Folder::new();
+    let given = folder.put("given", "from the test\n");
+    let script = r#"cat "$0" > made; echo "from the program" >> "$0""#;
+    let run = Run::new("/bin/sh").folder(folder.path()).may_write(folder.path());
+    let outcome = run.args(["-c", script]).arg(given).finish();
+    assert_eq!(outcome.exit, Exit::Code(0), "{:?}", outcome.complaint());
+    assert_eq!(folder.read("made").as_deref(), Some(&b"from the test\n"[..]));
+    assert_eq!(folder.read("given").as_deref(), Some(&b"from the test\nfrom the program\n"[..]));
+    assert_eq!(folder.read("other"), None);
 }
