@@ -1,0 +1,84 @@
+//! Takes dup2's first argument for the number that changes.
+//! Told: "as if dup2's two arguments had changed places"
+
+use nix::errno::Errno;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, dup2_stdin, execvp, fork};
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = std::env::args_os().skip(1);
+    let words: Vec<CString> = args.filter_map(|arg| CString::new(arg.into_vec()).ok()).collect();
+    let bar = words.iter().position(|word| word.as_bytes() == b"--");
+    let Some((first, second)) = bar.map(|at| (&words[..at], &words[at + 1..])) else {
+        return usage();
+    };
+    let [file, first @ ..] = first else { return usage() };
+    if first.is_empty() || second.is_empty() {
+        return usage();
+    }
+    let file = File::create(OsStr::from_bytes(file.as_bytes()));
+    match file.and_then(|file| pipeline(first, second, file)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mini-pipeline: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("mini-pipeline: expected a file, a program with its arguments, --, and another one");
+    ExitCode::from(2)
+}
+
+fn pipeline(first: &[CString], second: &[CString], file: File) -> io::Result<u8> {
+    let (reader, writer) = io::pipe()?;
+    // SAFETY: this program has one thread.
+    let one = match unsafe { fork() }? {
+        ForkResult::Child => {
+            // SAFETY: takes numbers only.
+            unsafe { nix::libc::dup2(1, writer.as_raw_fd()) };
+            become_program(first)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(writer);
+    // SAFETY: still one thread.
+    let two = match unsafe { fork() }? {
+        ForkResult::Child => {
+            dup2_stdin(&reader)?;
+            // SAFETY: takes numbers only.
+            unsafe { nix::libc::dup2(file.as_raw_fd(), 1) };
+            become_program(second)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop((reader, file));
+    end_of(one)?;
+    end_of(two)
+}
+
+fn end_of(child: Pid) -> io::Result<u8> {
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(code as u8),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(128 + signal as u8),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Becomes the program `argv[0]`; leaves if there is none.
+fn become_program(argv: &[CString]) -> ! {
+    let Err(error) = execvp(&argv[0], argv);
+    eprintln!("mini-pipeline: {:?}: {error}", argv[0]);
+    // SAFETY: `_exit` takes a number, and this process ends.
+    unsafe { nix::libc::_exit(127) }
+}
