@@ -58,6 +58,7 @@ mod run;
 mod running;
 mod scratch;
 mod seed;
+mod signals;
 mod supervisor;
 mod tracing;
 mod verdict;
@@ -75,6 +76,7 @@ pub use recorder::{Injection, Policy};
 pub use run::{Network, Run};
 pub use running::{Interrupted, Running};
 pub use seed::Seed;
+pub use signals::Signals;
 pub use tracing::Recording;
 pub use verdict::{Verdict, skip};
 

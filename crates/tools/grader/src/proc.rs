@@ -1,5 +1,6 @@
 //! Processes as `/proc` shows them (proc(5)).
 
+use crate::Signals;
 use crate::calls::{self, Wait};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
@@ -84,6 +85,8 @@ pub struct Process {
     pub reaped_a_child: bool,
     /// Its open descriptors, sorted by number. Empty for a zombie, and where the machine refuses to say.
     pub descriptors: Vec<Descriptor>,
+    /// What waits for it, and what it does with signals.
+    pub signals: Signals,
     /// The path that it was opening, when its call was `open` or `openat`.
     pub opening: Option<PathBuf>,
 }
@@ -148,6 +151,7 @@ impl Process {
             cpu: stat.cpu,
             reaped_a_child: stat.reaped_a_child,
             descriptors: descriptors(&folder),
+            signals: Signals::read(&folder),
             opening: None,
         };
         if let Some(Wait::Open(address)) = process.wait() {
