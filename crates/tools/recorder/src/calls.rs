@@ -195,6 +195,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     let kinds = call::called(if flags.is_some() { name } else { raw })
         .map_or(&[][..], |form| form.arguments);
     let mut arguments = Reader { pid, names }.enter(kinds, &args);
+    pointed::named_pipe(pid, raw, &args, &mut arguments);
     normal::tidy(raw, &args, &mut arguments);
     pointed::by_request(pid, raw, &args, &mut arguments);
     // Whoever joins a thread waits until its id is no longer at this place.

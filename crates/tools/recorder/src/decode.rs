@@ -60,8 +60,8 @@ impl Reader<'_> {
                 let strings = memory::strings(pid, value);
                 Argument::Strings(strings.iter().map(|text| self.names.in_text(text)).collect())
             }
-            Kind::BytesIn(length) => self.bytes(value, args[length]),
-            Kind::PiecesIn => self.pieces(value, next, u64::MAX),
+            Kind::BytesIn(length) => self.bytes(args[0], value, args[length]),
+            Kind::PiecesIn => self.pieces(args[0], value, next, u64::MAX),
             Kind::SignalsIn => memory::long(pid, value)
                 .map_or(Argument::Opaque, |set| Argument::Signals(look::members(set))),
             Kind::Action => self.action(value).unwrap_or(Argument::Opaque),
@@ -73,10 +73,11 @@ impl Reader<'_> {
                 .map_or(Argument::Opaque, |address| {
                     Argument::Address(self.names.in_text(&address))
                 }),
-            Kind::MessageIn => self.message(value, u64::MAX),
+            Kind::MessageIn => self.message(args[0], value, u64::MAX),
             Kind::BytesOut
             | Kind::PiecesOut
             | Kind::PairOut
+            | Kind::AddressOut
             | Kind::SignalsOut
             | Kind::StatusOut
             | Kind::MessageOut => Argument::Out,
@@ -93,10 +94,15 @@ impl Reader<'_> {
         Some(match kind {
             Kind::BytesOut => match self.taken_signals(args[0], value, count) {
                 Some(signals) => Argument::Bytes(signals, count),
-                None => self.bytes(value, count),
+                None => self.bytes(args[0], value, count),
             },
-            Kind::PiecesOut => self.pieces(value, next, count),
-            Kind::MessageOut => self.message(value, count),
+            Kind::AddressOut => {
+                let length = memory::int(self.pid, next)?;
+                let address = pointed::address(self.pid, value, length.try_into().ok()?)?;
+                Argument::Address(self.names.in_text(&address))
+            }
+            Kind::PiecesOut => self.pieces(args[0], value, next, count),
+            Kind::MessageOut => self.message(args[0], value, count),
             Kind::PairOut => Argument::Descriptors(vec![
                 memory::int(self.pid, value)?,
                 memory::int(self.pid, value + 4)?,
@@ -119,9 +125,20 @@ impl Reader<'_> {
         }
     }
 
-    fn bytes(&self, address: u64, length: u64) -> Argument {
+    fn bytes(&self, fd: u64, address: u64, length: u64) -> Argument {
         let length_to_read = usize::try_from(length).map_or(READ, |length| length.min(READ));
-        Argument::Bytes(self.text(&memory::read(self.pid, address, length_to_read)), length)
+        self.moved(fd, &memory::read(self.pid, address, length_to_read), length)
+    }
+
+    /// The first of the bytes that go to a descriptor or come from it, and how many they are; or what an
+    /// eventfd counts.
+    fn moved(&self, fd: u64, bytes: &[u8], length: u64) -> Argument {
+        let is_eventfd =
+            || files::leads_to(self.pid, fd as i32).is_some_and(|it| it == "anon_inode:[eventfd]");
+        match bytes.try_into().map(u64::from_ne_bytes) {
+            Ok(count) if length == 8 && is_eventfd() => Argument::Count(count),
+            _ => Argument::Bytes(self.text(bytes), length),
+        }
     }
 
     /// What was read from a signalfd, in words: pids and times are in it.
@@ -155,20 +172,20 @@ impl Reader<'_> {
     }
 
     /// What pieces hold, of which `limit` bytes count.
-    fn pieces(&self, address: u64, count: u64, limit: u64) -> Argument {
+    fn pieces(&self, fd: u64, address: u64, count: u64, limit: u64) -> Argument {
         let (bytes, length) = pointed::pieces(self.pid, address, count, limit, READ);
-        Argument::Bytes(self.text(&bytes), length)
+        self.moved(fd, &bytes, length)
     }
 
     /// The descriptors that go with a message, or else its bytes.
-    fn message(&self, address: u64, limit: u64) -> Argument {
+    fn message(&self, fd: u64, address: u64, limit: u64) -> Argument {
         let passed = pointed::passed(self.pid, address);
         if !passed.is_empty() {
             return Argument::Passed(passed);
         }
         let field = |offset| memory::long(self.pid, address + offset);
         match (field(16), field(24)) {
-            (Some(pieces), Some(count)) => self.pieces(pieces, count, limit),
+            (Some(pieces), Some(count)) => self.pieces(fd, pieces, count, limit),
             _ => Argument::Opaque,
         }
     }

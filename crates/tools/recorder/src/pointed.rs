@@ -1,6 +1,8 @@
 //! The structures that arguments point to.
 
+use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 
 use nix::unistd::Pid;
 use trace::call::Argument;
@@ -88,6 +90,28 @@ pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut 
     };
     if let (Some(told), Some(argument)) = (told, arguments.get_mut(place)) {
         *argument = told;
+    }
+}
+
+/// A path that is opened may lead to a named pipe: opening that waits, and what is written there is read here.
+pub(crate) fn named_pipe(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
+    let (folder, at) = match name {
+        "open" => (libc::AT_FDCWD, 0),
+        "openat" => (args[0] as i32, 1),
+        _ => return,
+    };
+    let (Some(Argument::Path(told)), Some(path)) =
+        (arguments.get(at), memory::string(pid, args[at]))
+    else {
+        return;
+    };
+    let from = match folder {
+        _ if path.starts_with('/') => format!("/proc/{pid}/root"),
+        libc::AT_FDCWD => format!("/proc/{pid}/cwd/"),
+        folder => format!("/proc/{pid}/fd/{folder}/"),
+    };
+    if fs::metadata(from + &path).is_ok_and(|file| file.file_type().is_fifo()) {
+        arguments[at] = Argument::Fifo(told.clone());
     }
 }
 

@@ -18,10 +18,14 @@ pub enum Argument {
     Flags(u64),
     /// A path.
     Path(String),
+    /// A path that leads to a named pipe.
+    Fifo(String),
     /// Some strings: `argv`.
     Strings(Vec<String>),
     /// Bytes: the first of them, as text, and how many there are in all.
     Bytes(String, u64),
+    /// What is added to an eventfd's count, or taken from it.
+    Count(u64),
     /// A process or thread. 0 and -1 are numbers, and a process group is its leader's task, negative.
     Task(Task),
     /// A signal.
@@ -96,6 +100,8 @@ pub enum Kind {
     Timeval,
     /// A pointer to a socket's address that goes in; the next argument says how long it is.
     AddressIn,
+    /// A pointer to a socket's address that comes out; the next argument points to how long it is.
+    AddressOut,
     /// A pointer to a struct msghdr that goes in.
     MessageIn,
     /// A pointer to a struct msghdr that comes out.
@@ -117,9 +123,9 @@ pub struct Call {
 }
 
 use Kind::{
-    Action as Act, AddressIn, BytesIn, BytesOut, Descriptor as Fd, Flags, MessageIn, MessageOut,
-    Number as Num, Opaque as Any, PairOut, Path, PiecesIn, PiecesOut, Polled, Set, Signal as Sig,
-    SignalsIn, SignalsOut, StatusOut, Strings, Task as Who, Timespec, Timeval,
+    Action as Act, AddressIn, AddressOut, BytesIn, BytesOut, Descriptor as Fd, Flags, MessageIn,
+    MessageOut, Number as Num, Opaque as Any, PairOut, Path, PiecesIn, PiecesOut, Polled, Set,
+    Signal as Sig, SignalsIn, SignalsOut, StatusOut, Strings, Task as Who, Timespec, Timeval,
 };
 
 /// All calls that change or show what the pictures are about, by name.
@@ -187,8 +193,8 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("accept4", &[Fd, Any, Any, Flags]),
     ("connect", &[Fd, AddressIn, Num]),
     ("shutdown", &[Fd, Num]),
-    ("sendto", &[Fd, BytesIn(2), Num, Flags, Any, Num]),
-    ("recvfrom", &[Fd, BytesOut, Num, Flags, Any, Any]),
+    ("sendto", &[Fd, BytesIn(2), Num, Flags, AddressIn, Num]),
+    ("recvfrom", &[Fd, BytesOut, Num, Flags, AddressOut, Any]),
     ("sendmsg", &[Fd, MessageIn, Flags]),
     ("recvmsg", &[Fd, MessageOut, Flags]),
     ("setsockopt", &[Fd, Num, Num, Any, Num]),
@@ -225,6 +231,7 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("chdir", &[Path]),
     ("unlink", &[Path]),
     ("unlinkat", &[Fd, Path, Flags]),
+    ("mknodat", &[Fd, Path, Num, Num]),
     ("mkdir", &[Path, Num]),
     ("rename", &[Path, Path]),
     ("readlink", &[Path, Any, Num]),

@@ -44,6 +44,9 @@ fn wakers(model: &Model, blocked: &Blocked) -> Vec<(Task, String)> {
             Wait::Data(Place::Pipe(number)) => Kind::WriteEnd(*number),
             Wait::Room(Place::Pipe(number)) => Kind::ReadEnd(*number),
             Wait::Room(Place::Socket(number)) => Kind::Socket(*number),
+            Wait::Data(Place::EventFd(number)) | Wait::Room(Place::EventFd(number)) => {
+                Kind::EventFd(*number)
+            }
             Wait::Data(Place::Socket(number)) => {
                 match model.sockets.get(number).and_then(|socket| socket.peer) {
                     Some(peer) => Kind::Socket(peer),

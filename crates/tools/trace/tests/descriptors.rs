@@ -143,7 +143,7 @@ fn what_is_opened_has_its_kind_and_flags() {
         .model();
     assert_eq!(model.kind(P1, 3), Some(&Kind::File("/etc/hosts".into())));
     assert_eq!(model.description(P1, 3).map(|file| file.flags), Some(0o2001));
-    assert_eq!(model.kind(P1, 4), Some(&Kind::EventFd));
+    assert_eq!(model.kind(P1, 4), Some(&Kind::EventFd(1)));
     assert_eq!(model.kind(P1, 5), Some(&Kind::Epoll));
     assert_eq!(model.kind(P1, 6), Some(&Kind::SignalFd));
     assert_eq!(model.kind(P1, 7), Some(&Kind::TimerFd));

@@ -31,7 +31,7 @@ pub(crate) fn run(name: &str) {
         "count-stays" => count_stays(),
         "writes" => three_writes(),
         "handler-writes" => handler_writes(),
-        other => panic!("no program `{other}`"),
+        other => crate::channels::run(other),
     }
 }
 

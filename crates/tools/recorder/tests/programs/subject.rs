@@ -1,5 +1,6 @@
 //! What the recorder's tests record: each argument names a short program.
 
+mod channels;
 mod injected;
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::{Event, Task};
-use crate::model::{Kind, Model, State};
+use crate::model::{Kind, Model, Place, State};
 use crate::names::signal;
 use crate::rows::Rows;
 use crate::svg::{Moment, SHAPES, colour, follow, shape};
@@ -189,15 +189,17 @@ fn sleeps(model: &Model, blocked: &Blocked) -> String {
 }
 
 fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
-    let pipe = |number: u32| (colour(number), shape(number) as i32);
+    let end = |number: u32, end: &str, writes: bool| {
+        let text = format!("{}, {end}", model.pipe_name(number));
+        (text, colour(number), shape(number) as i32, writes)
+    };
     match kind {
-        Kind::ReadEnd(number) => {
-            let (colour, shape) = pipe(*number);
-            (format!("pipe {number}, read end"), colour, shape, false)
-        }
-        Kind::WriteEnd(number) => {
-            let (colour, shape) = pipe(*number);
-            (format!("pipe {number}, write end"), colour, shape, true)
+        Kind::ReadEnd(number) => end(*number, "read end", false),
+        Kind::WriteEnd(number) => end(*number, "write end", true),
+        Kind::BothEnds(number) => end(*number, "both ends", false),
+        Kind::EventFd(number) => {
+            let count = model.queued(Place::EventFd(*number));
+            (format!("eventfd {number}, count {count}"), "plain".into(), -1, false)
         }
         Kind::Socket(number) => {
             let socket = model.sockets.get(number);

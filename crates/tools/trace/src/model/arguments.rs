@@ -42,9 +42,25 @@ impl<'a> Arguments<'a> {
 
     pub(crate) fn path(self, index: usize) -> Option<&'a str> {
         match self.get(index)? {
-            Argument::Path(path) => Some(path),
+            Argument::Path(path) | Argument::Fifo(path) => Some(path),
             _ => None,
         }
+    }
+
+    /// The named pipe that a path leads to.
+    pub(crate) fn fifo(self) -> Option<&'a str> {
+        self.find(|argument| match argument {
+            Argument::Fifo(path) => Some(path.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What an eventfd's count changes by.
+    pub(crate) fn count(self) -> Option<u64> {
+        self.find(|argument| match argument {
+            Argument::Count(count) => Some(*count),
+            _ => None,
+        })
     }
 
     pub(crate) fn signal(self, index: usize) -> Option<i32> {

@@ -22,6 +22,7 @@ fn asked(name: &str, arguments: &Arguments<'_>) -> u64 {
     let index = match name {
         "sendfile" => 3,
         "splice" => 4,
+        _ if arguments.count().is_some() => return arguments.count().unwrap_or_default(),
         "read" | "recvfrom" | "tee" => 2,
         _ => return arguments.bytes().map_or(u64::MAX, |(_, total)| total),
     };
@@ -33,8 +34,12 @@ impl Model {
     #[must_use]
     pub fn written_to(&self, task: Task, fd: i32) -> Option<Place> {
         match self.kind(task, fd)? {
-            Kind::WriteEnd(pipe) => Some(Place::Pipe(*pipe)),
-            Kind::Socket(number) => Some(Place::Socket(self.sockets.get(number)?.peer?)),
+            Kind::WriteEnd(pipe) | Kind::BothEnds(pipe) => Some(Place::Pipe(*pipe)),
+            Kind::Socket(number) => {
+                let socket = self.sockets.get(number)?;
+                Some(Place::Socket(socket.peer.or(socket.sends_to)?))
+            }
+            Kind::EventFd(number) => Some(Place::EventFd(*number)),
             _ => None,
         }
     }
@@ -43,8 +48,13 @@ impl Model {
     #[must_use]
     pub fn read_from(&self, task: Task, fd: i32) -> Option<Place> {
         match self.kind(task, fd)? {
-            Kind::ReadEnd(pipe) => Some(Place::Pipe(*pipe)),
-            Kind::Socket(number) => self.sockets.get(number)?.peer.map(|_| Place::Socket(*number)),
+            Kind::ReadEnd(pipe) | Kind::BothEnds(pipe) => Some(Place::Pipe(*pipe)),
+            Kind::Socket(number) => {
+                let socket = self.sockets.get(number)?;
+                let receives = socket.peer.is_some() || socket.takes_from_all();
+                receives.then_some(Place::Socket(*number))
+            }
+            Kind::EventFd(number) => Some(Place::EventFd(*number)),
             _ => None,
         }
     }
@@ -57,14 +67,21 @@ impl Model {
             Place::Socket(number) => {
                 self.sockets.get(&number).map(|socket| socket.received.queued())
             }
+            Place::EventFd(number) => self.eventfds.get(&number).map(Channel::queued),
         }
         .unwrap_or(0)
     }
 
     pub(super) fn next_pipe(&mut self) -> u32 {
         let number = self.pipes.last_key_value().map_or(0, |(number, _)| *number) + 1;
-        self.pipes.insert(number, Pipe { channel: Channel::default() });
+        self.pipes.insert(number, Pipe { channel: Channel::default(), path: None });
         number
+    }
+
+    pub(super) fn next_eventfd(&mut self, count: Channel) -> Kind {
+        let number = self.eventfds.last_key_value().map_or(0, |(number, _)| *number) + 1;
+        self.eventfds.insert(number, count);
+        Kind::EventFd(number)
     }
 
     fn channel(&mut self, place: Place) -> Option<&mut Channel> {
@@ -73,11 +90,14 @@ impl Model {
             Place::Socket(number) => {
                 self.sockets.get_mut(&number).map(|socket| &mut socket.received)
             }
+            Place::EventFd(number) => self.eventfds.get_mut(&number),
         }
     }
 
     fn target(&self, task: Task, name: &str, arguments: &Arguments<'_>) -> Option<Place> {
-        self.written_to(task, arguments.fd(directions(name).1?)?)
+        let fd = arguments.fd(directions(name).1?)?;
+        let addressed = self.addressed(task, fd, arguments).map(Place::Socket);
+        addressed.or_else(|| self.written_to(task, fd))
     }
 
     /// A call that writes has begun: from now on, its bytes may be read.
@@ -120,9 +140,13 @@ impl Model {
         value: i64,
     ) {
         const MSG_PEEK: u64 = 2;
-        let bytes = value.max(0) as u64;
-        if let Some(place) = self.target(task, name, arguments) {
+        let bytes = arguments.count().unwrap_or(value.max(0) as u64);
+        // Bytes say nothing of a count.
+        let counts =
+            |place: &Place| !matches!(place, Place::EventFd(_)) || arguments.count().is_some();
+        if let Some(place) = self.target(task, name, arguments).filter(counts) {
             self.put(task, place, bytes);
+            self.is_from(task, directions(name).1.and_then(|index| arguments.fd(index)), place);
         }
         let flags = match name {
             "recvfrom" => arguments.flags(3),
@@ -130,7 +154,7 @@ impl Model {
             _ => 0,
         };
         let source = directions(name).0.and_then(|index| arguments.fd(index));
-        let place = source.and_then(|fd| self.read_from(task, fd));
+        let place = source.and_then(|fd| self.read_from(task, fd)).filter(counts);
         if let Some(place) = place
             && flags & MSG_PEEK == 0
         {
@@ -139,6 +163,7 @@ impl Model {
             } else if asked(name, arguments) > 0 {
                 self.end_of_file(place);
             }
+            self.learns_address(place, arguments);
         }
         if let (Some(fd), "read") = (source, name) {
             self.takes_signals(task, fd, bytes);
@@ -170,7 +195,7 @@ impl Model {
     /// A read has found the end: nobody may be left who could write.
     fn end_of_file(&mut self, place: Place) {
         let messages = match place {
-            Place::Pipe(_) => false,
+            Place::Pipe(_) | Place::EventFd(_) => false,
             Place::Socket(number) => {
                 self.sockets.get(&number).is_some_and(|socket| socket.messages)
             }
@@ -190,6 +215,7 @@ impl Model {
     fn may_be_written(&self, place: Place) -> bool {
         match place {
             Place::Pipe(number) => self.held_firmly(&Kind::WriteEnd(number)),
+            Place::EventFd(_) => true,
             Place::Socket(number) => {
                 let peer = self.sockets.get(&number).and_then(|socket| socket.peer);
                 let Some(peer) = peer.and_then(|peer| Some((peer, self.sockets.get(&peer)?)))

@@ -1,5 +1,6 @@
 //! What a call has changed when it returns: descriptors, and all that is not bytes or sockets.
 
+use super::channel::Channel;
 use super::files::Kind;
 use super::{Arguments, Model, OpenCall};
 use crate::event::{Outcome, Task};
@@ -66,8 +67,8 @@ impl Model {
         let flags = |index| arguments.flags(index);
         let path = |index| arguments.path(index).unwrap_or("a file").to_owned();
         let (kind, bits) = match name {
-            "open" => (Kind::File(path(0)), flags(1)),
-            "openat" => (Kind::File(path(1)), flags(2)),
+            "open" => (self.opened_kind(arguments, &path(0), flags(1)), flags(1)),
+            "openat" => (self.opened_kind(arguments, &path(1), flags(2)), flags(2)),
             "openat2" => (Kind::File(path(1)), flags(2)),
             "creat" => (Kind::File(path(0)), 1),
             "memfd_create" => {
@@ -75,7 +76,10 @@ impl Model {
                 let cloexec = if flags(1) & 1 != 0 { O_CLOEXEC } else { 0 };
                 (Kind::File(format!("memory:{}", path(0))), O_RDWR | cloexec)
             }
-            "eventfd2" => (Kind::EventFd, flags(1) | O_RDWR),
+            "eventfd2" => {
+                let count = Channel::holding(arguments.number(0).unwrap_or(0) as u64);
+                (self.next_eventfd(count), flags(1) | O_RDWR)
+            }
             "timerfd_create" => (Kind::TimerFd, flags(1) | O_RDWR),
             "signalfd4" if arguments.fd(0) == Some(-1) => (Kind::SignalFd, flags(3) | O_RDWR),
             "epoll_create1" => (Kind::Epoll, flags(0) | O_RDWR),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::Task;
 
-/// A queue of bytes: a pipe's, or what a socket has received.
+/// A queue of bytes: a pipe's, or what a socket has received; or an eventfd's count.
 ///
 /// A write takes effect between its beginning and its end: where it is larger than the room, its
 /// first bytes are read before it returns. So a write that has begun *offers* its bytes, and
@@ -29,6 +29,16 @@ impl Channel {
     /// A queue that keeps the borders between messages.
     pub(crate) fn of_messages() -> Self {
         Self { messages: Some(VecDeque::new()), ..Self::default() }
+    }
+
+    /// A queue with so much in it.
+    pub(crate) fn holding(queued: u64) -> Self {
+        Self { queued, ..Self::default() }
+    }
+
+    /// Others may put something in, of whom nothing is heard.
+    pub(crate) fn open_to_others(self) -> Self {
+        Self { perhaps: u64::MAX, ..self }
     }
 
     /// Bytes written by calls that have returned, and not yet read.
@@ -74,7 +84,8 @@ impl Channel {
             && let Some(size) = messages.pop_front()
         {
             self.queued -= size;
-            return if bytes > size { Err(bytes - size) } else { Ok(()) };
+            let missing = bytes.saturating_sub(size).saturating_sub(self.perhaps);
+            return if missing > 0 { Err(missing) } else { Ok(()) };
         }
         let from_queue = bytes.min(self.queued);
         self.queued -= from_queue;

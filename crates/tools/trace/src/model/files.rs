@@ -43,14 +43,16 @@ pub enum Kind {
     ReadEnd(u32),
     /// The end that is written.
     WriteEnd(u32),
+    /// Both ends of a named pipe, opened to be read and written.
+    BothEnds(u32),
     /// The socket with this number.
     Socket(u32),
     /// A file by its path, as the program wrote it or as /proc has it.
     File(String),
     /// An epoll instance.
     Epoll,
-    /// A counter.
-    EventFd,
+    /// The counter with this number.
+    EventFd(u32),
     /// Signals to read.
     SignalFd,
     /// A clock to read.
@@ -68,6 +70,8 @@ pub enum Kind {
 pub struct Pipe {
     /// What is in it.
     pub channel: Channel,
+    /// Where it lies, if it has a name: mkfifo(3).
+    pub path: Option<String>,
 }
 
 /// A socket.
@@ -85,6 +89,10 @@ pub struct Socket {
     pub queue: VecDeque<u32>,
     /// Who has called `connect` and not yet heard of the outcome.
     pub(crate) connecting: BTreeMap<Task, u32>,
+    /// Where it sends messages to that don't say to whom.
+    pub(crate) sends_to: Option<u32>,
+    /// Who has sent the messages that it has received.
+    pub(crate) senders: VecDeque<u32>,
     /// Descriptions on their way to it (SCM_RIGHTS), message by message, and who has sent them.
     pub in_flight: VecDeque<(Task, Vec<u32>)>,
     /// It sends no more: `shutdown`, or all its descriptors are closed.
@@ -97,6 +105,24 @@ pub struct Socket {
     pub foreign: bool,
     /// It is of a kind that keeps the borders between messages.
     pub(crate) messages: bool,
+}
+
+impl Kind {
+    /// Whether who reaches this reaches that too: both ends of a pipe are each of them.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::BothEnds(pipe), Self::ReadEnd(end) | Self::WriteEnd(end)) => pipe == end,
+            _ => self == other,
+        }
+    }
+
+    /// The pipe that it is an end of.
+    pub(crate) fn pipe(&self) -> Option<u32> {
+        match self {
+            Self::ReadEnd(pipe) | Self::WriteEnd(pipe) | Self::BothEnds(pipe) => Some(*pipe),
+            _ => None,
+        }
+    }
 }
 
 impl Socket {
@@ -122,6 +148,8 @@ pub enum Place {
     Pipe(u32),
     /// What the socket with this number receives.
     Socket(u32),
+    /// The eventfd with this number, which has a count in the place of bytes.
+    EventFd(u32),
 }
 
 impl std::fmt::Display for Place {
@@ -129,6 +157,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Pipe(number) => write!(f, "pipe {number}"),
             Self::Socket(number) => write!(f, "socket {number}"),
+            Self::EventFd(number) => write!(f, "eventfd {number}"),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`Model::apply`]; `task.rs`, `files.rs` and `channel.rs`, what the model
 //! consists of; `lives.rs`, how processes begin and end; `table.rs`, the descriptor tables;
-//! `calls.rs`, `bytes.rs`, `sockets.rs` and `signals.rs`, what a call changes when it returns;
+//! `calls.rs`, `bytes.rs`, `sockets.rs`, `datagrams.rs`, `fifos.rs` and `signals.rs`, what a call changes when
+//! it returns;
 //! `resync.rs`, what happens when /proc says otherwise.
 //!
 //! A call takes effect when it returns, and one that failed has changed nothing. Where several run
@@ -13,6 +14,8 @@ mod arguments;
 mod bytes;
 mod calls;
 mod channel;
+mod datagrams;
+mod fifos;
 mod files;
 mod lives;
 mod resync;
@@ -50,6 +53,8 @@ pub struct Model {
     pub pipes: BTreeMap<u32, Pipe>,
     /// The sockets, by number.
     pub sockets: BTreeMap<u32, Socket>,
+    /// What the eventfds have come to, by number.
+    pub eventfds: BTreeMap<u32, Channel>,
     last_table: u32,
     last_description: u32,
     next_step: u64,

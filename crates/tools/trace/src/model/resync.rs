@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::channel::Channel;
 use super::files::{Kind, Slot, Socket};
 use super::{Change, Model};
 use crate::event::{Descriptor, Task};
@@ -83,18 +84,21 @@ impl Model {
     fn is_named(&self, kind: &Kind, name: &str, bound: &mut Bound) -> bool {
         let whole = match kind {
             // Both ends have the pipe's name.
-            Kind::WriteEnd(number) => &Kind::ReadEnd(*number),
+            Kind::WriteEnd(number) | Kind::BothEnds(number) => &Kind::ReadEnd(*number),
             other => other,
         };
         match whole {
-            Kind::ReadEnd(_) | Kind::WriteEnd(_) | Kind::Socket(_) => {
+            Kind::ReadEnd(number) if self.pipes.get(number).is_some_and(|it| it.path.is_some()) => {
+                !name.starts_with("pipe:")
+            }
+            Kind::ReadEnd(_) | Kind::WriteEnd(_) | Kind::BothEnds(_) | Kind::Socket(_) => {
                 let prefix = if matches!(whole, Kind::Socket(_)) { "socket:" } else { "pipe:" };
                 name.starts_with(prefix)
                     && bound.names.entry(name.to_owned()).or_insert_with(|| whole.clone()) == whole
             }
             Kind::File(_) => !name.starts_with("anon_inode:"),
             Kind::Epoll => name.contains("eventpoll"),
-            Kind::EventFd => name.contains("eventfd"),
+            Kind::EventFd(_) => name.contains("eventfd"),
             Kind::SignalFd => name.contains("signalfd"),
             Kind::TimerFd => name.contains("timerfd"),
             Kind::PidFd(_) => name.contains("pidfd"),
@@ -183,7 +187,7 @@ impl Model {
                 Kind::Socket(number)
             }
             _ if name.contains("eventpoll") => Kind::Epoll,
-            _ if name.contains("eventfd") => Kind::EventFd,
+            _ if name.contains("eventfd") => self.next_eventfd(Channel::default().open_to_others()),
             _ if name.contains("signalfd") => Kind::SignalFd,
             _ if name.contains("timerfd") => Kind::TimerFd,
             _ if name.contains("pidfd") => Kind::PidFd(None),

@@ -40,7 +40,11 @@ impl Model {
         };
         match name {
             "socket" => {
-                let number = self.next_socket(Socket::new(messages(bits)));
+                let mut socket = Socket::new(messages(bits));
+                if socket.messages {
+                    socket.received = socket.received.open_to_others();
+                }
+                let number = self.next_socket(socket);
                 open(self, value as i32, number, bits);
             }
             "socketpair" => {
@@ -60,15 +64,18 @@ impl Model {
                 open(self, value as i32, number, bits);
             }
             "bind" | "listen" | "connect" | "shutdown" | "setsockopt" => {
-                let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
-                let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else {
+                let Some(number) = arguments.fd(0).and_then(|fd| self.socket(task, fd)) else {
                     return;
                 };
+                if name == "connect" {
+                    self.sends_to(number, arguments.address());
+                }
+                let Some(socket) = self.sockets.get_mut(&number) else { return };
                 match name {
                     "bind" => socket.address = arguments.address().map(str::to_owned),
                     "listen" => socket.listening = true,
                     "connect" => {
-                        socket.foreign = socket.peer.is_none();
+                        socket.foreign = socket.peer.or(socket.sends_to).is_none();
                         socket.connecting.remove(&task);
                     }
                     "setsockopt" => {
@@ -128,21 +135,30 @@ impl Model {
         }
     }
 
-    /// Who listens at an address. The system chooses the port where a program asks for port 0.
+    /// Who listens at an address.
     fn listener(&self, address: &str) -> Option<u32> {
-        let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
-        let at = |wanted: &str| {
-            let mut all = self.sockets.iter();
-            all.find(|(_, socket)| {
-                socket.listening && !socket.closed && socket.address.as_deref() == Some(wanted)
-            })
-            .map(|(number, _)| *number)
-        };
         // Among several at one address the system chooses, and doesn't say whom.
         if self.sockets.values().filter(|socket| socket.shares_port && socket.listening).count() > 1
         {
             return None;
         }
+        self.at_address(address, |socket| socket.listening)
+    }
+
+    /// The socket at an address. The system chooses the port where a program asks for port 0.
+    pub(super) fn at_address(
+        &self,
+        address: &str,
+        counts: impl Fn(&Socket) -> bool,
+    ) -> Option<u32> {
+        let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
+        let at = |wanted: &str| {
+            let mut all = self.sockets.iter();
+            all.find(|(_, socket)| {
+                counts(socket) && !socket.closed && socket.address.as_deref() == Some(wanted)
+            })
+            .map(|(number, _)| *number)
+        };
         let port = address.strip_prefix(host).unwrap_or("");
         at(address)
             .or_else(|| at(&format!("0.0.0.0{port}")))

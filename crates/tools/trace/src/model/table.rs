@@ -34,7 +34,7 @@ impl Model {
     /// Everybody who can reach an open file description of that kind, except who is about to let go.
     #[must_use]
     pub fn holders(&self, kind: &Kind) -> Vec<Holder> {
-        let is = |id: &u32| self.descriptions.get(id).is_some_and(|found| found.kind == *kind);
+        let is = |id: &u32| self.descriptions.get(id).is_some_and(|found| found.kind.is(kind));
         let mut holders = Vec::new();
         for (owner, table) in self.owners(|_| true) {
             for (fd, slot) in &table.slots {
@@ -65,7 +65,7 @@ impl Model {
 
     /// Whether somebody holds it who is not just letting go of it.
     pub(crate) fn held_firmly(&self, kind: &Kind) -> bool {
-        let is = |id: &u32| self.descriptions.get(id).is_some_and(|found| found.kind == *kind);
+        let is = |id: &u32| self.descriptions.get(id).is_some_and(|found| found.kind.is(kind));
         let firm = |task| !self.threads.get(&task).is_some_and(super::Thread::lets_go);
         let tables = self.owners(firm);
         tables.iter().any(|(_, table)| table.slots.values().any(|slot| is(&slot.description)))
@@ -173,6 +173,9 @@ impl Model {
         for other in self.descriptions.values_mut() {
             other.watches.retain(|_, watched| *watched != description);
         }
+        if let Some(pipe) = gone.kind.pipe() {
+            self.empties_named(pipe);
+        }
         if let Kind::Socket(number) = gone.kind
             && let Some(socket) = self.sockets.get_mut(&number)
         {
@@ -209,16 +212,25 @@ impl Model {
     #[must_use]
     pub fn name(&self, kind: &Kind) -> String {
         match kind {
-            Kind::ReadEnd(number) => format!("the read end of pipe {number}"),
-            Kind::WriteEnd(number) => format!("the write end of pipe {number}"),
+            Kind::ReadEnd(number) => format!("the read end of {}", self.pipe_name(*number)),
+            Kind::WriteEnd(number) => format!("the write end of {}", self.pipe_name(*number)),
+            Kind::BothEnds(number) => format!("both ends of {}", self.pipe_name(*number)),
             Kind::Socket(number) => format!("socket {number}"),
             Kind::File(path) | Kind::Outside(path) | Kind::Other(path) => path.clone(),
             Kind::Epoll => "an epoll instance".into(),
-            Kind::EventFd => "an eventfd".into(),
+            Kind::EventFd(number) => format!("eventfd {number}"),
             Kind::SignalFd => "a signalfd".into(),
             Kind::TimerFd => "a timerfd".into(),
             Kind::PidFd(Some(task)) => format!("a pidfd of {task}"),
             Kind::PidFd(None) => "a pidfd".into(),
+        }
+    }
+
+    /// `pipe 1`, `pipe 2 (/tmp/fifo)`.
+    pub(crate) fn pipe_name(&self, number: u32) -> String {
+        match self.pipes.get(&number).and_then(|pipe| pipe.path.as_deref()) {
+            Some(path) => format!("pipe {number} ({path})"),
+            None => format!("pipe {number}"),
         }
     }
 }

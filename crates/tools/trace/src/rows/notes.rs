@@ -60,14 +60,16 @@ fn returned(
     }
     let read = |place: &Place| match place {
         Place::Pipe(_) => "out of",
-        Place::Socket(_) => "from",
+        Place::Socket(_) | Place::EventFd(_) => "from",
     };
     let into = |place: &Place| match place {
         Place::Pipe(_) => "into",
-        Place::Socket(_) => "to",
+        Place::Socket(_) | Place::EventFd(_) => "to",
     };
     let text = || arguments.bytes().map_or_else(String::new, |(text, total)| quoted(text, total));
     let moved = changes.iter().find_map(|change| match change {
+        Change::Put(place @ Place::EventFd(_), _, now)
+        | Change::Taken(place @ Place::EventFd(_), _, now) => Some(format!("{place} is {now} now")),
         Change::Put(place, number, queued) if number == queued => {
             Some(format!("{} {} {place}", bytes(*number), into(place)))
         }
@@ -115,7 +117,7 @@ fn opened(
             Some(format!("{}{last}", model.name(kind)))
         }
         // The label has its path and its number.
-        ("open" | "openat" | "creat", [Change::Opened(..)]) => None,
+        ("open" | "openat" | "creat", [Change::Opened(_, Kind::File(_))]) => None,
         (_, [.., Change::Opened(fd, kind)]) => Some(format!("fd {fd}: {}", model.name(kind))),
         ("read" | "recvfrom", _) => {
             let (text, total) = arguments.bytes().filter(|(text, _)| !text.is_empty())?;

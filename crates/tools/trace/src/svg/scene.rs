@@ -16,6 +16,8 @@ pub(crate) enum Between {
     Pipe(u32),
     /// Bytes between two sockets, both ways: the lower number of the two.
     Sockets(u32),
+    /// The count of the eventfd with this number.
+    Count(u32),
     /// Connections that wait to be accepted, at the socket with this number.
     Queue(u32),
 }
@@ -122,6 +124,7 @@ impl Scene {
 fn place(place: Place, peers: &Peers) -> (Between, usize) {
     match place {
         Place::Pipe(number) => (Between::Pipe(number), 0),
+        Place::EventFd(number) => (Between::Count(number), 0),
         Place::Socket(number) => {
             let peer = peers.get(&number).copied().unwrap_or(number);
             (Between::Sockets(number.min(peer)), usize::from(peer < number))
@@ -136,6 +139,11 @@ fn levels(model: &Model, peers: &Peers) -> BTreeMap<Between, Level> {
     for number in model.pipes.keys() {
         if open(Kind::ReadEnd(*number)) || open(Kind::WriteEnd(*number)) {
             levels.insert(Between::Pipe(*number), [model.queued(Place::Pipe(*number)), 0]);
+        }
+    }
+    for (number, count) in &model.eventfds {
+        if open(Kind::EventFd(*number)) {
+            levels.insert(Between::Count(*number), [count.queued(), 0]);
         }
     }
     for (number, socket) in model.sockets.iter().filter(|(_, socket)| !socket.closed) {

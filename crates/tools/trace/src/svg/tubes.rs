@@ -47,7 +47,7 @@ fn tube(
     for (y, _) in [(from, made), (to, closed)].iter().filter(|(_, ends)| *ends) {
         let _ = write!(outline, "M{left} {y}H{right}");
     }
-    let two_ways = matches!(what, Between::Sockets(_));
+    let two_ways = matches!(what, Between::Sockets(number) if scene.peers.contains_key(&number));
     let mut full = String::new();
     for side in 0..=usize::from(two_ways) {
         let (left, width) = if two_ways { (left + side * HALF, HALF) } else { (left, HALF * 2) };
@@ -99,7 +99,10 @@ impl Pen<'_> {
 /// The class that gives something its colour.
 pub(super) fn mark(what: Between) -> String {
     match what {
-        Between::Pipe(number) | Between::Sockets(number) | Between::Queue(number) => colour(number),
+        Between::Pipe(number)
+        | Between::Sockets(number)
+        | Between::Count(number)
+        | Between::Queue(number) => colour(number),
     }
 }
 
@@ -116,6 +119,7 @@ fn header(scene: &Scene, what: Between, x: usize, top: usize) -> String {
     let (name, shape) = match what {
         Between::Pipe(number) => (format!("{}{number}", noun("pipe")), Some(shape(number))),
         Between::Queue(number) => (format!("queue {number}"), None),
+        Between::Count(number) => (format!("{}{number}", noun("eventfd")), None),
         Between::Sockets(number) => match scene.peers.get(&number) {
             Some(peer) => (format!("{}{number}⇄{peer}", noun("sockets")), None),
             None => (format!("{}{number}", noun("socket")), None),

@@ -95,19 +95,40 @@ impl Blocked {
         let (kind, name) = match wait {
             Wait::Data(Place::Pipe(number)) => (Kind::WriteEnd(*number), "write end"),
             Wait::Room(Place::Pipe(number)) => (Kind::ReadEnd(*number), "read end"),
-            Wait::Data(Place::Socket(number)) => {
-                (Kind::Socket(model.sockets.get(number)?.peer?), "other end")
+            Wait::Data(Place::Socket(number)) => match model.sockets.get(number)?.peer {
+                Some(peer) => (Kind::Socket(peer), "other end"),
+                None => return self.open_to_all(model, *number),
+            },
+            Wait::Data(Place::EventFd(number)) | Wait::Room(Place::EventFd(number)) => {
+                (Kind::EventFd(*number), "descriptor of it")
             }
             Wait::Room(Place::Socket(number)) => (Kind::Socket(*number), "other end"),
             _ => return None,
         };
-        let holders = model.holders(&kind);
-        let held: Vec<String> = holders.iter().map(|holder| self.holder(model, holder)).collect();
-        Some(match held.len() {
-            0 => format!("no {name} is open"),
-            1 => format!("{name} still open: {}", held.join("")),
+        let held = self.holders(model, &kind);
+        Some(match (held.len(), name) {
+            (0, _) => format!("no {name} is open"),
+            (1, _) => format!("{name} still open: {}", held.join("")),
+            (_, "descriptor of it") => format!("descriptors of it still open: {}", held.join(", ")),
             _ => format!("{name}s still open: {}", held.join(", ")),
         })
+    }
+
+    /// Who could send to a socket that has no other end.
+    fn open_to_all(&self, model: &Model, number: u32) -> Option<String> {
+        let socket = model.sockets.get(&number).filter(|socket| socket.takes_from_all())?;
+        let address = socket.address.as_deref().map_or_else(String::new, |at| format!(" to {at}"));
+        let senders: Vec<String> =
+            model.senders(number).flat_map(|sender| self.holders(model, &sender)).collect();
+        let known = match senders.is_empty() {
+            true => String::new(),
+            false => format!("; connected to it: {}", senders.join(", ")),
+        };
+        Some(format!("anybody may send{address}{known}"))
+    }
+
+    fn holders(&self, model: &Model, kind: &Kind) -> Vec<String> {
+        model.holders(kind).iter().map(|holder| self.holder(model, holder)).collect()
     }
 
     fn holder(&self, model: &Model, holder: &Holder) -> String {
@@ -132,6 +153,8 @@ impl Wait {
             Self::Data(Place::Socket(number)) => format!("data on socket {number}"),
             Self::Room(place @ Place::Pipe(_)) => format!("room in {place}"),
             Self::Room(Place::Socket(number)) => format!("room at socket {number}"),
+            Self::Data(place @ Place::EventFd(_)) => format!("{place} to be above 0"),
+            Self::Room(place @ Place::EventFd(_)) => format!("{place} to be read"),
             Self::Connection(socket) => format!("a connection on socket {socket}"),
             Self::Child(None) => "a child to end".into(),
             Self::Child(Some(task)) => format!("{task} to end"),

@@ -3,6 +3,7 @@
 use super::Wait;
 use crate::event::Task;
 use crate::model::{Arguments, Kind, Model, OpenCall, Place};
+use crate::names::O_ACCMODE;
 
 const POLLIN: u16 = 1;
 const POLLOUT: u16 = 4;
@@ -36,7 +37,8 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         "fcntl" if matches!(arguments.number(1), Some(7 | 38)) => {
             Some(file_lock(model, task, arguments.fd(0)))
         }
-        "open" | "openat" => Some(Wait::Other("somebody to open the other end".into())),
+        "open" => Some(other_opener(arguments, arguments.flags(1))),
+        "openat" => Some(other_opener(arguments, arguments.flags(2))),
         "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
         "poll" | "ppoll" => return polled(model, task, arguments),
         "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => return watched(model, task, arguments),
@@ -60,7 +62,7 @@ fn to_read(model: &Model, task: Task, fd: i32) -> Wait {
 
 fn kind_to_read(model: &Model, kind: &Kind) -> Wait {
     match kind {
-        Kind::ReadEnd(pipe) => Wait::Data(Place::Pipe(*pipe)),
+        Kind::ReadEnd(pipe) | Kind::BothEnds(pipe) => Wait::Data(Place::Pipe(*pipe)),
         Kind::Socket(socket) if model.sockets.get(socket).is_some_and(|found| found.listening) => {
             Wait::Connection(*socket)
         }
@@ -68,7 +70,7 @@ fn kind_to_read(model: &Model, kind: &Kind) -> Wait {
         Kind::SignalFd => Wait::Signal(Vec::new()),
         Kind::TimerFd => Wait::Other("a timer to expire".into()),
         Kind::PidFd(task) => Wait::Child(*task),
-        Kind::EventFd => Wait::Other("an eventfd to be written to".into()),
+        Kind::EventFd(number) => Wait::Data(Place::EventFd(*number)),
         Kind::Epoll => Wait::Other("one of what an epoll instance watches".into()),
         kind => Wait::Other(format!("something to read from {}", model.name(kind))),
     }
@@ -80,6 +82,13 @@ fn to_write(model: &Model, task: Task, fd: i32) -> Wait {
         (None, Some(name)) => Wait::Other(format!("room in {name}")),
         (None, None) => Wait::Other(format!("descriptor {fd}")),
     }
+}
+
+/// A named pipe is opened once somebody opens it for the other direction.
+fn other_opener(arguments: Arguments<'_>, flags: u64) -> Wait {
+    let pipe = arguments.fifo().unwrap_or("the other end");
+    let way = if flags & O_ACCMODE == 0 { "write to" } else { "read from" };
+    Wait::Other(format!("somebody to open {pipe} to {way} it"))
 }
 
 fn file_lock(model: &Model, task: Task, fd: Option<i32>) -> Wait {

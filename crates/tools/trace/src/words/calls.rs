@@ -4,7 +4,7 @@ use super::label::{call_words, quoted, result_words};
 use super::status_words;
 use crate::call::Argument;
 use crate::event::{Disposition, Outcome, Task};
-use crate::model::{Arguments, Change, Kind, Model};
+use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, count, list, signal, signals};
 
 /// A call that has returned a number.
@@ -109,6 +109,9 @@ pub(super) fn done(
             Some(path) => format!("{task} removes {path}"),
             None => plain(),
         },
+        ("mknodat", _) if names_pipe(said) => {
+            format!("{task} makes a named pipe: {}", said.path(1).unwrap_or("somewhere"))
+        }
         ("prctl", _) if said.number(0) == Some(1) => {
             format!("{task} asks for a signal when its parent ends")
         }
@@ -172,10 +175,16 @@ fn moved(task: Task, said: Arguments<'_>, changes: &[Change]) -> Option<String> 
         left => format!(" ({} left)", bytes(left)),
     };
     changes.iter().find_map(|change| match change {
+        Change::Put(place @ Place::EventFd(_), number, now) => {
+            Some(format!("{task} adds {number} to {place}, which is {now} now"))
+        }
+        Change::Taken(place @ Place::EventFd(_), number, left) => {
+            Some(format!("{task} takes {number} from {place}, which is {left} now"))
+        }
         Change::Put(place, number, _) => {
             let into = match place {
-                crate::model::Place::Pipe(_) => "into",
-                crate::model::Place::Socket(_) => "to",
+                Place::Pipe(_) => "into",
+                Place::Socket(_) | Place::EventFd(_) => "to",
             };
             let short = said.bytes().filter(|(_, total)| total > number);
             let of = short.map_or_else(String::new, |(_, total)| format!(", of {total}"));
@@ -258,6 +267,11 @@ fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
         _ if names.starts_with("all") => format!("{task} blocks {names}"),
         _ => format!("{task} blocks {names}, and no others"),
     })
+}
+
+/// Whether a file that is made is a pipe: mkfifo(3).
+pub(super) fn names_pipe(said: Arguments<'_>) -> bool {
+    said.flags(2) & 0o170_000 == 0o010_000
 }
 
 fn ready(task: Task, name: &str, said: Arguments<'_>, value: i64) -> String {

@@ -1,5 +1,6 @@
 //! A call as one writes it in a program: `write(4, "hello\n")`.
 
+use super::calls::names_pipe;
 use crate::call::Argument;
 use crate::event::{Disposition, Outcome, Task};
 use crate::model::Arguments;
@@ -21,11 +22,12 @@ pub fn call_words(name: &str, arguments: &[Argument], whole: bool) -> String {
 /// What came of it: ` = 6`, ` = P2`, ` fails: EAGAIN`.
 #[must_use]
 pub fn result_words(name: &str, result: &Outcome) -> String {
-    const SILENT: [&str; 15] = [
+    const SILENT: [&str; 16] = [
         "close",
         "bind",
         "listen",
         "connect",
+        "mknodat",
         "pipe",
         "pipe2",
         "socketpair",
@@ -55,8 +57,12 @@ pub fn result_words(name: &str, result: &Outcome) -> String {
 }
 
 fn first(name: &str, arguments: &[Argument]) -> Vec<String> {
-    let first = arguments.first().filter(|argument| {
-        matches!(argument, Argument::Descriptor(_) | Argument::Task(_) | Argument::Path(_))
+    let folder = Argument::Descriptor(AT_FDCWD);
+    let first = arguments.iter().find(|argument| **argument != folder).filter(|argument| {
+        matches!(
+            argument,
+            Argument::Descriptor(_) | Argument::Task(_) | Argument::Path(_) | Argument::Fifo(_)
+        )
     });
     first.and_then(|argument| one(name, argument)).into_iter().collect()
 }
@@ -72,14 +78,22 @@ fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
     };
     match name {
         // How many bytes, pieces or descriptors: the bytes themselves say so.
-        "write" | "pwrite64" | "writev" | "readv" | "sendto" | "poll" | "bind" | "connect" => {
+        "sendto" => {
+            hide(2);
+            hide(5);
+        }
+        "write" | "pwrite64" | "writev" | "readv" | "poll" | "bind" | "connect" => {
             (2..arguments.len()).for_each(&mut hide);
             if name == "poll" || name == "bind" || name == "connect" {
                 hide(if name == "poll" { 1 } else { 2 });
             }
         }
         "read" | "recvfrom" => {
-            hide(1);
+            if Arguments(arguments).count().is_none() {
+                hide(1);
+            } else {
+                hide(2);
+            }
             (3..arguments.len()).for_each(&mut hide);
         }
         "select" | "pselect6" | "rt_sigprocmask" | "fcntl" | "signalfd4" => hide(0),
@@ -181,6 +195,11 @@ fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
             };
             vec![number(0).map(|fd| fd.to_string()), Some(option.into())]
         }
+        "mknodat" => {
+            let path = Arguments(arguments).get(1).and_then(|path| one(name, path));
+            let kind = names_pipe(Arguments(arguments)).then(|| "S_IFIFO".to_owned());
+            vec![path, kind.or_else(|| number(2).map(|mode| format!("{mode:#o}")))]
+        }
         "ioctl" => {
             let asked = match number(1) {
                 Some(0x5401) => "TCGETS",
@@ -222,13 +241,14 @@ fn one(call: &str, argument: &Argument) -> Option<String> {
         Argument::Descriptors(pair) | Argument::Passed(pair) => numbers(pair),
         Argument::Flags(0) => return None,
         Argument::Flags(bits) => names::flags(call, *bits),
-        Argument::Path(path) => quoted(path, path.len() as u64),
+        Argument::Path(path) | Argument::Fifo(path) => quoted(path, path.len() as u64),
         Argument::Strings(strings) => {
             let strings: Vec<String> =
                 strings.iter().map(|text| quoted(text, text.len() as u64)).collect();
             format!("[{}]", strings.join(", "))
         }
         Argument::Bytes(text, total) => quoted(text, *total),
+        Argument::Count(count) => count.to_string(),
         Argument::Task(task) => task.to_string(),
         Argument::Signal(signal) => names::signal(*signal),
         Argument::Signals(signals) => match names::signals(signals) {
