@@ -97,6 +97,19 @@ fn after_a_short_write_comes_exactly_the_rest_or_that_is_told() {
 }
 
 #[test]
+fn a_write_that_takes_nothing_is_not_offered_for_ever_or_that_is_told() {
+    let nothing = |how| {
+        let each = (1..=8).map(|nth| Injection::short(&format!("write:{nth}=0")));
+        let run = run(&["writes", how]).recorded();
+        each.map(|it| it.expect("it is well written")).fold(run, grader::Recording::inject).record()
+    };
+    let Some(seen) = nothing("once") else { return };
+    seen.must(survive_writes_of_nothing());
+    let Some(seen) = nothing("all") else { return };
+    told(&seen, survive_writes_of_nothing(), "P1 offers the same bytes for ever");
+}
+
+#[test]
 fn after_a_short_read_one_reads_on_or_that_is_told() {
     let Some(seen) = short("reads", "again", "read:1=3") else { return };
     seen.must(survive_short_reads()).must(exit_with(0));
@@ -107,7 +120,8 @@ fn after_a_short_read_one_reads_on_or_that_is_told() {
 #[test]
 fn what_is_open_at_the_end_is_told_with_where_it_leads() {
     let Some(seen) = run(&["leads", "well"]).recorded().record() else { return };
-    seen.must(leave_open_only(&[0, 1, 2])).must(lead_to(1, "/dev/null"));
+    seen.must(leave_open_only(&[0, 1, 2])).must(lead_to(1, "/dev/null")).must(keep_open(1));
+    told(&seen, keep_open(3), "The program has closed descriptor 3, which was only lent");
     told(&seen, lead_to(1, "a-file"), "In the end, descriptor 1 leads to /dev/null");
     told(&seen, lead_to(3, "a-file"), "In the end, descriptor 3 is closed");
     let Some(seen) = run(&["leads", "leaks"]).recorded().record() else { return };

@@ -23,8 +23,8 @@ pub struct Injection {
 
 /// Some calls, each known by who makes it, its name, and how many of that name it has made before.
 ///
-/// What the loader and the runtime call before `main` doesn't count, unless all calls are told. A call
-/// that begins anew after a signal has interrupted it is one more.
+/// What the loader and the runtime call before `main` doesn't count, unless all calls are told. What is written to
+/// standard error never does: a message more or less changes nothing. A call that begins anew after a signal has interrupted it is one more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// Who makes it; `None`: anybody, and each one's calls are counted for themselves.
@@ -84,6 +84,9 @@ const COUNTS: [(&str, usize); 11] = [
     ("tee", 2),
     ("copy_file_range", 4),
 ];
+
+/// Those whose answer 0 says that nothing was taken, and not that there is no more.
+const OFFER: [&str; 3] = ["write", "pwrite64", "sendto"];
 
 /// Calls from which nobody returns: they can't fail.
 const NEVER_RETURN: [&str; 2] = ["exit", "exit_group"];
@@ -159,7 +162,8 @@ impl Injection {
     /// `P1:read:3=1`.
     ///
     /// # Errors
-    /// It is written otherwise, or names no call, or one that has no count of bytes, or no number.
+    /// It is written otherwise, or names no call, or one that has no count of bytes, or no number; or 0 for a call that reads, since that is no
+    /// short read. A write that takes nothing can be told so.
     pub fn short(text: &str) -> Result<Injection, Malformed> {
         let (at, count) = halves(text, "number of bytes", "P1:read:3=1")?;
         if count_of(&at.call).is_none() {
@@ -168,7 +172,9 @@ impl Injection {
             return malformed(format!("`{}` moves no bytes; these do: {known}", at.call));
         }
         match count.parse() {
-            Ok(0) => malformed("to move 0 bytes is no short transfer, but the end of a file"),
+            Ok(0) if !OFFER.contains(&at.call.as_str()) => {
+                malformed("to move 0 bytes is no short transfer, but the end of a file")
+            }
             Ok(count) => Ok(Injection { at, deed: Deed::Short(count) }),
             Err(_) => malformed(format!("`{count}` is no number of bytes, as 1 is in P1:read:3=1")),
         }
@@ -284,6 +290,7 @@ mod tests {
         assert_eq!(read(Injection::signal("pause=SIGTERM")), "--signal pause:1=TERM");
         assert_eq!(read(Injection::fail("P2:write:every=EWOULDBLOCK")), "--fail P2:write:*=EAGAIN");
         assert_eq!(read(Injection::short("P1:read:3=1")), "--short P1:read:3=1");
+        assert_eq!(read(Injection::short("write:2=0")), "--short write:2=0");
     }
 
     #[test]
@@ -300,6 +307,6 @@ mod tests {
         assert!(why(Injection::fail("exit_group=EINTR")).contains("never returns"));
         assert!(why(Injection::signal("write=CHILD")).contains("is it CHLD"));
         assert!(why(Injection::short("close=1")).contains("read, write"));
-        assert!(why(Injection::short("write=0")).contains("end of a file"));
+        assert!(why(Injection::short("read=0")).contains("end of a file"));
     }
 }

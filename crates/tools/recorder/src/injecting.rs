@@ -55,6 +55,9 @@ impl Recording<'_> {
         }
         let Some(tracee) = self.tasks.get_mut(&task) else { return false };
         let (pid, rewound) = (tracee.pid, tracee.rewound);
+        if is_remark(call) {
+            return false;
+        }
         let Ok(place) = machine::place(pid) else { return false };
         if let Some(rewound) = rewound.filter(|rewound| rewound.place == place) {
             (tracee.rewound, call.nth, call.anew) = (None, rewound.nth, true);
@@ -283,6 +286,11 @@ impl Counts {
         names.dedup();
         format!("{who} {made} {}{}", moment.call, perhaps(&moment.call, names))
     }
+}
+
+/// Whether a program says something on standard error: about what it does, and not a part of it.
+fn is_remark(call: &Call) -> bool {
+    matches!(call.name, "write" | "writev") && call.args[0] == libc::STDERR_FILENO as u64
 }
 
 fn tgkill(process: Pid, thread: Pid, signal: i32) -> nix::Result<()> {

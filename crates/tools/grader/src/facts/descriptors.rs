@@ -3,7 +3,7 @@
 use super::{Check, Claim, claim};
 use crate::recorded::Open;
 use crate::{Recorded, Seen, Verdict};
-use trace::{Task, What};
+use trace::{Argument, Task, What};
 
 /// The end of the program's first process, and what was open until then.
 fn end(seen: &Recorded) -> Option<(&Seen, &[Open])> {
@@ -24,6 +24,25 @@ pub fn leave_open_only(numbers: &'static [i32]) -> Claim<impl Check> {
             .saw(end.to_string())
             .saw(format!("open until then: {}", listed(open)))
             .ask("Who owns that number, and when is its work done?"))
+    })
+}
+
+/// When the program's first process ends, this number is open: it was only lent.
+pub fn keep_open(number: i32) -> Claim<impl Check> {
+    claim(format!("keep descriptor {number} open"), move |seen| {
+        let Some((_, open)) = end(seen) else { return Ok(()) };
+        if open.iter().any(|it| it.number == number) {
+            return Ok(());
+        }
+        let closes = |step: &&Seen| {
+            matches!(&step.event.what, What::Enter { name, arguments, .. }
+                if name == "close" && arguments.first() == Some(&Argument::Descriptor(number)))
+        };
+        Err(Verdict::new(format!(
+            "The program has closed descriptor {number}, which was only lent to it."
+        ))
+        .saw_all(seen.of(Task(1)).filter(closes).last().map(ToString::to_string))
+        .ask("Which type of Rust's owns a descriptor, and what does it do when it goes?"))
     })
 }
 

@@ -139,6 +139,31 @@ pub fn survive_short_writes() -> Claim<impl Check> {
     })
 }
 
+/// Where a write takes nothing at all and gives no reason, the same is not offered again and again.
+pub fn survive_writes_of_nothing() -> Claim<impl Check> {
+    claim("survive writes of nothing", |seen| {
+        let nothing = |met: &Met<'_>| {
+            matches!(met.leave.event.what, What::Leave { result: Outcome::Value(0), .. })
+        };
+        for met in Met::all(seen).filter(|met| met.is_offer() && nothing(met)) {
+            let all = offered(met.enter).unwrap_or_default();
+            let same = |step: &Seen| met.is_again(step) && offered(step) == Some(all);
+            let again = met.after().filter(|step| same(step)).count();
+            if all.1 > 0 && again > AT_ONCE {
+                let verdict = Verdict::new(format!(
+                    "{} offers the same bytes for ever: the kernel takes none of them, and it asks again.",
+                    met.leave.event.task
+                ));
+                return Err(met
+                    .told(verdict)
+                    .saw(format!("offered again {again} times"))
+                    .ask("What has come nearer to its end in a round in which write returned 0?"));
+            }
+        }
+        Ok(())
+    })
+}
+
 /// After each read that an injection has made short, the program reads on: a few bytes are no end.
 pub fn survive_short_reads() -> Claim<impl Check> {
     claim("survive short reads", |seen| {

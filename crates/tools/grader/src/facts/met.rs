@@ -67,6 +67,11 @@ impl<'a> Met<'a> {
         short.filter(|(met, count)| family(met.name) == family(of) && *count > 0).collect()
     }
 
+    /// Whether it offers bytes.
+    pub(super) fn is_offer(&self) -> bool {
+        family(self.name) == "write"
+    }
+
     /// What the same process did after its return.
     pub(super) fn after(&self) -> impl Iterator<Item = &'a Seen> {
         self.rest.iter().filter(|step| step.process == self.leave.process)

@@ -31,6 +31,7 @@ pub(crate) fn reads(how: &str) {
 pub(crate) fn writes(how: &str) {
     let text = b"the quick brown fox jumps over the lazy dog";
     let mut from = 0;
+    eprintln!("a remark, which is no part of it");
     while from < text.len() {
         let count = write(stdout(), &text[from..]).expect("write");
         from += match how {
