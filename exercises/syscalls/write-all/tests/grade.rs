@@ -1,0 +1,163 @@
+//! What must have become of the bytes, and how `write-all` must have gone on where the kernel took fewer of them, or none.
+//!
+//! Where nobody may trace, two checks remain: that bytes come out where there is room, and that a file at its limit is reported.
+
+use grader::facts::*;
+use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, State, Verdict};
+
+/// Random letters, so that no piece of them is like another.
+fn text(seed: &mut Seed, length: usize) -> Vec<u8> {
+    (0..length).map(|_| seed.random().alphanumeric() as u8).collect()
+}
+
+fn run(text: &[u8]) -> Run {
+    Run::new(grader::program!("write-all")).stdin(text)
+}
+
+/// A recorded run to which all of this happens.
+fn recorded(text: &[u8], injections: impl IntoIterator<Item = Injection>) -> Option<Recorded> {
+    injections.into_iter().fold(run(text).recorded(), grader::Recording::inject).record()
+}
+
+/// The write with this number, by whichever call, fails with this.
+fn failing(number: u32, error: &str) -> [Injection; 2] {
+    ["write", "writev"].map(|call| injection(Injection::fail, &format!("{call}:{number}={error}")))
+}
+
+/// The kernel takes so many bytes at most: of the write with this number, or of each (`*`).
+fn short(which: &str, count: u64) -> Injection {
+    injection(Injection::short, &format!("write:{which}={count}"))
+}
+
+fn injection<E: std::fmt::Debug>(
+    read: impl Fn(&str) -> Result<Injection, E>,
+    text: &str,
+) -> Injection {
+    read(text).expect("it is well written")
+}
+
+/// Fails unless the program has written these bytes, and says so.
+fn must_have_written(outcome: &Outcome, text: &[u8], seed: &Seed) {
+    outcome.must_end();
+    let (came, length) = (&outcome.stdout, text.len());
+    let same = came.iter().zip(text).take_while(|(one, other)| one == other).count();
+    let verdict = if came == text && outcome.exit == Exit::Code(0) {
+        return;
+    } else if came == text {
+        Verdict::new("All bytes have been written, and the program does not report success.")
+            .ask("Which answer of write was taken for an error?")
+    } else if same == came.len() {
+        Verdict::new(format!("Bytes are lost: {} of {length} came out.", came.len()))
+            .ask("What does write return, and who looks at it?")
+    } else if came.len() == length {
+        Verdict::new("So many bytes came out as should, and not the same ones.")
+            .ask("From where on does the next write take its bytes?")
+    } else {
+        Verdict::new(format!(
+            "Other bytes came out than should: {} of them, and not {length}.",
+            came.len()
+        ))
+        .ask("Which bytes has the kernel not taken yet, and where do they begin?")
+    };
+    verdict
+        .saw(format!("the first {same} bytes are right"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .replay(seed)
+        .fail()
+}
+
+/// Fails unless the program reports that the kernel refused: by code 1, and with the kernel's own reason.
+fn must_have_reported(outcome: &Outcome, reason: &str, text: &[u8]) {
+    outcome.must_end();
+    let verdict = if outcome.exit == Exit::Code(0) {
+        Verdict::new("The program says that all is written, and it is not.")
+            .saw(format!("{} of {} bytes came out", outcome.stdout.len(), text.len()))
+            .ask("Who was told that the rest could not be written, and what became of that?")
+    } else if outcome.exit != Exit::Code(1)
+        || !outcome.complaint().is_some_and(|text| text.contains(reason))
+    {
+        Verdict::new("The kernel refused, and what the program reports is something else.")
+            .saw(format!("the kernel's reason: {reason}"))
+            .ask("Which error does `write_all` return, and whose is it?")
+    } else {
+        return;
+    };
+    verdict.saw(outcome.ending()).saw_all(outcome.complaint()).fail()
+}
+
+#[test]
+fn all_bytes_come_out_where_there_is_room() {
+    grader::worth(1);
+    let mut seed = Seed::of("room");
+    // More than a pipe holds.
+    let length = 100_000 + seed.random().usize(..1000);
+    let text = text(&mut seed, length);
+    must_have_written(&run(&text).finish(), &text, &seed);
+}
+
+#[test]
+fn no_byte_is_lost_where_the_kernel_takes_a_few() {
+    grader::worth(2);
+    let mut seed = Seed::of("short writes");
+    let text = text(&mut seed, 80);
+    let few = seed.random().u64(5..15);
+    let Some(seen) = recorded(&text, [short("*", few)]) else { return };
+    seen.must(survive_short_writes());
+    must_have_written(&seen.outcome, &text, &seed);
+    seen.must(keep_open(1));
+}
+
+#[test]
+fn an_interrupted_write_is_made_again() {
+    grader::worth(1);
+    let mut seed = Seed::of("interrupted");
+    let text = text(&mut seed, 80);
+    let few = seed.random().u64(5..15);
+    let injections = failing(2, "EINTR").into_iter().chain([short("1", few)]);
+    let Some(seen) = recorded(&text, injections) else { return };
+    seen.must(survive_eintr()).must(survive_short_writes());
+    must_have_written(&seen.outcome, &text, &seed);
+}
+
+#[test]
+fn a_file_at_its_limit_is_reported() {
+    grader::worth(2);
+    let mut seed = Seed::of("limit");
+    let limit = seed.random().usize(1000..2000);
+    let text = text(&mut seed, 3000);
+    let outcome = run(&text).arg(limit.to_string()).stdout_to_a_file().finish();
+    let busy = |program: &grader::Process| program.state == State::Running;
+    if outcome.exit == Exit::Deadline && outcome.snapshot.program().is_some_and(busy) {
+        Verdict::new("The file can grow no more, and the program offers the rest again and again.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("EFBIG: what would have to change before the answer is another one?")
+            .fail();
+    }
+    must_have_reported(&outcome, "os error 27", &text);
+}
+
+#[test]
+fn a_full_disk_is_reported_and_not_asked_again() {
+    grader::worth(1);
+    let mut seed = Seed::of("full");
+    let text = text(&mut seed, 80);
+    let injections = failing(2, "ENOSPC").into_iter().chain([short("1", seed.random().u64(5..15))]);
+    let Some(seen) = recorded(&text, injections) else { return };
+    seen.must(survive_short_writes()).must(give_up_after("ENOSPC"));
+    must_have_reported(&seen.outcome, "os error 28", &text);
+}
+
+#[test]
+fn a_write_that_takes_nothing_is_no_progress() {
+    grader::worth(1);
+    let mut seed = Seed::of("nothing");
+    let text = text(&mut seed, 80);
+    // As often as makes a loop without end stand out, and then no more.
+    let nothing = (2..10).map(|nth| short(&nth.to_string(), 0));
+    let Some(seen) = recorded(&text, nothing.chain([short("1", 7)])) else { return };
+    seen.must(survive_short_writes()).must(survive_writes_of_nothing());
+    if seen.outcome.stdout != text {
+        must_have_reported(&seen.outcome, "write-all:", &text);
+    }
+}
