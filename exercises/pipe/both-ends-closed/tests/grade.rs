@@ -1,0 +1,193 @@
+//! What the kernel must have seen of `both-ends-closed`.
+//!
+//! Each of the two stands at a gate while it has its end, and for so long the test can look at both descriptor tables.
+
+use grader::{Exit, Gates, Interrupted, Outcome, Pipe, Process, Run, Running, Verdict};
+
+/// Both, at their gates.
+struct Pair {
+    running: Running,
+    gates: Gates,
+    parent: Process,
+    child: Process,
+    pipes: Vec<Pipe>,
+}
+
+/// Starts the program and waits until both stand at their gates.
+fn start() -> Pair {
+    let mut gates = Gates::new(2);
+    let mut running = Run::new(grader::program!("both-ends-closed")).args(gates.paths()).start();
+    let mut there = false;
+    let pair = running.until(|now| {
+        // Looked at only when both stand there already.
+        if !std::mem::replace(&mut there, gates.arrived() == 2) {
+            return None;
+        }
+        let child = now.others().find(|other| other.parent == now.program)?;
+        Some((now.program()?.clone(), child.clone(), now.pipes()))
+    });
+    match pair {
+        Ok((parent, child, pipes)) => Pair { running, gates, parent, child, pipes },
+        Err(why) => no_pair(running, why),
+    }
+}
+
+fn no_pair(running: Running, why: Interrupted) -> ! {
+    let outcome = running.finish();
+    if why != Interrupted::Deadline {
+        outcome.must_end();
+    }
+    Verdict::new("Parent and child never stood at their gates, both at the same time.")
+        .saw(outcome.ending())
+        .saw_all(outcome.snapshot.explain())
+        .saw_all(outcome.complaint())
+        .ask("Which process calls `talk`, which one `listen`, and is either of them waited for before?")
+        .fail()
+}
+
+impl Pair {
+    /// Whether the machine shows who has which descriptors.
+    fn is_shown(&self) -> bool {
+        [&self.parent, &self.child].iter().all(|process| !process.descriptors.is_empty())
+    }
+
+    fn reads(&self, who: &Process) -> bool {
+        self.pipes.iter().any(|pipe| pipe.is_read_by(who.pid))
+    }
+
+    fn writes(&self, who: &Process) -> bool {
+        self.pipes.iter().any(|pipe| pipe.is_written_by(who.pid))
+    }
+
+    /// Which ends a process has, in words.
+    fn ends(&self, title: &str, who: &Process) -> String {
+        let of =
+            |ends: &dyn Fn(&Pipe) -> Vec<(nix::unistd::Pid, i32)>, what: &str| -> Vec<String> {
+                let all = self.pipes.iter().flat_map(ends).filter(|(pid, _)| *pid == who.pid);
+                all.map(|(_, number)| format!("{what} as descriptor {number}")).collect()
+            };
+        let mut ends = of(&|pipe| pipe.readers.clone(), "the read end");
+        ends.extend(of(&|pipe| pipe.writers.clone(), "the write end"));
+        let ends = if ends.is_empty() { "no end of a pipe".into() } else { ends.join(", ") };
+        format!("{title} (pid {}) has {ends}", who.pid)
+    }
+
+    fn fail(self, verdict: Verdict) -> ! {
+        verdict
+            .saw(self.ends("the parent", &self.parent))
+            .saw(self.ends("the child", &self.child))
+            .fail()
+    }
+
+    /// Fails where somebody hasn't the end that it uses, or nobody has closed anything: that is to be told first.
+    fn must_be_connected(self) -> Self {
+        if !self.is_shown() {
+            return self;
+        }
+        let (parent, child) = (&self.parent, &self.child);
+        let verdict = match [self.reads(parent), self.writes(parent), self.reads(child), self.writes(child)] {
+            [true, true, true, true] => Verdict::new("There are four ends of the pipe: neither of the two has closed any.")
+                .ask("What does a fork do with the descriptors, and who uses which of them?"),
+            [false, true, true, false] => Verdict::new("Each of the two has closed the end that it was to use, and has kept the other one.")
+                .ask("The child is to write, and the parent to read. In which order does pipe(2) return the ends?"),
+            [false, false, false, false] => {
+                Verdict::new("There is no pipe between the two, or an end of the pipe was closed for everybody.")
+                    .saw(open("the parent", parent))
+                    .saw(open("the child", child))
+                    .ask("What does a child inherit: what is open at the fork, or what was?")
+                    .fail()
+            }
+            _ => return self,
+        };
+        self.fail(verdict)
+    }
+}
+
+/// All that a process has open, in words.
+fn open(title: &str, who: &Process) -> String {
+    let all = who.descriptors.iter().map(|d| format!("{} → {}", d.number, d.target.display()));
+    format!("{title} (pid {}) has open: {}", who.pid, all.collect::<Vec<_>>().join(", "))
+}
+
+fn must_end(outcome: &Outcome) {
+    let now = &outcome.snapshot;
+    if outcome.exit == Exit::Deadline
+        && let Some((reader, pipe)) = now.waiting_readers().into_iter().next()
+        && pipe.is_written_by(reader.pid)
+    {
+        Verdict::new(
+            "The parent waits for itself: it listens to a pipe to which it could still write.",
+        )
+        .saw_all(now.explain())
+        .ask("Which line was to close that end, and has it done so?")
+        .fail();
+    }
+    outcome.must_end();
+}
+
+#[test]
+fn what_is_said_is_heard_to_its_end() {
+    grader::worth(1);
+    let Pair { running, mut gates, child, .. } = start().must_be_connected();
+    gates.open(1);
+    gates.open(2);
+    let outcome = running.finish();
+    must_end(&outcome);
+    outcome.must_leave_nobody();
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let expected =
+        format!("pid {} heard: pid {} is talking\n", outcome.snapshot.program, child.pid);
+    if said != expected || outcome.exit != Exit::Code(0) {
+        Verdict::new("The parent did not hear what the child was to say.")
+            .saw(format!("expected: {expected:?}"))
+            .saw(format!("came out: {said:?}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which process calls `talk`, and with which end?")
+            .fail();
+    }
+}
+
+#[test]
+fn the_parent_could_not_write() {
+    grader::worth(2);
+    let pair = start().must_be_connected();
+    if !pair.is_shown() {
+        grader::skip("the parent could not write", "/proc/PID/fd cannot be read");
+        return;
+    }
+    if pair.writes(&pair.parent) && pair.reads(&pair.parent) {
+        pair.fail(
+            Verdict::new("The parent still holds the write end of the pipe that it is to listen to.")
+                .ask("The pipe ends when nobody could write any more. Who could, when the child has ended?"),
+        );
+    }
+    if !pair.reads(&pair.parent) {
+        pair.fail(
+            Verdict::new("The parent, which is to listen, has nothing to read from.")
+                .ask("Which of the two is to talk, and which to listen?"),
+        );
+    }
+}
+
+#[test]
+fn the_child_could_not_read() {
+    grader::worth(2);
+    let pair = start().must_be_connected();
+    if !pair.is_shown() {
+        grader::skip("the child could not read", "/proc/PID/fd cannot be read");
+        return;
+    }
+    if pair.reads(&pair.child) && pair.writes(&pair.child) {
+        pair.fail(
+            Verdict::new("The child still holds the read end of the pipe that it is to write to.")
+                .ask("If the parent dies now, who is there to read? And what would a write say to that?"),
+        );
+    }
+    if !pair.writes(&pair.child) {
+        pair.fail(
+            Verdict::new("The child has the read end, and it is to talk.")
+                .ask("Which of the two is to talk, and which to listen?"),
+        );
+    }
+}
