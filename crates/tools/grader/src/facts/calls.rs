@@ -69,24 +69,3 @@ pub fn signal_no_group() -> Claim<impl Check> {
         Ok(())
     })
 }
-
-/// In each program that is executed, exactly these descriptors are open, lowest first.
-pub fn have_open_at_exec(numbers: &'static [i32]) -> Claim<impl Check> {
-    claim(format!("have {numbers:?} open at exec"), move |seen| {
-        for step in &seen.steps {
-            let execs = matches!(step.event.what, What::Exec { .. });
-            let open = step.open.iter().filter(|_| execs);
-            let open = open.map(|open| open.iter().map(|it| it.number).collect::<Vec<_>>());
-            if let Some(open) = open.into_iter().find(|open| open != numbers) {
-                let who = step.event.task;
-                return Err(Verdict::new(format!(
-                    "{who} becomes another program with other descriptors than it should."
-                ))
-                .saw(step.to_string())
-                .saw(format!("open are {open:?}; should be {numbers:?}"))
-                .ask("Which of them are close-on-exec, and since when?"));
-            }
-        }
-        Ok(())
-    })
-}

@@ -68,7 +68,7 @@ pub fn lead_to(number: i32, file: impl Into<String>) -> Claim<impl Check> {
     })
 }
 
-fn listed(open: &[Open]) -> String {
+pub(super) fn listed(open: &[Open]) -> String {
     let open: Vec<_> = open.iter().map(|it| format!("{} → {}", it.number, it.leads_to)).collect();
     open.join(", ")
 }

@@ -26,6 +26,7 @@
 mod calls;
 mod children;
 mod descriptors;
+mod exec;
 mod handlers;
 mod injected;
 mod met;
@@ -36,6 +37,7 @@ mod waiting;
 pub use calls::*;
 pub use children::*;
 pub use descriptors::*;
+pub use exec::*;
 pub use handlers::*;
 pub use injected::*;
 pub use pipes::*;

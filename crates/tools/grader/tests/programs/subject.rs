@@ -8,6 +8,7 @@ use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, pipe, read, set
 use std::io::{Read as _, Write as _};
 use std::process::exit;
 
+mod execs;
 mod faulty;
 
 fn main() {
@@ -78,6 +79,8 @@ fn main() {
             for_ever()
         }
         "show" => show(),
+        "starts" => execs::starts(arg(1)),
+        "becomes" => execs::becomes(),
         "kill-the-supervisor" => {
             kill(getppid(), Signal::SIGKILL).expect("kill");
             for_ever()
