@@ -27,7 +27,7 @@ pub(crate) fn bound_to(process: Pid, task: Pid, number: i32) -> Option<String> {
         .or_else(|| address.as_sockaddr_in6().map(ToString::to_string))
 }
 
-fn borrow(process: Pid, number: i32) -> nix::Result<OwnedFd> {
+pub(crate) fn borrow(process: Pid, number: i32) -> nix::Result<OwnedFd> {
     // SAFETY: numbers only; what is returned is a descriptor of ours, which nobody else knows.
     let own = |result: i64| unsafe { OwnedFd::from_raw_fd(result as i32) };
     // SAFETY: numbers only.

@@ -1,5 +1,8 @@
 //! Calls: how they are told, and what follows from them.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use trace::call::{self, Argument};
@@ -10,7 +13,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{borrow, files, machine, memory, normal, numbers, pointed};
+use crate::{borrow, files, machine, memory, normal, numbers, outside, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -141,6 +144,12 @@ impl Recording<'_> {
         }
     }
 
+    /// A FIFO, perhaps: nobody else knows of it.
+    fn has_made(&mut self, path: Option<String>) {
+        let file = path.and_then(|path| fs::metadata(path).ok());
+        self.fifos.extend(file.map(|file| (file.dev(), file.ino())));
+    }
+
     /// What follows from a call that has succeeded.
     fn follows(&mut self, task: Task, pid: Pid, call: &Call, result: i64) {
         let process = self.tasks.get(&task).map(|tracee| tracee.process);
@@ -174,11 +183,15 @@ impl Recording<'_> {
                     process.never_waits = call.flags & libc::SA_NOCLDWAIT as u64 != 0;
                 }
             }
-            "alarm" | "setitimer" | "timer_settime" => {
+            "alarm" | "setitimer" | "timer_settime" | "timer_delete" => {
                 if let Some(process) = process.and_then(|process| self.processes.get_mut(&process))
                 {
-                    process.alarm = call.name != "alarm" || call.args[0] != 0;
+                    process.timers.follow(pid, call);
                 }
+            }
+            "mknod" => self.has_made(outside::found(pid, libc::AT_FDCWD, call.args[0])),
+            "mknodat" => {
+                self.has_made(outside::found(pid, call.args[0] as i32, call.args[1]));
             }
             _ => (),
         }

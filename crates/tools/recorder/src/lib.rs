@@ -3,7 +3,8 @@
 //! Read in this order: [`record`]; `turns.rs`, the loop that lets one task run until it stops or
 //! sleeps; `settle.rs`, who was woken by that; `stops.rs`, what each stop means; `calls.rs`, what
 //! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
-//! program besides; `lines.rs`, on which line of its source a call is; `check.rs`, what is told for
+//! program besides; `waits.rs` and `outside.rs`,
+//! whether anybody can still wake those who sleep; `lines.rs`, on which line of its source a call is; `check.rs`, what is told for
 //! `--check`. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
@@ -15,12 +16,15 @@ mod calls;
 mod calm;
 mod check;
 mod decode;
+mod diag;
+mod ending;
 mod family;
 mod files;
 mod image;
 mod inject;
 mod injecting;
 mod lines;
+mod locks;
 mod look;
 mod machine;
 mod memory;
@@ -28,6 +32,8 @@ mod names;
 mod normal;
 mod numbers;
 mod others;
+mod outside;
+mod peers;
 mod places;
 mod pointed;
 mod prologue;
@@ -41,14 +47,17 @@ mod source;
 mod start;
 mod stops;
 mod task;
+mod timers;
 mod turns;
 mod waits;
 
 use std::ffi::OsString;
+use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 use std::{error, fmt, io};
 
 use nix::errno::Errno;
+use trace::Task;
 use trace::event::Status;
 
 pub use inject::{Deed, Injection, Malformed, Moment};
@@ -73,6 +82,10 @@ pub struct Options {
     pub lines: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
+    /// How long the program may take in all, before it is ended.
+    pub deadline: Option<Duration>,
+    /// It is ended as soon as this is not 0, which a signal handler may bring about.
+    pub stop: Option<&'static AtomicI32>,
     /// What is done to the program.
     pub injections: Vec<Injection>,
 }
@@ -87,6 +100,8 @@ impl Default for Options {
             check: false,
             lines: true,
             patience: Duration::from_secs(1),
+            deadline: None,
+            stop: None,
             injections: Vec::new(),
         }
     }
@@ -99,8 +114,19 @@ pub struct Ended {
     pub status: Status,
     /// Nobody could go on, so the recorder has ended them.
     pub stuck: bool,
+    /// It has taken too long, so the recorder has ended it.
+    pub late: Option<Late>,
     /// The injections that have not happened, and holds that ended without what they waited for; and why.
     pub unmet: Vec<(Injection, String)>,
+}
+
+/// A program at its deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Late {
+    /// The number of the event before which it was over.
+    pub step: u64,
+    /// Those who could go on, and on which line of the program they are.
+    pub running: Vec<(Task, Option<String>)>,
 }
 
 /// Why there is no recording.

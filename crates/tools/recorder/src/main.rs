@@ -1,17 +1,20 @@
 //! `cargo recorder`: what the kernel did for a program, seen.
 
+mod explain;
+mod stop;
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use recorder::{Injection, Options, Policy};
 use trace::event::{self, Status, What};
-use trace::{Event, Model, html, knot, same, svg, text};
+use trace::{Event, html, same, svg, text};
 
 /// The recorder's own failure, as env(1) and timeout(1) have it.
 const FAILED: u8 = 125;
@@ -78,8 +81,15 @@ struct Run {
     check: bool,
 
     /// End the program after all of it has slept for so long with nothing that could wake it
+    ///
+    /// It is then said who waits, for what, and who holds the other end. Whom somebody else could wake is
+    /// left to sleep: a listener on a port, a reader of the terminal, a FIFO that was there before.
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
     patience: f64,
+
+    /// End the program after this time, even if it runs, and say who runs and where
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    deadline: Option<f64>,
 
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
@@ -207,7 +217,7 @@ fn main() -> ExitCode {
 }
 
 fn record(run: &Run) -> Result<u8, String> {
-    outlive_the_program();
+    stop::hear(run.clean);
     let options = Options {
         policy: run.policy.into(),
         seed: run.seed,
@@ -216,6 +226,8 @@ fn record(run: &Run) -> Result<u8, String> {
         check: run.check,
         lines: true,
         patience: Duration::from_secs_f64(run.patience),
+        deadline: run.deadline.map(Duration::from_secs_f64),
+        stop: Some(&stop::SIGNAL),
         injections: run.does.all(),
     };
     let mut events = Vec::new();
@@ -225,8 +237,9 @@ fn record(run: &Run) -> Result<u8, String> {
         store(&events, path).map_err(|error| cannot_write(path, error))?;
     }
     draw(&events, &run.views, run.events.is_none())?;
-    let knot = if ended.stuck { explain(&events) } else { Vec::new() };
-    for line in knot {
+    let knot = if ended.stuck { explain::knot(&events) } else { Vec::new() };
+    let late = ended.late.as_ref().map(|late| explain::late(&events, late)).unwrap_or_default();
+    for line in knot.into_iter().chain(late) {
         _ = writeln!(io::stderr(), "{line}");
     }
     if run.check {
@@ -234,6 +247,10 @@ fn record(run: &Run) -> Result<u8, String> {
     }
     for (injection, why) in &ended.unmet {
         _ = writeln!(io::stderr(), "warning: {injection} has not happened: {why}");
+    }
+    let stopped_by = stop::SIGNAL.load(Ordering::Relaxed);
+    if stopped_by != 0 {
+        return Ok((128 + stopped_by) as u8);
     }
     Ok(match ended.status {
         Status::Code(code) => code,
@@ -301,31 +318,6 @@ fn title(events: &[Event]) -> String {
     }
 }
 
-/// Who waited for what, where everybody did.
-fn explain(events: &[Event]) -> Vec<String> {
-    let mut model = Model::new();
-    for event in events {
-        if event.what == What::Stuck {
-            let mut lines = vec!["All of it waits, and nothing can end that:".to_string()];
-            lines.extend(knot::knot(&model));
-            return lines;
-        }
-        _ = model.apply(event); // what can be followed of it has been
-    }
-    Vec::new()
-}
-
 fn cannot_write(path: &Path, error: io::Error) -> String {
     format!("cannot write {}: {error}", path.display())
-}
-
-/// Ctrl-C and Ctrl-\ go to the program too, which decides; the recorder ends after it. A handler,
-/// since what is ignored would stay so in the program.
-fn outlive_the_program() {
-    extern "C" fn nothing(_: libc::c_int) {}
-    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::SA_RESTART, SigSet::empty());
-    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
-        // SAFETY: the handler does nothing. Were it refused, Ctrl-C would end the recorder first.
-        _ = unsafe { sigaction(signal, &action) };
-    }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
@@ -22,7 +23,7 @@ use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
 use crate::task::{Process, Sent, Tracee};
-use crate::{Ended, Error, Options, Policy, start};
+use crate::{Ended, Error, Late, Options, Policy, start};
 
 /// Runs a program and hands each event to `sink`, until the program and all that it has made have
 /// ended. Its input, output and terminal are its own. The first of `argv` is looked for in PATH.
@@ -112,7 +113,8 @@ pub fn follow(
 pub(crate) struct Recording<'a> {
     pub(crate) options: &'a Options,
     sink: &'a mut dyn FnMut(Event),
-    step: u64,
+    pub(crate) step: u64,
+    pub(crate) began: Instant,
     pub(crate) made: u32,
     /// The threads that are there.
     pub(crate) tasks: BTreeMap<Task, Tracee>,
@@ -137,12 +139,17 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
+    /// FIFOs that the program has made: device and inode.
+    pub(crate) fifos: HashSet<(u64, u64)>,
     /// Something was told that changes descriptor tables, since these were told: `--check`.
     pub(crate) tables_may_differ: bool,
     pub(crate) counts: Counts,
     pub(crate) lines: Lines,
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
+    pub(crate) late: Option<Late>,
+    /// The recorder has ended the program before it was over.
+    pub(crate) is_over: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -151,6 +158,7 @@ impl<'a> Recording<'a> {
             options,
             sink,
             step: 0,
+            began: Instant::now(),
             made: 0,
             tasks: BTreeMap::new(),
             by_pid: HashMap::new(),
@@ -165,11 +173,14 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
+            fifos: HashSet::new(),
             tables_may_differ: false,
             counts: Counts::default(),
             lines: Lines::default(),
             status: None,
             stuck: false,
+            late: None,
+            is_over: false,
         }
     }
 

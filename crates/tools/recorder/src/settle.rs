@@ -28,6 +28,7 @@ impl Recording<'_> {
                 self.heard(pid, stop, None);
             }
             if self.tasks.keys().any(|&task| self.moves(task)) {
+                self.end_if_due();
                 wait_for_news(pause);
                 pause = LONG_PAUSE.min(pause * 2);
                 continue;

@@ -88,7 +88,6 @@ impl Recording<'_> {
             was_told |= (process.pending | process.sent) & bit != 0;
             process.pending &= left;
             process.sent &= left;
-            process.alarm &= signal != libc::SIGALRM;
         }
         if !was_told {
             if signal == libc::SIGCHLD {

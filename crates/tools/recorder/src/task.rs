@@ -8,6 +8,7 @@ use trace::event::Status;
 use crate::injecting::Rewound;
 use crate::look::{Look, Set};
 use crate::prologue::Prologue;
+use crate::timers::Timers;
 
 /// Whether a task can be let run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,8 +148,7 @@ pub(crate) struct Process {
     pub(crate) stopped: bool,
     /// It has said, with SA_NOCLDWAIT, that it won't wait for its children.
     pub(crate) never_waits: bool,
-    /// It has set an alarm.
-    pub(crate) alarm: bool,
+    pub(crate) timers: Timers,
     /// Signals that wait for any of its threads, as far as was told.
     pub(crate) pending: Set,
     /// Signals that were told when they were sent.
@@ -166,7 +166,7 @@ impl Process {
             parent,
             stopped: false,
             never_waits: false,
-            alarm: false,
+            timers: Timers::default(),
             pending: 0,
             sent: 0,
             ended: false,

@@ -22,6 +22,8 @@ pub(crate) const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 /// How long to ask again and again for a stop, before anything else is done.
 const SOON: Duration = Duration::from_micros(30);
+/// How long to wait before asking again whether somebody can still come.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// How long a task may compute while others could run.
 const COMPUTES: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,7 @@ impl Recording<'_> {
     pub(crate) fn run(&mut self) -> Result<Ended, Error> {
         loop {
             self.settle()?;
+            self.end_if_due();
             self.tell_tables();
             if self.tasks.is_empty() {
                 break;
@@ -45,7 +48,8 @@ impl Recording<'_> {
         }
         self.tell(Task(1), What::End);
         let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
-        Ok(Ended { status, stuck: self.stuck, unmet: self.unmet() })
+        let (late, unmet) = (self.late.take(), self.unmet());
+        Ok(Ended { status, stuck: self.stuck, late, unmet })
     }
     // ANCHOR_END: run
 
@@ -72,6 +76,7 @@ impl Recording<'_> {
                 self.turns.give_up(task);
                 self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
             }
+            self.end_if_due();
             if self.runs(task) && !wait_for_news(pause) {
                 pause = LONG_PAUSE.min(pause * 2);
             }
@@ -174,6 +179,7 @@ impl Recording<'_> {
     /// Nobody can be let run: waits until somebody stops, or it is clear that nobody will.
     fn wait(&mut self) -> Result<(), Error> {
         let (began, mut pause) = (Instant::now(), PAUSE);
+        let mut patience = self.options.patience;
         loop {
             if let Some((pid, stop)) = self.next()? {
                 self.heard(pid, stop, None);
@@ -190,15 +196,16 @@ impl Recording<'_> {
                     self.falls_asleep(task);
                 }
             }
-            if running.is_empty()
-                && !self.stuck
-                && began.elapsed() > self.options.patience
-                && self.is_stuck()
-            {
+            self.end_if_due();
+            let ask = running.is_empty() && !self.is_over && began.elapsed() > patience;
+            if ask {
+                patience = began.elapsed() + ASK_AGAIN;
+            }
+            if ask && self.is_stuck() {
                 if self.let_one_go() {
                     return Ok(());
                 }
-                self.stuck = true;
+                (self.stuck, self.is_over) = (true, true);
                 let first = self.tasks.keys().next().copied().unwrap_or(Task(1));
                 self.tell(first, What::Stuck);
                 self.kill_all();

@@ -1,12 +1,10 @@
 //! What a call waits for: whether something can end the wait that nobody who is recorded does.
 
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::time::Instant;
 
-use nix::unistd::Pid;
 use trace::call::Argument;
 
-use crate::files;
+use crate::outside::Outside;
 use crate::recording::Recording;
 use crate::task::{Call, State, Tracee};
 
@@ -47,9 +45,11 @@ impl Call {
                 let at = if self.name == "poll" { 2 } else { 3 };
                 return matches!(self.arguments.get(at), Some(Argument::Number(1..)));
             }
-            // Its operation is FUTEX_WAIT or FUTEX_WAIT_BITSET.
-            "futex" => return matches!(self.args[1] & 0x7f, 0 | 9) && self.args[3] != 0,
-            "semtimedop" | "mq_timedreceive" | "io_getevents" => return true,
+            "futex" => return self.locks_for_a_time() && self.args[3] != 0,
+            "io_getevents" | "io_pgetevents" | "mq_timedreceive" | "mq_timedsend" | "recvmmsg" => {
+                return self.args[4] != 0;
+            }
+            "semtimedop" | "futex_waitv" => return self.args[3] != 0,
             "nanosleep" => self.arguments.first(),
             "clock_nanosleep" | "ppoll" | "rt_sigtimedwait" => self.arguments.get(2),
             "epoll_pwait2" => self.arguments.get(3),
@@ -59,8 +59,14 @@ impl Call {
         matches!(timeout, Some(Argument::Time(1..)))
     }
 
+    /// Whether a futex's operation is one whose fourth argument is a timeout: FUTEX_WAIT, LOCK_PI, WAIT_BITSET,
+    /// WAIT_REQUEUE_PI or LOCK_PI2.
+    fn locks_for_a_time(&self) -> bool {
+        matches!(self.args[1] & 0x7f, 0 | 6 | 9 | 11 | 13)
+    }
+
     /// The descriptors that it waits on.
-    fn waits_on(&self) -> Vec<i32> {
+    pub(crate) fn waits_on(&self) -> Vec<i32> {
         let mut numbers = Vec::new();
         for argument in &self.arguments {
             match argument {
@@ -83,47 +89,17 @@ impl Recording<'_> {
             matches!(tracee.state, State::Sleeps | State::Stopped | State::Ended)
                 || tracee.kept.is_some()
         };
+        let now = Instant::now();
+        let outside = Outside::of(self);
         self.tasks.values().all(asleep)
-            && !self.processes.values().any(|process| process.alarm && !process.ended)
-            && !self.tasks.values().any(|tracee| self.may_be_woken(tracee))
+            && !self
+                .processes
+                .values()
+                .any(|process| !process.ended && process.timers.may_ring(now))
+            && !self.tasks.values().any(|tracee| {
+                let sleeps = tracee.state == State::Sleeps;
+                let call = tracee.call.as_ref().filter(|_| sleeps);
+                call.is_some_and(|call| call.waits_for_time() || outside.may_end(call, tracee))
+            })
     }
-
-    fn may_be_woken(&self, tracee: &Tracee) -> bool {
-        let Some(call) = tracee.call.as_ref().filter(|_| tracee.state == State::Sleeps) else {
-            return false;
-        };
-        call.waits_for_time()
-            || call.waits_on().iter().any(|&number| self.comes_from_outside(tracee.pid, number))
-    }
-
-    /// Whether somebody who is not recorded, or time, can do something at the other end of this descriptor.
-    fn comes_from_outside(&self, pid: Pid, number: i32) -> bool {
-        let Some(leads_to) = files::leads_to(pid, number) else { return false };
-        let is = |kind| leads_to.starts_with(kind);
-        if is("pipe:") {
-            self.inherited.contains(&leads_to)
-        } else if is("socket:") {
-            !self.paired.contains(&leads_to)
-        } else if is("anon_inode:[eventpoll]") {
-            watched(pid, number).iter().any(|&number| self.comes_from_outside(pid, number))
-        } else if is("anon_inode:[timerfd]") {
-            !info(pid, number).contains("it_value: (0, 0)")
-        } else if is("anon_inode:") {
-            is("anon_inode:inotify")
-        } else {
-            let path = format!("/proc/{pid}/fd/{number}");
-            !fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo())
-        }
-    }
-}
-
-/// What an epoll instance watches.
-fn watched(pid: Pid, number: i32) -> Vec<i32> {
-    let info = info(pid, number);
-    let numbers = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    numbers.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect()
-}
-
-fn info(pid: Pid, number: i32) -> String {
-    fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default()
 }

@@ -135,7 +135,11 @@ fn causes(model: &Model, blocked: &[Blocked]) -> Vec<String> {
                     open_end(model, blocked, sleeper, *place, *pipe)
                 }
                 Wait::Room(_) => full(blocked, sleeper),
-                Wait::Lock => lock(model, sleeper.task),
+                Wait::Lock => lock(model, blocked, sleeper.task),
+                Wait::FileLock(path) => opened_twice(model, sleeper.task, path),
+                Wait::Connection(socket) => {
+                    Some(format!("Nobody is left who would connect to socket {socket}"))
+                }
                 Wait::Child(None) => childless(model, sleeper.task),
                 Wait::Signal(_) => {
                     Some(format!("Nobody is left who would send {} a signal", sleeper.task))
@@ -201,8 +205,9 @@ fn full(blocked: &[Blocked], sleeper: &Blocked) -> Option<String> {
     Some(format!("Nobody reads what {} writes, and there is no more room", sleeper.task))
 }
 
-/// A lock that was held when its process was forked stays so in the child for ever.
-fn lock(model: &Model, task: Task) -> Option<String> {
+/// A lock that was held when its process was forked stays so in the child for ever; and two threads may each
+/// hold the lock that the other one waits for.
+fn lock(model: &Model, blocked: &[Blocked], task: Task) -> Option<String> {
     let process = model.process_of(task);
     let thread = model.threads.get(&task)?;
     if !thread.handlers.is_empty() {
@@ -210,8 +215,28 @@ fn lock(model: &Model, task: Task) -> Option<String> {
             "{task} waits in a signal handler for a lock that it may hold itself, below the handler"
         ));
     }
-    (model.threads_of(process).count() == 1).then(|| {
-        format!("{process} has no other thread that could release the lock: it was held when {process} was forked, or {process} holds it itself")
+    if model.threads_of(process).count() == 1 {
+        return Some(format!(
+            "{process} has no other thread that could release the lock: it was held when {process} was forked, or {process} holds it itself"
+        ));
+    }
+    let all_lock = blocked.iter().filter(|other| model.process_of(other.task) == process);
+    let threads: Vec<String> = all_lock
+        .filter(|other| other.waits.contains(&Wait::Lock))
+        .map(|other| other.task.to_string())
+        .collect();
+    (threads.len() > 1).then(|| {
+        format!("{} are threads of one process and all wait for a lock: each may hold what another waits for", list(&threads))
+    })
+}
+
+/// To the kernel, two descriptions of one file are two who lock it.
+fn opened_twice(model: &Model, task: Task, path: &str) -> Option<String> {
+    let process = model.process_of(task);
+    let holders = model.holders(&Kind::File(path.into()));
+    let own = |holder: &Holder| matches!(holder, Holder::Descriptor(task, _) if model.process_of(*task) == process);
+    (holders.len() > 1 && holders.iter().all(own)).then(|| {
+        format!("{process} alone has {path} open, more than once: the lock that is in its way is its own")
     })
 }
 

@@ -103,6 +103,14 @@ impl Blocked {
                 (Kind::EventFd(*number), "descriptor of it")
             }
             Wait::Room(Place::Socket(number)) => (Kind::Socket(*number), "other end"),
+            Wait::Connection(number) => {
+                let address = model.sockets.get(number)?.address.as_ref()?;
+                return Some(format!("it listens at {address}"));
+            }
+            Wait::FileLock(path) => {
+                let held = self.holders(model, &Kind::File(path.clone()));
+                return (held.len() > 1).then(|| format!("the file is open as {}", list(&held)));
+            }
             _ => return None,
         };
         let held = self.holders(model, &kind);

@@ -21,7 +21,10 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         "accept" | "accept4" => reads(0),
         "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendfile" => writes(0),
         "splice" => return (reads(0).into_iter().chain(writes(2)).collect(), None),
-        "connect" => Some(Wait::Other("its connection to be taken".into())),
+        "connect" => Some(Wait::Other(match arguments.address() {
+            Some(address) => format!("its connection to {address} to be taken"),
+            None => "its connection to be taken".into(),
+        })),
         "wait4" => Some(Wait::Child(arguments.task(0))),
         "waitid" => Some(Wait::Child(arguments.task(1))),
         "nanosleep" | "clock_nanosleep" => {
@@ -39,6 +42,9 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         }
         "open" => Some(other_opener(arguments, arguments.flags(1))),
         "openat" => Some(other_opener(arguments, arguments.flags(2))),
+        "msgrcv" => Some(Wait::Other("a message in a queue".into())),
+        "msgsnd" => Some(Wait::Other("room in a queue of messages".into())),
+        "semop" | "semtimedop" => Some(Wait::Other("a semaphore".into())),
         "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
         "poll" | "ppoll" => return polled(model, task, arguments),
         "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => return watched(model, task, arguments),
