@@ -1,0 +1,199 @@
+//! What a server that hands over must keep: its socket, and with it everybody who waits there.
+//!
+//! The test is the client. It connects to the old program, which never accepts it; then the old one passes its gate, and its
+//! successor runs somebody who stands at the second gate while the descriptors of all are looked at.
+
+use grader::{Exit, Folder, Gates, Interrupted, Process, Run, Running, Snapshot, Verdict};
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// The moment in which somebody whom the successor runs stands at the second gate.
+struct Moment {
+    running: Running,
+    second_gate: Gates,
+    folder: Folder,
+    now: Snapshot,
+    /// The old program's listening socket.
+    socket: PathBuf,
+    successor: Process,
+    somebody: Process,
+    /// What `sh` said of its environment.
+    told: String,
+    /// The client that has connected to the old program.
+    client: UnixStream,
+}
+
+fn connect(folder: &Folder, when: &str) -> UnixStream {
+    UnixStream::connect(folder.path().join("socket")).unwrap_or_else(|error| {
+        Verdict::new(format!("A client that connects {when} is refused."))
+            .saw(format!("connect(2): {error}"))
+            .ask("Who holds the listening socket at that moment, and does the path lead there?")
+            .fail()
+    })
+}
+
+fn listening(process: &Process) -> impl Iterator<Item = &Path> {
+    let sockets = process.descriptors.iter().filter(|d| d.number > 2);
+    sockets.map(|d| d.target.as_path()).filter(|to| to.to_string_lossy().starts_with("socket:"))
+}
+
+/// The old program's socket, when it stands at its gate.
+fn bound(running: &mut Running, gate: &mut Gates) -> Result<PathBuf, Interrupted> {
+    running.line()?;
+    running.until(|now| {
+        let socket =
+            now.program().and_then(|program| listening(program).next().map(Path::to_owned));
+        socket.filter(|_| gate.arrived() == 1)
+    })
+}
+
+fn hand_over() -> Moment {
+    let folder = Folder::new();
+    let (mut gate, mut second_gate) = (Gates::new(1), Gates::new(1));
+    let run = Run::new(grader::program!("inherit-listener")).may_write(folder.path());
+    let run = run.arg(folder.path().join("socket")).args(gate.paths()).args(second_gate.paths());
+    let mut running = run.start();
+    let socket = match bound(&mut running, &mut gate) {
+        Ok(socket) => socket,
+        Err(_) => {
+            let outcome = running.finish();
+            outcome.must_end();
+            Verdict::new("The old program did not come to its gate.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What does `inherited` return to a program for which nothing was left?")
+                .fail()
+        }
+    };
+    let client = connect(&folder, "to the old program");
+    gate.open(1);
+    let second = second_gate.paths()[0].clone();
+    let mut lines = Vec::new();
+    while lines.len() < 2 {
+        match running.line() {
+            Ok(line) => lines.push(line),
+            Err(_) => never_served(running, &lines),
+        }
+    }
+    let mut stands = false;
+    let found = running.until(|now| {
+        // Looked at only when it stands there already.
+        if !std::mem::replace(&mut stands, second_gate.arrived() == 1) {
+            return None;
+        }
+        let at_gate =
+            |p: &&Process| p.blocked() && p.descriptors.iter().any(|d| d.target == second);
+        let somebody = now.processes.iter().find(at_gate)?;
+        let successor = now.get(somebody.parent).filter(|p| p.blocked())?;
+        Some((now.clone(), successor.clone(), somebody.clone()))
+    });
+    let Ok((now, successor, mut somebody)) = found else { never_served(running, &lines) };
+    somebody.descriptors.retain(|d| d.target != second);
+    let told = lines.pop().unwrap_or_default();
+    Moment { running, second_gate, folder, now, socket, successor, somebody, told, client }
+}
+
+fn never_served(running: Running, lines: &[String]) -> ! {
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    Verdict::new("The new program did not come to serve.")
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .saw_all(lines.iter().map(|line| format!("it said {line:?}")))
+        .ask("What was left for it, how does it learn of that, and what did it try instead?")
+        .fail()
+}
+
+fn open(who: &str, process: &Process) -> Vec<String> {
+    let descriptors = process.descriptors.iter();
+    let line = |(number, target): (i32, &Path)| {
+        format!("{who}, pid {}, has {number} open: {}", process.pid, target.display())
+    };
+    descriptors.map(|d| line((d.number, &d.target))).collect()
+}
+
+/// Fails unless it is another process than the old one, with the old one's socket.
+fn must_be_the_same_socket(moment: &Moment) {
+    let Moment { now, socket, successor, .. } = moment;
+    if successor.pid == now.program {
+        Verdict::new(
+            "The old program has replaced itself: there is no child, and nobody to go back to.",
+        )
+        .saw(format!("pid {} was the old program, and is the new one", successor.pid))
+        .ask("If the new one fails now, who serves?")
+        .fail();
+    }
+    if listening(successor).any(|target| target == socket) {
+        return;
+    }
+    let verdict = match listening(successor).next() {
+        Some(other) => Verdict::new("The new program has a socket of its own, and not the old one's.")
+            .saw(format!("the old program's was {}, the new one's is {}", socket.display(), other.display()))
+            .ask("Who has connected to the old one and was not accepted yet, and where does that client wait?"),
+        None => Verdict::new("The new program has no listening socket, whatever number it was told.")
+            .saw(format!("the old program's was {}", socket.display()))
+            .ask("What has closed it, and in which process is the flag for that to be cleared?"),
+    };
+    verdict.saw_all(open("the new program", successor)).fail()
+}
+
+/// What a client was answered, after everybody has ended.
+fn answer(mut client: UnixStream) -> io::Result<String> {
+    let mut text = String::new();
+    client.read_to_string(&mut text)?;
+    Ok(text.trim_end().to_owned())
+}
+
+#[test]
+fn the_new_program_goes_on_with_the_same_socket() {
+    grader::worth(3);
+    let moment = hand_over();
+    must_be_the_same_socket(&moment);
+    let Moment { running, mut second_gate, folder, successor, client, .. } = moment;
+    let second_client = connect(&folder, "to the new program");
+    second_gate.open(1);
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    let expected = format!("served by pid {}", successor.pid);
+    for (which, client) in [("before", client), ("after", second_client)] {
+        let answer = answer(client);
+        if answer.as_ref().ok() != Some(&expected) {
+            Verdict::new(format!("The client that has connected {which} the change is not answered by the new program."))
+                .saw(format!("expected {expected:?}, got {answer:?}"))
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("In whose queue does this client wait, and who accepts from there?")
+                .fail();
+        }
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The new program succeeded, and the old one does not say so.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does `hand_over` return?")
+            .fail();
+    }
+}
+
+#[test]
+fn it_is_left_for_nobody_else() {
+    grader::worth(2);
+    let moment = hand_over();
+    must_be_the_same_socket(&moment);
+    let Moment { socket, somebody, told, .. } = &moment;
+    if told != "[sh] LISTENER_FD=" {
+        Verdict::new("A program that the new one runs is told LISTENER_FD, too.")
+            .saw(format!("it said {told:?}"))
+            .ask("Who inherits an environment, and for whom was this variable meant?")
+            .fail();
+    }
+    if somebody.descriptors.iter().any(|d| d.target == *socket) {
+        Verdict::new("A program that the new one runs inherits the listener.")
+            .saw_all(open("it", somebody))
+            .ask("What was done to the flag so that this exec's predecessor kept the socket, and who undoes it?")
+            .fail();
+    }
+}
