@@ -142,8 +142,15 @@ preflight:
 # Programs that try to break the grader, each contained, all of them in a pid namespace that ends in five minutes
 [group('the workshop')]
 hostile:
+    #!/bin/sh
+    set -eu
+    pids_of_its_own="unshare $([ "$(id -u)" = 0 ] || echo --user --map-current-user) --fork --pid --kill-child --mount-proc"
+    if ! $pids_of_its_own true; then
+        echo "skipped, not passed: hostile programs (this machine refuses pid namespaces)"
+        exit 0
+    fi
     cargo test --quiet --package grader --test hostile --no-run
-    timeout --signal KILL 300 unshare --fork --pid --kill-child --mount-proc cargo test --package grader --test hostile -- --ignored
+    timeout --signal KILL 300 $pids_of_its_own cargo test --package grader --test hostile -- --ignored
 
 # Write into the book what its programs print now, and record them anew
 [group('the workshop')]

@@ -25,12 +25,14 @@ enum When {
 
 const EVERYBODY: u32 = -1i32 as u32;
 const SETOWN: [u32; 2] = [libc::F_SETOWN as u32, 15]; // F_SETOWN_EX
-const FOREIGN: [u32; 3] = [libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_PACKET as u32];
+/// Sockets that lead nowhere but to processes and to the kernel of this machine.
+const LOCAL: [u32; 2] = [libc::AF_UNIX as u32, libc::AF_NETLINK as u32];
 #[allow(clippy::unnecessary_cast, reason = "another type in other C libraries")]
 const ATTACH: [u32; 2] = [libc::PTRACE_ATTACH as u32, libc::PTRACE_SEIZE as u32];
-const TYPING: [u32; 1] = [libc::TIOCSTI as u32];
+/// TIOCSTI types at a terminal; the others, FIOSETOWN and SIOCSPGRP, are SETOWN by another way.
+const FAR_REACHING: [u32; 3] = [libc::TIOCSTI as u32, 0x8901, 0x8902];
 /// The calls whose first argument says who is signalled or touched.
-pub(crate) const AIMED: [c_long; 7] = [
+pub(crate) const AIMED: [c_long; 11] = [
     libc::SYS_kill,
     libc::SYS_tkill,
     libc::SYS_tgkill,
@@ -38,6 +40,34 @@ pub(crate) const AIMED: [c_long; 7] = [
     libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_pidfd_open,
     libc::SYS_prlimit64,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setscheduler,
+];
+/// Those whose first argument says what their second means: a process, a group, a user.
+pub(crate) const AIMED_BY_KIND: [c_long; 2] = [libc::SYS_setpriority, libc::SYS_ioprio_set];
+/// Calls that reach out whatever their arguments say, or for which the supervisor has to look further.
+const ALWAYS: [c_long; 14] = [
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    // By it, calls are made that no filter sees.
+    libc::SYS_io_uring_setup,
+    // Whoever reads memory that it guards may wait for ever.
+    libc::SYS_userfaultfd,
+    // These stay when their makers are gone, and take memory that is no process's.
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_mq_open,
+    // The keys of the user's session are in reach.
+    libc::SYS_add_key,
+    libc::SYS_keyctl,
+    libc::SYS_request_key,
+    // Its memory is no process's either, so there may be a few.
+    libc::SYS_memfd_create,
+    libc::SYS_memfd_secret,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -75,12 +105,13 @@ pub(crate) fn filter(wanted: Wanted) -> Option<Vec<sock_filter>> {
         ask(&mut code, libc::SYS_fcntl, &When::Is(1, &SETOWN));
     }
     if wanted.sockets {
-        ask(&mut code, libc::SYS_socket, &When::Is(0, &FOREIGN));
+        ask(&mut code, libc::SYS_socket, &When::IsNot(0, &LOCAL));
     }
     ask(&mut code, libc::SYS_ptrace, &When::Is(0, &ATTACH));
-    ask(&mut code, libc::SYS_process_vm_writev, &When::Always);
-    ask(&mut code, libc::SYS_pidfd_getfd, &When::Always);
-    ask(&mut code, libc::SYS_ioctl, &When::Is(1, &TYPING));
+    ask(&mut code, libc::SYS_ioctl, &When::Is(1, &FAR_REACHING));
+    for number in AIMED_BY_KIND.into_iter().chain(ALWAYS) {
+        ask(&mut code, number, &When::Always);
+    }
     code.push(answer(libc::SECCOMP_RET_ALLOW));
     Some(code)
 }
@@ -192,7 +223,13 @@ mod tests {
             (libc::SYS_fcntl, [3, libc::F_SETOWN], ALLOWED, ASKED),
             (libc::SYS_fcntl, [3, libc::F_GETFL], ALLOWED, ALLOWED),
             (libc::SYS_socket, [libc::AF_INET, 1], ASKED, ALLOWED),
+            (libc::SYS_socket, [libc::AF_VSOCK, 1], ASKED, ALLOWED),
             (libc::SYS_socket, [libc::AF_UNIX, 1], ALLOWED, ALLOWED),
+            (libc::SYS_sched_setaffinity, [0, 8], ALLOWED, ALLOWED),
+            (libc::SYS_sched_setaffinity, [77, 8], ALLOWED, ASKED),
+            (libc::SYS_setpriority, [0, 0], ASKED, ASKED),
+            (libc::SYS_ioctl, [3, 0x8901], ASKED, ASKED),
+            (libc::SYS_memfd_secret, [0, 0], ASKED, ASKED),
             (libc::SYS_ptrace, [libc::PTRACE_TRACEME as i32, 0], ALLOWED, ALLOWED),
             (libc::SYS_ptrace, [libc::PTRACE_SEIZE as i32, 1], ASKED, ASKED),
             (libc::SYS_process_vm_writev, [7, 0], ASKED, ASKED),

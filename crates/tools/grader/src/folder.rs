@@ -70,8 +70,12 @@ fn remove_abandoned() {
     }
 }
 
-/// Opens folders to their owner: a program may have closed its own even to itself.
+/// Opens folders to their owner: a program may have closed its own even to itself. Root needs none of that, and
+/// should not change what is behind a link that somebody makes just now.
 fn open_to_owner(folder: &Path) {
+    if nix::unistd::geteuid().is_root() {
+        return;
+    }
     let mut unseen: Vec<PathBuf> = vec![folder.to_owned()];
     while let Some(folder) = unseen.pop() {
         let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));

@@ -138,6 +138,9 @@ impl Layers {
         if !(self.namespaces || self.seccomp) {
             gaps.push("the network");
         }
+        if !self.own_user {
+            gaps.push("services that listen on Unix sockets for its user");
+        }
         if !self.namespaces {
             gaps.push("disk space in the scratch folder");
         }

@@ -24,8 +24,8 @@
 //! 1. Always: a session of its own, default signal dispositions, an empty mask, three descriptors, limits on memory, file
 //!    size, descriptors and processes, `no_new_privs`, a deadline, an output limit; the memory of the whole run is watched.
 //! 2. [`Containment::Fallback`]: Landlock (`landlock.rs`) lets it write in its scratch folder only. A seccomp filter
-//!    (`filter.rs`) has the supervisor asked (`supervisor/doorman.rs`) about signals to others, tracing, and sockets: what it refuses is
-//!    in [`Outcome::refused`]. Under root, each run is a user of its own.
+//!    (`filter.rs`) has the supervisor asked (`supervisor/doorman.rs`) about signals to others, tracing, sockets,
+//!    and what would outlive the run: what it refuses is in [`Outcome::refused`]. Under root, each run is a user of its own.
 //! 3. [`Containment::Namespaces`]: pids, mounts and network of its own (`supervisor/rooms.rs`); whoever is left dies with the supervisor.
 //!
 //! A [`Run`] has all that work on this machine, unless [`Run::contained`] or `GRADER_CONTAINMENT` (`bare`, `fallback`,

@@ -10,6 +10,7 @@ use crate::scratch::Scratch;
 use crate::supervisor::{self, Plan, Rooms};
 use crate::{Network, Run, landlock};
 use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::unistd::{Pid, getegid, geteuid};
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
@@ -128,6 +129,8 @@ impl Ready {
         self.plan.exec_error = exec_error_of_program.as_raw_fd();
         let go = traced.is_some().then(pipe).transpose()?;
         self.plan.go = go.as_ref().map_or(-1, |(be_told, _)| be_told.as_raw_fd());
+        // Closes the test's memory, with all that it expects, to programs of the same user.
+        prctl::set_dumpable(false).map_err(Failed::Fork)?;
         let supervisor = self.plan.launch().map_err(Failed::Fork)?;
         // From here on, leaving in any way ends the supervisor and everything below it.
         let leash = Leash::new(supervisor, lifeline, report);

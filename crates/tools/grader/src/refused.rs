@@ -49,10 +49,36 @@ impl Around {
             libc::SYS_fcntl => {
                 "sent a descriptor's signals to a process that is not its own".into()
             }
+            libc::SYS_sched_setaffinity
+            | libc::SYS_sched_setattr
+            | libc::SYS_sched_setparam
+            | libc::SYS_sched_setscheduler => {
+                format!("changed how {argument} is scheduled: {}", self.whom(argument))
+            }
+            libc::SYS_setpriority | libc::SYS_ioprio_set => {
+                format!("changed the priority of {argument}: {}", self.whom(argument))
+            }
+            libc::SYS_pidfd_send_signal => {
+                "sent a signal by a descriptor that leads to no process of its own".into()
+            }
             libc::SYS_ptrace => "tried to trace another process by ptrace(2)".into(),
             libc::SYS_process_vm_writev => "tried to write to another process's memory".into(),
             libc::SYS_pidfd_getfd => "tried to take a descriptor from another process".into(),
-            libc::SYS_ioctl => "tried to type at a terminal by ioctl(TIOCSTI)".into(),
+            libc::SYS_ioctl if argument == libc::TIOCSTI as i32 => {
+                "tried to type at a terminal by ioctl(TIOCSTI)".into()
+            }
+            libc::SYS_ioctl => "sent a socket's signals to a process by ioctl(2)".into(),
+            libc::SYS_io_uring_setup => "set up io_uring, whose calls nobody can look at".into(),
+            libc::SYS_userfaultfd => "asked to serve page faults itself by userfaultfd(2)".into(),
+            libc::SYS_shmget | libc::SYS_msgget | libc::SYS_semget | libc::SYS_mq_open => {
+                "made a queue, semaphores or shared memory that would outlive it".into()
+            }
+            libc::SYS_add_key | libc::SYS_keyctl | libc::SYS_request_key => {
+                "asked for the keys of its user's session".into()
+            }
+            libc::SYS_memfd_create | libc::SYS_memfd_secret => {
+                "made more files of memory than it may".into()
+            }
             libc::SYS_socket => "opened a socket, and this run has no network".into(),
             _ => format!("made system call {call}"),
         };

@@ -117,7 +117,7 @@ fn a_program_is_given_three_descriptors_and_no_trace_of_the_test() {
     let expected = "open [0, 1, 2]\nleader true\n\
         SigBlk: 0000000000000000\nSigIgn: 0000000000001000\nNoNewPrivs: 1\n\
         Max file size 67108864 67108864 bytes\n\
-        Max core file size 0 0 bytes\n\
+        Max core file size 1 1 bytes\n\
         Max address space 4294967296 4294967296 bytes\n";
     assert_eq!(shown, expected);
 }

@@ -2,11 +2,14 @@
 //!
 //! Runs in the supervisor: nothing here allocates, takes a lock or formats text.
 
-use crate::filter::AIMED;
+use super::family::{decimal, descends, each_descendant, group, number, path_of, read};
+use crate::filter::{AIMED, AIMED_BY_KIND};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
+use std::cell::Cell;
 use std::os::fd::RawFd;
+
+/// How many files of memory a run may make: their size is limited, and the memory is no process's.
+const MEMORY_FILES: u32 = 8;
 
 /// Who is who, for the supervisor's answers.
 pub(crate) struct Doorman {
@@ -16,6 +19,8 @@ pub(crate) struct Doorman {
     pub(crate) own_pids: bool,
     /// The process group of the test.
     pub(crate) group_of_test: i32,
+    /// How many files of memory it has made.
+    pub(crate) memory_files: Cell<u32>,
 }
 
 /// A call that was refused: its number and the argument that says what it was after.
@@ -74,7 +79,14 @@ impl Doorman {
         let target = match number {
             libc::SYS_fcntl if int(1) == libc::F_SETOWN => int(2),
             libc::SYS_fcntl => return Some((question.number, 0)),
+            libc::SYS_pidfd_send_signal => pid_of(question.pid, int(0)).unwrap_or(-1),
+            libc::SYS_memfd_create => {
+                let made = self.memory_files.replace(self.memory_files.get() + 1);
+                return (made >= MEMORY_FILES).then_some((question.number, 0));
+            }
             number if AIMED.contains(&number) => int(0),
+            number if AIMED_BY_KIND.contains(&number) => target_of(number, int(0), int(1)),
+            libc::SYS_ioctl => return Some((question.number, int(1))),
             _ => return Some((question.number, int(0))),
         };
         // kill(2) with signal 0 asks whether somebody is there, and does nothing.
@@ -87,77 +99,46 @@ impl Doorman {
             -1 => false,
             0 => true,
             _ if self.own_pids => target.abs() != self.supervisor,
-            group @ ..0 if group.abs() == self.group_of_test => false,
-            // A group is named for its first process. While the group is there, nobody else has that number.
-            other => descends(other.abs(), self.supervisor).unwrap_or(true),
+            number @ ..0 if number.abs() == self.group_of_test => false,
+            // A group is named for its first process, and while it is there, nobody else has that number. Where the first
+            // process is gone, it is the others who say whose it is.
+            number @ ..0 => descends(number.abs(), self.supervisor)
+                .unwrap_or_else(|| self.has_group(number.abs())),
+            pid => descends(pid, self.supervisor).unwrap_or(true),
         }
+    }
+
+    fn has_group(&self, number: i32) -> bool {
+        let mut found = false;
+        each_descendant(self.supervisor, &mut |pid| found |= group(pid) == Some(number));
+        found
     }
 }
 
-/// Whether `pid` descends from `ancestor`; `None` when there is no such process.
-fn descends(mut pid: i32, ancestor: i32) -> Option<bool> {
-    // Whoever loses its parent is adopted by the supervisor, so the way up is never cut; it may change under way.
-    for _ in 0..1000 {
-        pid = parent(pid)?;
-        if pid == ancestor {
-            return Some(true);
-        }
-        if pid <= 1 {
-            return Some(false);
-        }
+/// Whom setpriority(2) or ioprio_set(2) means, as kill(2) would say it; a user's processes are everybody's.
+fn target_of(number: libc::c_long, kind: i32, who: i32) -> i32 {
+    // They count the kinds from 0 and from 1.
+    match kind - i32::from(number == libc::SYS_ioprio_set) {
+        0 => who,
+        1 if who > 1 => -who,
+        1 => 0,
+        _ => -1,
     }
-    Some(false)
 }
 
-/// The parent of a process: the second number behind the last parenthesis of `/proc/PID/stat`.
-fn parent(pid: i32) -> Option<i32> {
-    let mut path = *b"/proc/\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    let length = write_decimal(pid.unsigned_abs(), &mut path[6..16]);
-    path[6 + length..6 + length + 5].copy_from_slice(b"/stat");
-    let path = std::ffi::CStr::from_bytes_until_nul(&path).ok()?;
-    let file = nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-    let mut buffer = [0; 256];
-    let count = nix::unistd::read(&file, &mut buffer).ok()?;
-    let line = buffer.get(..count)?;
-    let end = line.iter().rposition(|byte| *byte == b')')?;
-    // ") S 4211 …"
-    let digits = line.get(end + 4..)?;
-    let mut number = 0i32;
-    for digit in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
-        number = number.checked_mul(10)?.checked_add(i32::from(digit - b'0'))?;
-    }
-    Some(number)
-}
-
-/// Writes a number in decimal; returns its length.
-pub(crate) fn write_decimal(mut number: u32, into: &mut [u8]) -> usize {
-    let mut digits = [0; 10];
-    let mut count = 0;
-    loop {
-        digits[count] = b'0' + (number % 10) as u8;
-        count += 1;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    for (place, digit) in into.iter_mut().zip(digits[..count].iter().rev()) {
-        *place = *digit;
-    }
-    count
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_parent_is_found_without_allocating() {
-        let me = nix::unistd::getpid().as_raw();
-        let parent_of_mine = nix::unistd::getppid().as_raw();
-        assert_eq!(parent(me), Some(parent_of_mine));
-        assert_eq!(descends(me, parent_of_mine), Some(true));
-        assert_eq!(descends(1, me), Some(false));
-        assert_eq!(parent(i32::MAX), None);
+/// The process that a pidfd of `asker` leads to; `None` where it leads to nobody that could be named, or is none, but
+/// perhaps a folder of `/proc`.
+fn pid_of(asker: u32, fd: i32) -> Option<i32> {
+    let (mut path, mut buffer) = ([0; 64], [0; 512]);
+    let (mut asker_digits, mut fd_digits) = ([0; 10], [0; 10]);
+    let asker = decimal(asker, &mut asker_digits);
+    let fd = decimal(u32::try_from(fd).ok()?, &mut fd_digits);
+    let path = path_of(&[b"/proc/", asker, b"/fdinfo/", fd], &mut path)?;
+    let text = read(path, &mut buffer)?;
+    let start = text.windows(6).position(|bytes| bytes == b"\nPid:\t")? + 6;
+    match text.get(start..)? {
+        // It is gone, and the kernel will say so.
+        [b'-', ..] => Some(0),
+        digits => number(digits).filter(|pid| *pid > 0),
     }
 }

@@ -22,6 +22,7 @@
 mod calls;
 mod doorman;
 mod ending;
+mod family;
 mod plan;
 mod program;
 mod report;
@@ -35,7 +36,7 @@ pub(crate) use rooms::Rooms;
 
 use calls::*;
 use doorman::Doorman;
-use ending::{end_everybody, end_program};
+use ending::{end_everybody, end_namespace};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -59,8 +60,11 @@ fn supervise(plan: &Plan, kept: &Kept) -> ! {
     };
     write_report(plan.report, [STARTED, program.as_raw(), 0]);
     serve_until_the_end_of(plan, doorman.as_ref());
-    let ended =
-        if plan.rooms.is_some() { end_program(program) } else { end_everybody(program, plan.user) };
+    let ended = if plan.rooms.is_some() {
+        end_namespace(program)
+    } else {
+        end_everybody(program, plan.user)
+    };
     write_report(plan.report, ended);
     // Pid 1 of a namespace takes everybody with it.
     exit(0)
@@ -70,6 +74,8 @@ fn begin(plan: &Plan, kept: &Kept) -> Step<(Pid, Option<Doorman>)> {
     // A session of its own and no signal let in: a ^C at the terminal ends the test, and then the lifeline ends;
     // the supervisor has to outlive both.
     setsid().map_err(|e| (SETSID, e))?;
+    // The test is not, and the maps could not be written then.
+    prctl::set_dumpable(true).map_err(|e| (DUMPABLE, e))?;
     set_mask(&SigSet::all())?;
     // An ignored SIGCHLD, inherited from the test, would reap the program's orphans before anybody saw them.
     default_dispositions();
@@ -111,6 +117,7 @@ fn begin(plan: &Plan, kept: &Kept) -> Step<(Pid, Option<Doorman>)> {
                 supervisor: supervisor.as_raw(),
                 own_pids: plan.rooms.is_some(),
                 group_of_test: plan.group_of_test,
+                memory_files: Default::default(),
             });
             Ok((child, doorman))
         }

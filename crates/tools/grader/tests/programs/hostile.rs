@@ -3,6 +3,8 @@
 //! NEVER run this by itself: `tests/hostile.rs` runs it, contained. It takes `contained` as its second argument, so that
 //! a scene's name alone does nothing.
 
+mod reaching;
+
 use libc::c_int;
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, setsid};
@@ -13,7 +15,7 @@ use std::process::exit;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [scene, contained, victim, ..] = args.as_slice() else { exit(2) };
+    let [scene, contained, victim, marker] = args.as_slice() else { exit(2) };
     if contained != "contained" {
         exit(2);
     }
@@ -136,7 +138,10 @@ fn main() {
                 for_ever()
             }
         }
-        other => panic!("no scene {other:?}"),
+        other => {
+            let played = reaching::play(other, parent, &victim, marker);
+            assert!(played, "no scene {other:?}");
+        }
     }
 }
 
