@@ -1,0 +1,165 @@
+//! What must have come of the reads of `retry-eintr`, and how it must have gone on when one was interrupted.
+//!
+//! Real signals interrupt it, sent while it waits in the kernel; and where somebody may trace, failures come at a chosen read.
+
+use grader::facts::*;
+use grader::{Exit, Injection, Interrupted, Outcome, Recorded, Run, Running, Seed, State, Verdict};
+use nix::sys::signal::{Signal, kill};
+
+/// How often it is interrupted, one time after the other.
+const TIMES: usize = 3;
+
+/// Random letters, for several reads of eight bytes.
+fn text(seed: &mut Seed) -> String {
+    let length = seed.random().usize(40..60);
+    (0..length).map(|_| seed.random().alphanumeric()).collect()
+}
+
+fn run() -> Run {
+    Run::new(grader::program!("retry-eintr"))
+}
+
+/// A recorded run whose read number so-and-so fails with this.
+fn failing(text: &str, nth: u32, error: &str) -> Option<Recorded> {
+    let failure = Injection::fail(&format!("read:{nth}={error}")).expect("it is well written");
+    run().stdin(text).recorded().inject(failure).record()
+}
+
+fn must_have_read(outcome: &Outcome, text: &str, seed: &Seed) {
+    outcome.must_end();
+    let came = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let last = came.lines().last().unwrap_or_default();
+    if outcome.exit == Exit::Code(0) && last == format!("read: {text}") {
+        return;
+    }
+    let verdict = if outcome.exit == Exit::Code(0) {
+        Verdict::new("Bytes are lost: what came out is not what was there to read.")
+            .saw(format!("there was {text:?}"))
+            .saw(format!("came out {last:?}"))
+            .ask("How often is `call` made, and what becomes of each of its answers?")
+    } else {
+        Verdict::new("The program does not report success.")
+            .ask("Which answer was taken for an error?")
+    };
+    verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(seed).fail()
+}
+
+/// Fails unless the program has ended with this error of the kernel's.
+fn must_have_reported(outcome: &Outcome, code: i32, name: &str) {
+    outcome.must_end();
+    if outcome.exit != Exit::Code(code) {
+        Verdict::new(format!(
+            "The read failed with {name}, and the program ends otherwise than by reporting that."
+        ))
+        .saw(format!("expected: exit code {code}, which `main` makes of the error"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("Which errors may `retry_on_eintr` keep to itself?")
+        .fail()
+    }
+}
+
+/// Waits until the program waits for input. `None`: this machine doesn't show that.
+fn until_it_reads(running: &mut Running) -> Result<Option<()>, Interrupted> {
+    running.until(|now| match now.program()?.waits_to_read(0) {
+        None => Some(None),
+        Some(waits) => waits.then_some(Some(())),
+    })
+}
+
+/// Fails with what has ended the program instead of being interrupted once more.
+fn gave_up(running: Running, withstood: usize) -> ! {
+    let outcome = running.finish();
+    outcome.must_end();
+    let cause = match withstood {
+        0 => "The program does not wait for its input.".into(),
+        // The last signal is the one that it did not survive.
+        1 => "The first interruption ends the program: it does not ask again.".into(),
+        2 => "The program withstands 1 interruption, and gives up at the next.".into(),
+        more => {
+            format!("The program withstands {} interruptions, and gives up at the next.", more - 1)
+        }
+    };
+    Verdict::new(cause)
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("How many signals may come while a call waits?")
+        .fail()
+}
+
+#[test]
+fn what_is_read_comes_out() {
+    grader::worth(1);
+    let mut seed = Seed::of("read");
+    let text = text(&mut seed);
+    must_have_read(&run().stdin(text.as_str()).finish(), &text, &seed);
+}
+
+#[test]
+fn it_waits_on_after_each_signal() {
+    grader::worth(2);
+    let mut seed = Seed::of("signals");
+    let text = text(&mut seed);
+    let mut running = run().stdin_later().start();
+    for sent in 0..TIMES {
+        match until_it_reads(&mut running) {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                return grader::skip(
+                    "it waits on after a signal",
+                    "/proc/PID/syscall cannot be read",
+                );
+            }
+            Err(_) => gave_up(running, sent),
+        }
+        // It cannot be gone: it waits. And if it is, the next line says so.
+        let _ = kill(running.pid(), Signal::SIGUSR1);
+        if running.line().is_err() {
+            gave_up(running, sent);
+        }
+    }
+    if until_it_reads(&mut running).is_err() {
+        gave_up(running, TIMES);
+    }
+    running.tell(text.as_bytes());
+    must_have_read(&running.finish(), &text, &seed);
+}
+
+#[test]
+fn an_interrupted_read_is_made_again() {
+    grader::worth(1);
+    let mut seed = Seed::of("interrupted");
+    let text = text(&mut seed);
+    let Some(seen) = failing(&text, seed.random().u32(1..=4), "EINTR") else { return };
+    seen.must(survive_eintr());
+    must_have_read(&seen.outcome, &text, &seed);
+    seen.must(meet_every_injection());
+}
+
+#[test]
+fn what_stays_so_is_reported() {
+    grader::worth(2);
+    let outcome = run().arg("9").finish();
+    let busy = |program: &grader::Process| program.state == State::Running;
+    if outcome.exit == Exit::Deadline && outcome.snapshot.program().is_some_and(busy) {
+        Verdict::new(
+            "EBADF is for ever, and the program asks again and again: descriptor 9 is not open.",
+        )
+        .saw_all(outcome.snapshot.explain())
+        .ask("What would have to happen before the answer is another one, and who would do it?")
+        .fail();
+    }
+    must_have_reported(&outcome, 9, "EBADF");
+}
+
+#[test]
+fn what_might_pass_is_reported_all_the_same() {
+    grader::worth(1);
+    let mut seed = Seed::of("other errors");
+    let text = text(&mut seed);
+    for (error, code) in [("EAGAIN", 11), ("EIO", 5)] {
+        let Some(seen) = failing(&text, 2, error) else { return };
+        seen.must(give_up_after(error));
+        must_have_reported(&seen.outcome, code, error);
+    }
+}
