@@ -108,3 +108,23 @@ fn a_call_that_begins_again_is_told_apart_from_one_that_is_made_again() {
     told("restarts", "and then read began again by itself: P1 sleeps on.");
     told("asks-again", "interrupted read, and P1 calls it again at once.");
 }
+
+#[test]
+fn the_byte_of_a_handler_is_followed_to_whom_it_wakes() {
+    let with = |way: &str| signalled(&["self-pipe", way], &[]);
+    let Some(seen) = with("own") else { return };
+    seen.must(exit_with(0)).must(wake_only_itself()).must(write_one_byte_in_each_handler());
+    let told = |way: &str, cause: &str| {
+        let Some(seen) = with(way) else { return };
+        let text = match way {
+            "two-bytes" => verdict(&seen, write_one_byte_in_each_handler()),
+            _ => verdict(&seen, wake_only_itself()),
+        };
+        assert!(text.starts_with(cause), "{text}");
+        assert!(text.contains("step "), "{text}");
+    };
+    told("inherited", "P2 wakes another process: its handler writes into the pipe of P1.");
+    told("closed", "The handler of P1 writes to descriptor 4, which is closed");
+    told("wrong-end", "The handler of P1 writes to descriptor 3, which is an end to read from");
+    told("two-bytes", "The handler writes 2 bytes, and one is enough.");
+}

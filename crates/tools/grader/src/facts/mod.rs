@@ -31,6 +31,7 @@ mod handlers;
 mod injected;
 mod met;
 mod pipes;
+mod self_pipe;
 mod signals;
 mod waiting;
 
@@ -41,6 +42,7 @@ pub use exec::*;
 pub use handlers::*;
 pub use injected::*;
 pub use pipes::*;
+pub use self_pipe::*;
 pub use signals::*;
 pub use waiting::*;
 

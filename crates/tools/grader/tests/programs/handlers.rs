@@ -1,13 +1,15 @@
 //! Programs with a handler of SIGUSR1, right ones and wrong ones.
 
 use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask,
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, sigprocmask,
 };
+use nix::sys::wait::wait;
 use nix::unistd::{ForkResult, fork, getppid, pause, pipe, read, write};
 use std::hint::black_box;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 static CAUGHT: AtomicBool = AtomicBool::new(false);
 static LIST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -75,6 +77,38 @@ pub(crate) fn waits_by(way: &str) {
             other => panic!("no way {other:?}"),
         }
     }
+}
+
+static WRITER: AtomicI32 = AtomicI32::new(-1);
+
+fn write_to_the_pipe(bytes: &[u8]) {
+    // SAFETY: reads what the slice says.
+    unsafe { libc::write(WRITER.load(Ordering::Relaxed), bytes.as_ptr().cast(), bytes.len()) };
+}
+
+extern "C" fn wakes(_: libc::c_int) {
+    write_to_the_pipe(b"!");
+}
+
+extern "C" fn wakes_loudly(_: libc::c_int) {
+    write_to_the_pipe(b"!!");
+}
+
+/// Has a handler that writes into a pipe, and a signal, in a way that depends on the name.
+pub(crate) fn has_a_self_pipe(way: &str) {
+    let (reader, writer) = pipe().expect("pipe");
+    let number = if way == "wrong-end" { reader.as_raw_fd() } else { writer.as_raw_fd() };
+    WRITER.store(number, Ordering::Relaxed);
+    on(if way == "two-bytes" { wakes_loudly } else { wakes }, SaFlags::empty());
+    if way == "closed" {
+        drop(writer);
+    }
+    // SAFETY: this program has one thread.
+    if way == "inherited" && !unsafe { fork() }.expect("fork").is_child() {
+        wait().expect("our child");
+        return;
+    }
+    raise(Signal::SIGUSR1).expect("ourselves");
 }
 
 fn on(handler: extern "C" fn(libc::c_int), flags: SaFlags) {

@@ -87,6 +87,7 @@ fn main() {
         }
         "handler" => handlers::prints_with(arg(1)),
         "wait-for-a-signal" => handlers::waits_by(arg(1)),
+        "self-pipe" => handlers::has_a_self_pipe(arg(1)),
         "host" => host(),
         "reads" => faulty::reads(arg(1)),
         "writes" => faulty::writes(arg(1)),
