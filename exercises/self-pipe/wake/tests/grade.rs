@@ -1,0 +1,131 @@
+//! What `wake` must make of a SIGTERM: a byte in a pipe of its own, and nothing else inside the handler.
+
+use grader::{Exit, Injection, Interrupted, Outcome, Recorded, Run, Snapshot, Verdict, facts::*};
+use nix::sys::signal::{Signal, kill};
+
+fn program() -> Run {
+    Run::new(grader::program!("wake"))
+}
+
+/// A run in which SIGTERM comes just before the program goes to sleep. `None`: nobody may trace here.
+fn signalled_before_the_sleep() -> Option<Recorded> {
+    let signal = Injection::signal("P1:poll:1=TERM").expect("it is well written");
+    let seen = program().recorded().inject(signal).record()?;
+    if matches!(seen.outcome.exit, Exit::Code(101)) {
+        seen.outcome.must_end();
+    }
+    Some(seen)
+}
+
+fn woken(outcome: &Outcome) -> bool {
+    let says = String::from_utf8_lossy(&outcome.stdout);
+    outcome.exit == Exit::Code(0) && says.lines().any(|line| line == "woken")
+}
+
+fn must_have_been_woken(outcome: &Outcome) {
+    if outcome.exit == Exit::Signal(Signal::SIGTERM as i32) {
+        Verdict::new("SIGTERM has ended the program: nothing was set for it.")
+            .saw(outcome.ending())
+            .ask("What happens on a SIGTERM by default, and which call changes that?")
+            .fail();
+    }
+    outcome.must_end();
+    if !woken(outcome) {
+        Verdict::new("SIGTERM came, and the program did not go on behind its sleep.")
+            .saw(format!("it said {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What ends the sleep, and what should be done after it, by whom?")
+            .fail();
+    }
+}
+
+/// Runs until the program sleeps, sends it SIGTERM, and returns how it slept and how it ended.
+fn signalled_in_its_sleep() -> (Snapshot, Outcome) {
+    let mut running = program().start();
+    let asleep = match running.line() {
+        Ok(_) => running.until(|now| now.program().filter(|p| p.blocked()).map(|_| now.clone())),
+        Err(why) => Err(why),
+    };
+    match asleep {
+        Ok(now) => {
+            kill(running.pid(), Signal::SIGTERM).expect("the program is there until it is reaped");
+            (now, running.finish())
+        }
+        Err(why) => {
+            let outcome = running.finish();
+            if why != Interrupted::Ended || outcome.exit != Exit::Code(0) {
+                outcome.must_end();
+            }
+            Verdict::new("The sleep has ended before any signal came.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What does poll say of a pipe that nobody can write to any more? Who holds its other end, and how long?")
+                .fail()
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_the_sleep() {
+    grader::worth(1);
+    let (_, outcome) = signalled_in_its_sleep();
+    // Why it was not woken, a recording shows better than its end.
+    if !woken(&outcome)
+        && let Some(seen) = signalled_before_the_sleep()
+    {
+        seen.must(stay_safe_in_handlers()).must(wake_only_itself());
+        seen.must(write_one_byte_in_each_handler());
+    }
+    must_have_been_woken(&outcome);
+}
+
+#[test]
+fn a_signal_just_before_the_sleep_is_not_lost() {
+    grader::worth(2);
+    let Some(seen) = signalled_before_the_sleep() else { return };
+    seen.must(meet_every_injection())
+        .must(wake_only_itself())
+        .must(not_sleep_through(Signal::SIGTERM));
+    seen.must(end_by_itself());
+    must_have_been_woken(&seen.outcome);
+}
+
+#[test]
+fn the_handler_writes_one_byte_and_does_nothing_else() {
+    grader::worth(2);
+    let Some(seen) = signalled_before_the_sleep() else { return };
+    seen.must(meet_every_injection()).must(run_its_handler(Signal::SIGTERM, 1));
+    seen.must(stay_safe_in_handlers()).must(print_nothing_in_handlers());
+    seen.must(call_in_handlers_only(&["write", "getpid"])).must(write_one_byte_in_each_handler());
+}
+
+#[test]
+fn the_handler_can_never_block() {
+    grader::worth(1);
+    let (asleep, outcome) = signalled_in_its_sleep();
+    let me = asleep.program;
+    let own = asleep.pipes().into_iter().filter(|pipe| pipe.is_read_by(me));
+    let writers = own.flat_map(|pipe| pipe.writers).filter(|(pid, _)| *pid == me);
+    let writers: Vec<_> =
+        writers.filter_map(|(pid, number)| asleep.get(pid)?.descriptor(number).cloned()).collect();
+    if writers.is_empty() && asleep.program().is_some_and(|p| p.descriptors.is_empty()) {
+        grader::skip("the handler can never block", "/proc/PID/fd cannot be read");
+        return;
+    }
+    must_have_been_woken(&outcome);
+    if writers.is_empty() {
+        Verdict::new("The program has no pipe to itself.")
+            .saw_all(asleep.explain())
+            .ask("Who reads what the handler writes?")
+            .fail();
+    }
+    for writer in writers {
+        if writer.flags & nix::libc::O_NONBLOCK == 0 {
+            Verdict::new("The end to write to can block: when the pipe is full, the handler waits for the very process that it interrupts.")
+                .saw(format!("while it sleeps, the program has descriptor {}, {}, open to write, without O_NONBLOCK", writer.number, writer.target.display()))
+                .ask("Who reads this pipe, and what is that one doing while the handler runs?")
+                .fail();
+        }
+    }
+}
