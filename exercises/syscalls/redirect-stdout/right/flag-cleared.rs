@@ -1,0 +1,33 @@
+//! 1 is closed and taken by a file of std, whose close-on-exec is taken off.
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use std::fs::File;
+use std::io;
+use std::os::fd::IntoRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(file), Some(command)) = (args.next(), args.next()) else {
+        eprintln!("redirect-stdout: expected the path of a file, and a command");
+        return ExitCode::from(2);
+    };
+    if let Err(error) = redirect(Path::new(&file)) {
+        eprintln!("redirect-stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    // This process becomes COMMAND, with its descriptors as they are (chapter 6). Who comes back has an error.
+    let error = Command::new(&command).args(args).exec();
+    eprintln!("redirect-stdout: {}: {error}", command.display());
+    ExitCode::from(127)
+}
+
+fn redirect(path: &Path) -> io::Result<()> {
+    nix::unistd::close(1)?;
+    let file = File::create(path)?;
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    let _ = file.into_raw_fd();
+    Ok(())
+}

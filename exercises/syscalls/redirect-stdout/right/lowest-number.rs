@@ -1,0 +1,32 @@
+//! The old way: 1 is closed, and the lowest number that is free taken; without close-on-exec.
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use std::io;
+use std::os::fd::IntoRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(file), Some(command)) = (args.next(), args.next()) else {
+        eprintln!("redirect-stdout: expected the path of a file, and a command");
+        return ExitCode::from(2);
+    };
+    if let Err(error) = redirect(Path::new(&file)) {
+        eprintln!("redirect-stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    // This process becomes COMMAND, with its descriptors as they are (chapter 6). Who comes back has an error.
+    let error = Command::new(&command).args(args).exec();
+    eprintln!("redirect-stdout: {}: {error}", command.display());
+    ExitCode::from(127)
+}
+
+fn redirect(path: &Path) -> io::Result<()> {
+    let how = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+    nix::unistd::close(1)?;
+    let _ = open(path, how, Mode::from_bits_truncate(0o666))?.into_raw_fd();
+    Ok(())
+}

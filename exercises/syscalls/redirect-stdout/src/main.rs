@@ -1,0 +1,29 @@
+//! redirect-stdout FILE COMMAND [ARGUMENT…]: what COMMAND writes goes into FILE.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(file), Some(command)) = (args.next(), args.next()) else {
+        eprintln!("redirect-stdout: expected the path of a file, and a command");
+        return ExitCode::from(2);
+    };
+    if let Err(error) = redirect(Path::new(&file)) {
+        eprintln!("redirect-stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    // This process becomes COMMAND, with its descriptors as they are (chapter 6). Who comes back has an error.
+    let error = Command::new(&command).args(args).exec();
+    eprintln!("redirect-stdout: {}: {error}", command.display());
+    ExitCode::from(127)
+}
+
+/// Leads the standard output to the file at `path`, which is made if it isn't there, and emptied if it is.
+///
+/// It is to stay so when this process becomes another program, and no other number is to lead there then.
+fn redirect(path: &Path) -> io::Result<()> {
+    todo!("lead 1 to {}", path.display())
+}

@@ -1,0 +1,179 @@
+//! Where the words of a command must have gone that `redirect-stdout` becomes, and what that command must have found open.
+
+use grader::facts::*;
+use grader::{Call, Exit, Folder, Outcome, Process, Run, Seed, Verdict};
+use std::path::Path;
+
+const FILE: &str = "output.txt";
+
+fn run(folder: &Folder) -> Run {
+    let run = Run::new(grader::program!("redirect-stdout")).may_write(folder.path());
+    run.arg(folder.path().join(FILE))
+}
+
+fn word(seed: &mut Seed) -> String {
+    (0..12).map(|_| seed.random().alphabetic()).collect()
+}
+
+/// Fails unless `word`, and nothing else, stands in FILE, and it went nowhere else.
+fn must_have_gone_there(folder: &Folder, outcome: &Outcome, word: &str, seed: &Seed) {
+    outcome.must_end();
+    let line = format!("{word}\n").into_bytes();
+    let file = folder.read(FILE);
+    let verdict = match &file {
+        Some(bytes) if *bytes == line && outcome.stdout.is_empty() => return,
+        _ if outcome.stdout == line => {
+            Verdict::new("What the command wrote went where it went before: 1 has not changed its meaning.")
+                .ask("dup(2), on dup2(oldfd, newfd): which of the two numbers means something else afterwards?")
+        }
+        None => Verdict::new("FILE was not there, and is not made.")
+            .ask("open(2), ERRORS, on ENOENT: which flag makes a file?"),
+        Some(bytes) if bytes.is_empty() => {
+            Verdict::new("What the command wrote went nowhere: when it began, it could not write to 1.")
+                .ask("Which descriptors does an exec close, and for what was this one opened?")
+        }
+        Some(bytes) if bytes.windows(line.len()).any(|part| part == line) => {
+            Verdict::new("What stood in FILE before is still there.")
+                .ask("Which flag of open(2) empties a file, and which one goes to its end?")
+        }
+        Some(_) => Verdict::new("Something else stands in FILE than what the command wrote.")
+            .ask("Who writes to 1?"),
+    };
+    let there = file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    verdict
+        .saw(format!("the command was `echo {word}`"))
+        .saw(
+            there.map_or_else(
+                || "FILE isn't there".into(),
+                |text| format!("in FILE stands {text:?}"),
+            ),
+        )
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .replay(seed)
+        .fail()
+}
+
+#[test]
+fn what_the_command_writes_goes_into_the_file() {
+    grader::worth(2);
+    let mut seed = Seed::of("new file");
+    let (folder, word) = (Folder::new(), word(&mut seed));
+    let outcome = run(&folder).args(["/bin/echo", &word]).finish();
+    must_have_gone_there(&folder, &outcome, &word, &seed);
+}
+
+#[test]
+fn what_stood_there_before_is_gone() {
+    grader::worth(1);
+    let mut seed = Seed::of("old file");
+    let (folder, word) = (Folder::new(), word(&mut seed));
+    folder.put(FILE, "a longer text, which stood in the file before\n");
+    let outcome = run(&folder).args(["/bin/echo", &word]).finish();
+    must_have_gone_there(&folder, &outcome, &word, &seed);
+}
+
+/// A command that has begun and stays; `None`: this machine doesn't show that.
+fn command(folder: &Folder) -> Option<Process> {
+    // It looks at none of its descriptors, and is still there when the test is over.
+    let mut running = run(folder).args(["/bin/sleep", "1000"]).start();
+    let stays = running.until(|now| {
+        let program = now.program()?;
+        let stays = program.name == "sleep" && program.sleeping_for_time();
+        (stays || program.call == Call::Hidden).then(|| program.clone())
+    });
+    match stays {
+        Ok(stays) => Some(stays).filter(|program| program.call != Call::Hidden),
+        Err(_) => {
+            let outcome = running.finish();
+            outcome.must_end();
+            Verdict::new("The command was not run, or ended at once.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What does `redirect` return, and what did the command find?")
+                .fail()
+        }
+    }
+}
+
+#[test]
+fn the_command_finds_one_number_that_leads_there() {
+    grader::worth(2);
+    let folder = Folder::new();
+    let Some(stands) = command(&folder) else {
+        return grader::skip(
+            "where the command's numbers lead",
+            "/proc/PID/syscall cannot be read",
+        );
+    };
+    let file = folder.path().join(FILE);
+    let held = || stands.descriptors.iter();
+    let leads = |number, path: &Path| held().any(|it| it.number == number && it.target == path);
+    let other = held().find(|it| it.number != 1 && it.target == file);
+    let verdict = if held().all(|it| it.number != 1) {
+        Verdict::new("1 was gone at the exec: it was marked close-on-exec.")
+            .ask("Which of the calls that make a descriptor mark it, and does dup2 copy the mark?")
+    } else if let Some(other) = other.filter(|it| it.number == 0 || it.number == 2) {
+        Verdict::new(format!("{} does not lead where it led, but to FILE.", other.number))
+            .ask("Which number was to be led elsewhere?")
+    } else if let Some(other) = other.filter(|_| leads(1, &file)) {
+        Verdict::new(format!(
+            "The command inherits one descriptor too many: FILE is at {} as well.",
+            other.number
+        ))
+        .ask("Who owns that number, and when is it closed?")
+    } else if let Some(other) = other {
+        Verdict::new(format!("1 leads where it led, and FILE is at {}.", other.number))
+            .ask("Which call lets you choose the number of a duplicate?")
+    } else if !leads(1, &file) {
+        Verdict::new("1 leads where it led, and no number leads to FILE.")
+            .ask("Which number did the last call give another meaning?")
+    } else if let Some(other) = held().find(|it| it.number > 2) {
+        Verdict::new(format!("The command inherits one descriptor too many: {}.", other.number))
+            .ask("Who made it, and who was to close it?")
+    } else {
+        return;
+    };
+    let told =
+        held().map(|it| format!("in the command, {} leads to {}", it.number, it.target.display()));
+    verdict.saw_all(told).fail()
+}
+
+#[test]
+fn one_is_led_to_the_file_and_nothing_else_survives() {
+    grader::worth(1);
+    let folder = Folder::new();
+    let Some(seen) = run(&folder).arg("/bin/true").recorded().record() else { return };
+    let from_one = |step: &&grader::Seen| {
+        [" calls dup2(1, ", " calls dup3(1, "].iter().any(|call| step.sentence.contains(call))
+    };
+    let ends = seen.steps.iter().filter_map(|step| step.open.as_ref());
+    let leads = ends.flatten().any(|it| it.number == 1 && Path::new(&it.leads_to).ends_with(FILE));
+    if !leads && let Some(step) = seen.steps.iter().find(from_one) {
+        Verdict::new("This call has its arguments the other way round: it gives the file's number the meaning of 1.")
+            .saw(step.to_string())
+            .ask("Which of dup2's two arguments is closed first, and then means something else?")
+            .fail();
+    }
+    seen.outcome.must_end();
+    seen.must(have_open_at_exec(&[0, 1, 2])).must(exit_with(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_reported() {
+    grader::worth(1);
+    let folder = Folder::new();
+    let missing = folder.path().join("no-such-folder").join(FILE);
+    let run = Run::new(grader::program!("redirect-stdout")).may_write(folder.path());
+    let outcome = run.arg(missing).args(["/bin/echo", "hello"]).finish();
+    outcome.must_end();
+    let reported = outcome.complaint().is_some_and(|text| text.contains("os error 2"));
+    if outcome.exit != Exit::Code(1) || !outcome.stdout.is_empty() || !reported {
+        Verdict::new("FILE can't be made, and the program does otherwise than to report that.")
+            .saw(outcome.ending())
+            .saw(format!("on standard output: {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw_all(outcome.complaint())
+            .ask("What does `redirect` return, and where does 1 lead by then?")
+            .fail();
+    }
+}

@@ -1,0 +1,34 @@
+//! 1 is marked close-on-exec, like everything else.
+//! Told: "1 was gone at the exec"
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(file), Some(command)) = (args.next(), args.next()) else {
+        eprintln!("redirect-stdout: expected the path of a file, and a command");
+        return ExitCode::from(2);
+    };
+    if let Err(error) = redirect(Path::new(&file)) {
+        eprintln!("redirect-stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    // This process becomes COMMAND, with its descriptors as they are (chapter 6). Who comes back has an error.
+    let error = Command::new(&command).args(args).exec();
+    eprintln!("redirect-stdout: {}: {error}", command.display());
+    ExitCode::from(127)
+}
+
+fn redirect(path: &Path) -> io::Result<()> {
+    let file = File::create(path)?;
+    // SAFETY: takes two numbers and a flag.
+    match unsafe { libc::dup3(file.as_raw_fd(), 1, libc::O_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
