@@ -38,6 +38,16 @@ impl Stream {
         Ok((Self { source, is_file: true, at_end: false, bytes: Vec::new() }, sink))
     }
 
+    /// Gives up our end of a pipe.
+    pub(crate) fn close(&mut self) -> Result<(), String> {
+        if self.is_file {
+            return Err("it is a file".into());
+        }
+        self.source = unnamed_file(c"nothing")?;
+        self.at_end = true;
+        Ok(())
+    }
+
     pub(crate) fn size(&self) -> usize {
         if !self.is_file {
             return self.bytes.len();

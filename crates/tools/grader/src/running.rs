@@ -84,6 +84,17 @@ impl Running {
         }
     }
 
+    /// Closes the reading end of the program's standard output, as a reader does that has seen enough: who writes there from now on
+    /// is told that the pipe is broken. What was read until here stays.
+    ///
+    /// # Panics
+    /// When standard output is a file.
+    pub fn stop_listening(&mut self) {
+        if let Err(why) = self.stdout.close() {
+            fault(&format!("cannot close the program's standard output: {why}"));
+        }
+    }
+
     /// Waits for the next line on standard output, and returns it without its end.
     ///
     /// # Errors

@@ -172,3 +172,14 @@ fn a_verdict_says_cause_then_evidence_then_question() {
     let expected = "It hangs.\n\n  What was seen:\n  - pid 1 waits\n  - two\n    lines\n\n  To think about: Why?\n";
     assert_eq!(verdict.to_string(), expected);
 }
+
+#[test]
+fn a_reader_that_has_left_is_noticed_by_the_next_write() {
+    let mut running = subject(&["write-for-ever"]).output_limit(1 << 30).start();
+    running.stop_listening();
+    // When a write has failed, it waits for a signal.
+    let failed =
+        |p: &grader::Process| p.call_name() == Some("pause") || p.call == grader::Call::Hidden;
+    let noticed = running.until(|now| now.program().filter(|p| p.blocked() && failed(p)).map(drop));
+    assert_eq!(noticed, Ok(()), "{:?}", running.snapshot());
+}

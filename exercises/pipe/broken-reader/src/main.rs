@@ -1,0 +1,27 @@
+//! broken-reader COUNT: says so many lines, as long as somebody wants to hear them.
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(count) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("broken-reader: expected a number of lines, such as 1000000");
+        return ExitCode::from(2);
+    };
+    match say_lines(count) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("broken-reader: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says `line 1`, `line 2` and so on, up to `count`, on standard output. Returns early, and with success, when nobody is left who
+/// could read them.
+///
+/// # Errors
+/// Those of writing, but for that one.
+fn say_lines(count: u64) -> io::Result<()> {
+    todo!("write {count} lines, and end without a word when nobody reads them any more")
+}

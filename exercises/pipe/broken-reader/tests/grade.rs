@@ -1,0 +1,126 @@
+//! How `broken-reader` must end: when all is said, when its reader leaves, and when a write fails for another reason.
+
+use grader::facts::meet_every_injection;
+use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, State, Verdict};
+
+/// More lines than anybody hears before the deadline.
+const ENDLESS: u64 = 1_000_000_000;
+
+fn run(count: u64) -> Run {
+    Run::new(grader::program!("broken-reader")).arg(count.to_string())
+}
+
+/// Records a run whose first write to standard output fails with this error. What goes to standard error is spared.
+fn failing_with(error: &str, count: u64) -> Option<Recorded> {
+    let fails = Injection::fail(&format!("write:1={error}")).expect("it is well written");
+    run(count).recorded().inject(fails).record()
+}
+
+/// Fails unless the program has ended with success, and without a word. `reader` says what has become of that one.
+fn must_end_quietly(outcome: &Outcome, reader: &str) {
+    let now = &outcome.snapshot;
+    let program = now.program();
+    let busy = program.is_some_and(|p| p.state == State::Running || !p.blocked());
+    let panicked =
+        outcome.complaint().is_some_and(|text| text.contains("failed printing to stdout"));
+    let verdict = match outcome.exit {
+        Exit::Code(0) if outcome.complaint().is_none() => return,
+        Exit::Deadline if busy => Verdict::new(
+            "The reader has left, and the program goes on writing, with nobody to read it.",
+        )
+        .saw_all(now.explain())
+        .ask("Each of these writes fails. Who looks at what it returns, and what will the next one return?"),
+        Exit::Code(101) if panicked => Verdict::new(
+            "`println!` panicked: its write has failed, and it has no other way to tell.",
+        )
+        .ask("Which macro hands the error to you, so that you can decide what it means?"),
+        Exit::Signal(13) => Verdict::new("SIGPIPE has killed the program, in the middle of what it was doing.")
+            .ask("Who decides what this signal does, and what would this program want to do before it ends?"),
+        _ => {
+            outcome.must_end();
+            Verdict::new("The program takes it for an error that its reader has left.")
+                .ask("Has anything gone wrong for whoever runs `broken-reader | head`, and what should they be told?")
+        }
+    };
+    verdict.saw(reader.to_owned()).saw(outcome.ending()).saw_all(outcome.complaint()).fail()
+}
+
+#[test]
+fn all_lines_come_while_somebody_reads() {
+    grader::worth(1);
+    let mut seed = Seed::of("all lines");
+    let count = seed.random().u64(500..2000);
+    let outcome = run(count).finish();
+    outcome.must_end();
+    let wanted: String = (1..=count).map(|number| format!("line {number}\n")).collect();
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    if said != wanted {
+        let wrong = said.lines().zip(wanted.lines()).find(|(said, wanted)| said != wanted);
+        let at = wrong.map(|(said, wanted)| format!("where {wanted:?} was expected came {said:?}"));
+        Verdict::new("Other lines came than were asked for.")
+            .saw(format!("asked for {count} lines; {} came", said.lines().count()))
+            .saw_all(at)
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("With which number does it begin, with which one does it end, and what is still in a buffer then?")
+            .replay(&seed)
+            .fail();
+    }
+    must_end_quietly(&outcome, "the reader stayed until the end");
+}
+
+#[test]
+fn it_ends_quietly_when_its_reader_leaves() {
+    grader::worth(2);
+    let mut seed = Seed::of("leaves");
+    let heard = seed.random().usize(2..=9);
+    let mut running = run(ENDLESS).start();
+    for _ in 0..heard {
+        if running.line().is_err() {
+            break;
+        }
+    }
+    running.stop_listening();
+    must_end_quietly(&running.finish(), &format!("the reader left after {heard} lines"));
+}
+
+#[test]
+fn it_ends_quietly_when_nobody_ever_reads() {
+    grader::worth(1);
+    let Some(seen) = failing_with("EPIPE", 3) else { return };
+    must_end_quietly(&seen.outcome, "nobody was there to read when the first line was written");
+    seen.must(meet_every_injection());
+}
+
+#[test]
+fn another_error_is_still_an_error() {
+    grader::worth(2);
+    let mut seed = Seed::of("another");
+    let error = ["ENOSPC", "EIO"][seed.random().usize(..2)];
+    let Some(seen) = failing_with(error, 3) else { return };
+    let outcome = &seen.outcome;
+    outcome.must_end();
+    seen.must(meet_every_injection());
+    if outcome.exit == Exit::Code(2) && outcome.complaint().is_some() {
+        return;
+    }
+    let first = seen.steps.iter().find(|step| step.sentence.contains("line 1"));
+    let failed = seen.steps.iter().find(|step| step.sentence.contains(error));
+    let at_the_end = first.is_some_and(|step| step.sentence.contains("line 3"));
+    let verdict = match outcome.exit {
+        Exit::Code(0) if at_the_end => Verdict::new(
+            "All lines were in a buffer, and were lost when it was emptied: nobody has heard of that.",
+        )
+        .ask("When is a buffer emptied that goes out of scope, and to whom does it say that this has failed?"),
+        Exit::Code(0) => Verdict::new("The program takes every error for the end of its reader.")
+            .ask("Which kinds of error can a write have, and which one of them means that nobody reads any more?"),
+        _ => Verdict::new("A write has failed, and the program ended otherwise than by reporting that.")
+            .ask("What does `main` make of an error that `say_lines` returns?"),
+    };
+    verdict
+        .saw_all(first.into_iter().chain(failed).map(ToString::to_string))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .replay(&seed)
+        .fail()
+}

@@ -1,0 +1,30 @@
+//! SIGPIPE has its default action again, which is to die of it.
+//! Told: "SIGPIPE has killed the program"
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(count) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("broken-reader: expected a number of lines, such as 1000000");
+        return ExitCode::from(2);
+    };
+    match say_lines(count) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("broken-reader: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn say_lines(count: u64) -> io::Result<()> {
+    // SAFETY: sets no handler.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    let mut output = io::stdout().lock();
+    for number in 1..=count {
+        writeln!(output, "line {number}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! `println!` can't return an error, so it panics.
+//! Told: "`println!` panicked"
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(count) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("broken-reader: expected a number of lines, such as 1000000");
+        return ExitCode::from(2);
+    };
+    match say_lines(count) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("broken-reader: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn say_lines(count: u64) -> io::Result<()> {
+    for number in 1..=count {
+        println!("line {number}");
+    }
+    Ok(())
+}
