@@ -283,15 +283,15 @@ fn who_waits_for_a_process_or_a_lock_or_a_fifo_of_others_does_not_hang() {
 
 #[test]
 fn who_runs_for_ever_is_ended_at_the_deadline_and_said_to_be_where() {
-    for policy in ["run-to-block", "free"] {
-        for name in ["spins", "asks-for-ever", "two-spin"] {
-            let ended = ended(&["--deadline", "0.5", "--policy", policy], &[name]);
-            assert_eq!(ended.code, Some(128 + libc::SIGKILL), "{name}: {}", ended.stderr);
-            assert!(ended.after < DEADLINE / 3, "{name}");
-            let place = "P1 still ran, at tests/programs/hangs/main.rs:";
-            assert!(ended.stderr.contains(place), "{name}: {}", ended.stderr);
-        }
-    }
+    let programs = ["spins", "asks-for-ever", "two-spin"];
+    let all = programs.map(|name| ["run-to-block", "free"].map(|policy| (name, policy)));
+    // By then it has begun, however busy the machine.
+    each(all.as_flattened(), |(name, policy)| {
+        let ended = ended(&["--deadline", "2", "--policy", policy], &[name]);
+        let said = ended.stderr.contains("P1 still ran, at tests/programs/hangs/main.rs:");
+        let right = said && ended.code == Some(128 + libc::SIGKILL) && ended.after < DEADLINE / 3;
+        (!right).then(|| format!("{name}, {policy}: {:?}, {}", ended.code, ended.stderr))
+    });
 }
 
 #[test]
