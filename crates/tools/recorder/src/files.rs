@@ -70,11 +70,23 @@ fn flags(pid: Pid, number: i32) -> u32 {
     line.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).unwrap_or_default()
 }
 
-/// Whether two descriptors have one open file description, by kcmp(2).
-fn same_description((pid, number): (Pid, i32), (other_pid, other): (Pid, i32)) -> bool {
+/// Whether two descriptors have one open file description, by kcmp(2). Where that is refused, they are taken for one if
+/// nothing tells them apart: a file that was opened twice and not read is then taken for one that was duplicated.
+fn same_description(one: (Pid, i32), other: (Pid, i32)) -> bool {
+    let ((pid, number), (other_pid, other_number)) = (one, other);
     let (pid, other_pid) = (pid.as_raw(), other_pid.as_raw());
     // SAFETY: kcmp takes numbers only.
     let compared =
-        unsafe { libc::syscall(libc::SYS_kcmp, pid, other_pid, KCMP_FILE, number, other) };
-    Errno::result(compared) == Ok(0)
+        unsafe { libc::syscall(libc::SYS_kcmp, pid, other_pid, KCMP_FILE, number, other_number) };
+    match Errno::result(compared) {
+        Err(Errno::EPERM | Errno::EACCES | Errno::ENOSYS) => info(one) == info(other),
+        compared => compared == Ok(0),
+    }
+}
+
+/// What /proc/PID/fdinfo/N says of a description: all but whether exec closes the descriptor.
+fn info((pid, number): (Pid, i32)) -> (u32, String) {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let lines = info.lines().filter(|line| !line.starts_with("flags:"));
+    (flags(pid, number) & !(libc::O_CLOEXEC as u32), lines.collect())
 }

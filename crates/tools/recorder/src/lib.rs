@@ -39,6 +39,7 @@ mod pointed;
 mod prologue;
 mod ptrace;
 mod recording;
+mod rights;
 mod room;
 mod schedule;
 mod settle;
@@ -116,6 +117,8 @@ pub struct Ended {
     pub stuck: bool,
     /// It has taken too long, so the recorder has ended it.
     pub late: Option<Late>,
+    /// What was different because the program was recorded, a sentence each.
+    pub warnings: Vec<String>,
     /// The injections that have not happened, and holds that ended without what they waited for; and why.
     pub unmet: Vec<(Injection, String)>,
 }

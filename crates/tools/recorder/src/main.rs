@@ -245,6 +245,9 @@ fn record(run: &Run) -> Result<u8, String> {
     if run.check {
         believe(&events)?;
     }
+    for warning in &ended.warnings {
+        _ = writeln!(io::stderr(), "warning: {warning}");
+    }
     for (injection, why) in &ended.unmet {
         _ = writeln!(io::stderr(), "warning: {injection} has not happened: {why}");
     }

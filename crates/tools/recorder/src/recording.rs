@@ -148,6 +148,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) status: Option<Status>,
     pub(crate) stuck: bool,
     pub(crate) late: Option<Late>,
+    pub(crate) warnings: Vec<String>,
     /// The recorder has ended the program before it was over.
     pub(crate) is_over: bool,
 }
@@ -180,6 +181,7 @@ impl<'a> Recording<'a> {
             status: None,
             stuck: false,
             late: None,
+            warnings: Vec::new(),
             is_over: false,
         }
     }
@@ -193,6 +195,7 @@ impl<'a> Recording<'a> {
     }
 
     fn begin(&mut self, pid: Pid, argv: &[OsString]) {
+        let name = argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut argv: Vec<_> =
             argv.iter().map(|arg| self.names.in_text(&arg.to_string_lossy())).collect();
         // Where the program lies differs from machine to machine.
@@ -207,6 +210,6 @@ impl<'a> Recording<'a> {
         let open = files::open(pid);
         self.inherited = open.iter().filter_map(|&fd| files::leads_to(pid, fd)).collect();
         self.tell(task, What::Descriptors { table: Moment::default().table(pid, &self.names) });
-        self.begins_a_program(task);
+        self.begins_a_program(task, &name);
     }
 }

@@ -8,6 +8,7 @@ use crate::look;
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
+use crate::rights;
 use crate::task::{Call, Process, State, Tracee};
 
 impl Recording<'_> {
@@ -136,16 +137,17 @@ impl Recording<'_> {
         tracee.pid = leader;
         tracee.look = look::Look::new(leader, leader);
         let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
-        self.tell(task, What::Exec { path, argv });
+        self.tell(task, What::Exec { path: path.clone(), argv });
         self.lines.forget(process);
-        self.begins_a_program(task);
+        self.begins_a_program(task, &path);
     }
 
     /// After exec, the loader and the runtime are not told, unless all is.
-    pub(crate) fn begins_a_program(&mut self, task: Task) {
+    pub(crate) fn begins_a_program(&mut self, task: Task, name: &str) {
         let prologue = if self.options.all { Prologue::Over } else { Prologue::Loader };
         if let Some(tracee) = self.tasks.get_mut(&task) {
             tracee.prologue = prologue;
+            self.warnings.extend(rights::warning(tracee.pid, name));
         }
     }
 

@@ -48,8 +48,8 @@ impl Recording<'_> {
         }
         self.tell(Task(1), What::End);
         let status = self.status.unwrap_or(Status::Signal(libc::SIGKILL));
-        let (late, unmet) = (self.late.take(), self.unmet());
-        Ok(Ended { status, stuck: self.stuck, late, unmet })
+        let (late, warnings) = (self.late.take(), std::mem::take(&mut self.warnings));
+        Ok(Ended { status, stuck: self.stuck, late, warnings, unmet: self.unmet() })
     }
     // ANCHOR_END: run
 

@@ -38,6 +38,9 @@ fn main() {
         "storm" => storm(),
         "kill-stopped" => kill_stopped(),
         "threads-exit" => threads_exit(),
+        "crowd" => crowd(),
+        "hears-keys" => hears_keys(),
+        "passes" => passes(),
         other => injected::run(other),
     }
 }
@@ -222,4 +225,73 @@ fn threads_exit() {
         thread::spawn(move || reader.read(&mut [0]));
     }
     assert_ne!(getpid(), getppid());
+}
+
+/// Processes that sleep, one with threads, one that is stopped, one that runs for ever.
+fn crowd() {
+    let stopped = child(|| raise(Signal::SIGSTOP).expect("it may"));
+    waitpid(stopped, Some(WaitPidFlag::WUNTRACED)).expect("our child");
+    let sleeps = child(|| pause());
+    let threads = child(|| {
+        (0..3).for_each(|_| drop(thread::spawn(pause)));
+        pause();
+    });
+    let orphan = child(|| {
+        let own = getpid();
+        child(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+        assert_eq!(own, getpid());
+    });
+    waitpid(orphan, None).expect("our child");
+    println!("crowd {} {stopped} {sleeps} {threads}", getpid());
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// Goes on after each Ctrl-C.
+fn hears_keys() {
+    on(Signal::SIGINT, SigHandler::Handler(catch), SaFlags::empty());
+    println!("ready");
+    loop {
+        // SAFETY: takes a number, and returns when a signal has come.
+        unsafe { libc::sleep(60) };
+        println!("heard");
+    }
+}
+
+/// A child is passed one end of a pipe in a message, and writes to it.
+fn passes() {
+    use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+    use std::io::{IoSlice, IoSliceMut};
+    use std::os::fd::{FromRawFd, OwnedFd};
+    use std::os::unix::net::UnixStream;
+    let (here, there) = UnixStream::pair().expect("there is room");
+    let child = child(|| {
+        let (mut byte, mut space) = ([0], nix::cmsg_space!([i32; 1]));
+        let mut pieces = [IoSliceMut::new(&mut byte)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(there.as_raw_fd(), &mut pieces, Some(&mut space), flags);
+        let message = message.expect("there is a message");
+        let passed = message.cmsgs().expect("there was room").find_map(|passed| match passed {
+            ControlMessageOwned::ScmRights(passed) => passed.first().copied(),
+            _ => None,
+        });
+        // SAFETY: the descriptor has come with the message, and nobody else knows it.
+        let writer = unsafe { OwnedFd::from_raw_fd(passed.expect("one was passed")) };
+        nix::unistd::write(&writer, b"hello").expect("somebody reads");
+    });
+    let (mut reader, writer) = ends();
+    let passed = [writer.as_raw_fd()];
+    let passed = [ControlMessage::ScmRights(&passed)];
+    let (socket, flags) = (here.as_raw_fd(), MsgFlags::empty());
+    sendmsg::<()>(socket, &[IoSlice::new(b"x")], &passed, flags, None).expect("it is connected");
+    drop(writer);
+    let mut message = String::new();
+    reader.read_to_string(&mut message).expect("it can read");
+    assert_eq!(message, "hello");
+    waitpid(child, None).expect("our child");
 }
