@@ -231,7 +231,7 @@ fn threads_exit() {
 fn crowd() {
     let stopped = child(|| raise(Signal::SIGSTOP).expect("it may"));
     waitpid(stopped, Some(WaitPidFlag::WUNTRACED)).expect("our child");
-    let sleeps = child(|| pause());
+    let sleeps = child(pause);
     let threads = child(|| {
         (0..3).for_each(|_| drop(thread::spawn(pause)));
         pause();
@@ -255,10 +255,12 @@ fn crowd() {
 /// Goes on after each Ctrl-C.
 fn hears_keys() {
     on(Signal::SIGINT, SigHandler::Handler(catch), SaFlags::empty());
+    SigSet::from(Signal::SIGINT).thread_block().expect("it can be blocked");
     println!("ready");
+    // Else it would be ended because it hangs.
+    alarm::set(60);
     loop {
-        // SAFETY: takes a number, and returns when a signal has come.
-        unsafe { libc::sleep(60) };
+        SigSet::empty().suspend().expect("a signal has come");
         println!("heard");
     }
 }
