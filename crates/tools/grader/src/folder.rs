@@ -24,10 +24,13 @@ impl Folder {
         ONCE.call_once(remove_abandoned);
         loop {
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-            let lock = File::open(folder.path())?;
+            // Until it is locked, it looks abandoned.
+            let lock = match File::open(folder.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
             // A file system without locks refuses this one, and that of who looks for abandoned folders.
             let _ = lock.lock();
-            // Until it was locked, it looked abandoned.
             if folder.path().exists() {
                 return Ok(Self { folder, _lock: lock });
             }
@@ -62,7 +65,9 @@ fn remove_abandoned() {
         }
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let folder = File::options().read(true).custom_flags(flags).open(entry.path());
-        if folder.is_ok_and(|folder| folder.try_lock().is_ok()) {
+        let Ok(folder) = folder else { continue };
+        // Held until it is removed: an owner who locks it after that finds it gone.
+        if folder.try_lock().is_ok() {
             open_to_owner(&entry.path());
             // Whoever comes next tries again.
             let _ = fs::remove_dir_all(entry.path());
