@@ -105,6 +105,9 @@ fn a_call_that_begins_again_is_told_apart_from_one_that_is_made_again() {
         assert!(text.starts_with("The handler of SIGUSR1 ran"), "{text}");
         assert!(text.contains(words), "{text}");
     };
+    let Some(seen) = signalled(&["wait-for-a-signal", "restarts"], &[]) else { return };
+    let text = verdict(&seen, be_interrupted_by(Signal::SIGUSR1));
+    assert!(text.starts_with("SIGUSR1 interrupts nothing"), "{text}");
     told("restarts", "and then read began again by itself: P1 sleeps on.");
     told("asks-again", "interrupted read, and P1 calls it again at once.");
 }

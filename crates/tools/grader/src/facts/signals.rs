@@ -36,6 +36,19 @@ pub fn run_its_handler(signal: Signal, times: usize) -> Claim<impl Check> {
     )
 }
 
+/// No handler of the signal is set with SA_RESTART: the calls that it interrupts return.
+pub fn be_interrupted_by(signal: Signal) -> Claim<impl Check> {
+    claim(format!("be interrupted by {signal} in its calls"), move |seen| {
+        match seen.steps.iter().find(|step| restarts(step, signal) == Some(true)) {
+            None => Ok(()),
+            Some(step) => Err(Verdict::new(format!("{signal} interrupts nothing: a call that its handler finds asleep begins again by itself."))
+                .saw(step.to_string())
+                .saw("the handler is set with SA_RESTART")
+                .ask("sigaction(2): what does SA_RESTART ask for, and which call sets it unasked?")),
+        }
+    })
+}
+
 /// The signal waits outside (it is in the mask) whenever this call begins. For a call that lets signals in while it sleeps, as ppoll(2)
 /// and sigsuspend(2) do, what counts is the mask before it.
 pub fn hold_back_at(signal: Signal, call: &'static str) -> Claim<impl Check> {
@@ -108,7 +121,7 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
         Some(caught) => {
             let interrupted = interrupted(own).filter(|call| next_call(own) == Some(call));
             match interrupted {
-                Some(call) if restarts(steps, who, signal) => {
+                Some(call) if has_restart(steps, who, signal) => {
                     Verdict::new(format!("The handler of {signal} ran, and then {call} began again by itself: {who} sleeps on."))
                         .saw(caught.to_string())
                         .ask("sigaction(2): what does SA_RESTART ask for, who sets it, and who looks at what the handler has noted?")
@@ -148,20 +161,26 @@ fn next_call<'a>(own: &[&'a Seen]) -> Option<&'a str> {
     })
 }
 
-/// Whether the signal's handler was set with SA_RESTART.
-fn restarts(steps: &[Seen], task: Task, signal: Signal) -> bool {
-    let set = |step: &Seen| match &step.event.what {
-        What::Leave { name, arguments, .. } if name == "rt_sigaction" => match arguments.as_slice()
-        {
-            [Argument::Signal(set), Argument::Action(_, restart, _), ..]
-                if *set == signal as i32 =>
-            {
-                Some(*restart)
+/// Whether this step sets what is done with the signal, and with SA_RESTART.
+fn restarts(step: &Seen, signal: Signal) -> Option<bool> {
+    match &step.event.what {
+        What::Leave { name, arguments, .. } if name == "rt_sigaction" => {
+            match arguments.as_slice() {
+                [Argument::Signal(set), Argument::Action(what, restart, _), ..]
+                    if *set == signal as i32 =>
+                {
+                    Some(*restart && *what == Disposition::Handler)
+                }
+                _ => None,
             }
-            _ => None,
-        },
+        }
         _ => None,
-    };
+    }
+}
+
+/// Whether what a task has set for the signal at last, or else anybody, asks for SA_RESTART.
+fn has_restart(steps: &[Seen], task: Task, signal: Signal) -> bool {
+    let set = |step: &Seen| restarts(step, signal);
     // A child has what its parent had set.
     let own = steps.iter().rev().filter(|step| step.event.task == task).find_map(set);
     own.or_else(|| steps.iter().rev().find_map(set)).unwrap_or_default()
