@@ -1,0 +1,123 @@
+//! What must be left of a storm of signals: nobody who waits, and the news.
+//!
+//! The program raises its signals itself, one after the other, so none of them coalesces with another one, and its pipe is one
+//! page long. From then on it is full.
+
+use grader::{Exit, Outcome, Run, Seed, State, Verdict};
+use nix::unistd::{SysconfVar, sysconf};
+
+fn weather(signals: u64) -> Outcome {
+    Run::new(grader::program!("never-block")).arg(signals.to_string()).finish()
+}
+
+/// More signals than a pipe of one page has room for.
+fn storm(seed: &mut Seed) -> u64 {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|n| u64::try_from(n).ok());
+    page.unwrap_or(4096) + 1 + seed.random().u64(1..3000)
+}
+
+/// Fails unless the program came through, and sleeps nowhere.
+fn must_come_through(outcome: &Outcome, signals: u64, seed: &Seed) {
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let over = said.contains("the storm is over");
+    let now = &outcome.snapshot;
+    let how = |verdict: Verdict| {
+        let lines: Vec<_> = said.lines().take(4).collect();
+        verdict
+            .saw(format!("SIGUSR1 was raised {signals} times and SIGTERM once, and nobody read the pipe meanwhile"))
+            .saw(format!("it said {lines:?}"))
+            .saw_all(now.explain())
+            .replay(seed)
+    };
+    if outcome.exit == Exit::Signal(nix::libc::SIGABRT) {
+        Verdict::new("The handler panics when the pipe is full.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does EAGAIN say here, and is that bad news?")
+            .replay(seed)
+            .fail();
+    }
+    if outcome.exit == Exit::Deadline && !over {
+        let program = now.program();
+        if now.waiting_writers().iter().any(|(who, pipe)| pipe.is_read_by(who.pid)) {
+            how(Verdict::new("The handler waits for room in the pipe, and only the process that it interrupts could make some."))
+                .ask("Who reads the pipe, and what does that one do as long as the handler has not returned?")
+                .fail();
+        }
+        if program.is_some_and(|p| p.state == State::Running) {
+            how(Verdict::new("The handler tries again and again to write into a full pipe."))
+                .ask("What does a full pipe say to whoever sleeps on it, and what would one byte more add to that?")
+                .fail();
+        }
+    }
+    if outcome.exit == Exit::Deadline && over {
+        how(Verdict::new(
+            "SIGTERM came when the pipe was full: its byte was refused, and with it the news.",
+        ))
+        .ask("What is lost when a byte is refused, and where could that be noted instead?")
+        .fail();
+    }
+    outcome.must_end();
+}
+
+/// Fails unless each signal was heard, and told once.
+fn must_tell_each_once(outcome: &Outcome, signals: u64, seed: &Seed) {
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let times = |signal: &str| {
+        said.lines().filter(|line| line.strip_prefix("heard ") == Some(signal)).count()
+    };
+    for signal in ["SIGUSR1", "SIGTERM"] {
+        let verdict = match times(signal) {
+            1 => continue,
+            0 => Verdict::new(format!("{signal} came, and is not told."))
+                .ask("How many kinds of signals may come before you look, and where is each noted?"),
+            count => Verdict::new(format!("{signal} is told more than once: {count} times."))
+                .ask("Does the number of bytes say how often a signal has come? What if some were refused?"),
+        };
+        let lines: Vec<_> = said.lines().take(4).collect();
+        verdict
+            .saw(format!(
+                "SIGUSR1 was raised {signals} times, then SIGTERM once, before anybody looked"
+            ))
+            .saw(format!("it said {lines:?}"))
+            .saw(outcome.ending())
+            .replay(seed)
+            .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("All was heard, but the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and is that an error?")
+            .replay(seed)
+            .fail();
+    }
+}
+
+#[test]
+fn a_few_signals_are_heard() {
+    grader::worth(1);
+    let mut seed = Seed::of("a few");
+    let signals = seed.random().u64(1..20);
+    let outcome = weather(signals);
+    must_come_through(&outcome, signals, &seed);
+    must_tell_each_once(&outcome, signals, &seed);
+}
+
+#[test]
+fn no_handler_waits_for_room_in_a_full_pipe() {
+    grader::worth(2);
+    let mut seed = Seed::of("a storm");
+    let signals = storm(&mut seed);
+    must_come_through(&weather(signals), signals, &seed);
+}
+
+#[test]
+fn nothing_is_lost_when_bytes_are_refused() {
+    grader::worth(2);
+    let mut seed = Seed::of("a storm");
+    let signals = storm(&mut seed);
+    let outcome = weather(signals);
+    must_come_through(&outcome, signals, &seed);
+    must_tell_each_once(&outcome, signals, &seed);
+}
