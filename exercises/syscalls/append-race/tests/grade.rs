@@ -1,0 +1,174 @@
+//! What must stand in the log of `append-race`.
+//!
+//! The one writer is held just before it writes, until the other one has written: whoever has looked for the end before that
+//! is seen to write over it each time, and not once in a million times. Where nobody may trace, it is left to luck, and three checks remain.
+
+use grader::{Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Verdict};
+
+const LOG: &str = "log.txt";
+/// The calls by which a record may be written.
+const WRITES: [&str; 3] = ["write", "writev", "pwrite64"];
+
+fn run(folder: &Folder, count: usize) -> Run {
+    Run::new(grader::program!("append-race"))
+        .may_write(folder.path())
+        .arg(folder.path().join(LOG))
+        .arg(count.to_string())
+}
+
+/// What stands in the log from the start: more than the writers write.
+fn before() -> String {
+    "what stood there before
+"
+    .repeat(300)
+}
+
+/// What stands in the log now.
+fn log(folder: &Folder) -> String {
+    String::from_utf8_lossy(&folder.read(LOG).unwrap_or_default()).into_owned()
+}
+
+/// The records of both writers that are not there.
+fn missing(text: &str, count: usize) -> Vec<String> {
+    let all = (1..=count).flat_map(|number| [format!("Anna {number}"), format!("Bert {number}")]);
+    all.filter(|record| !text.lines().any(|line| line == record)).collect()
+}
+
+/// What is wrong with the log, if anything is, told without a guess at where it comes from.
+fn against(text: &str, count: usize, before: &str) -> Option<Verdict> {
+    let missing = missing(text, count);
+    let verdict = if !text.starts_with(before) {
+        let emptied = !text.contains(&before[before.len() / 2..]);
+        let what = if emptied { "is gone: LOG was emptied" } else { "is written over" };
+        Verdict::new(format!("What stood in LOG before {what}."))
+            .ask("Where does a write begin, after which way of opening?")
+    } else if let Some(first) = missing.first() {
+        let anywhere = text.contains(first.as_str());
+        let cause = if anywhere { "is no line of its own" } else { "is lost" };
+        Verdict::new(format!("A record {cause}: {first:?}."))
+            .saw(format!("{} of {} records are missing", missing.len(), 2 * count))
+            .ask("With how many calls is a record written, and what may happen between them?")
+    } else {
+        return None;
+    };
+    Some(verdict.saw(shown(text, before)))
+}
+
+/// What was written, as evidence.
+fn shown(text: &str, before: &str) -> String {
+    let (place, text) = match text.strip_prefix(before) {
+        Some(rest) if !before.is_empty() => ("behind what stood there before, LOG has", rest),
+        _ => ("LOG begins with", text),
+    };
+    format!("{place} {:?}", text.chars().take(120).collect::<String>())
+}
+
+fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str, seed: &Seed) {
+    outcome.must_end();
+    let verdict = match against(&log(folder), count, before) {
+        _ if outcome.complaint().is_some_and(|text| text.contains("os error 2")) => {
+            Verdict::new("LOG is not made, where it was not there.")
+                .ask("Which flag of open(2) makes a file?")
+        }
+        Some(verdict) => verdict,
+        None if outcome.exit == Exit::Code(0) => return,
+        None => Verdict::new("All records are there, and the program does not report success.")
+            .ask("Which call failed?"),
+    };
+    verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(seed).fail()
+}
+
+#[test]
+fn what_stood_there_before_stays() {
+    grader::worth(1);
+    let mut seed = Seed::of("before");
+    let folder = Folder::new();
+    folder.put(LOG, before());
+    let count = seed.random().usize(2..6);
+    let outcome = run(&folder, count).finish();
+    must_be_whole(&folder, &outcome, count, &before(), &seed);
+}
+
+#[test]
+fn a_log_that_is_not_there_is_made() {
+    grader::worth(1);
+    let seed = Seed::of("new");
+    let folder = Folder::new();
+    let outcome = run(&folder, 2).finish();
+    must_be_whole(&folder, &outcome, 2, "", &seed);
+}
+
+#[test]
+fn hundreds_of_records_are_all_there() {
+    grader::worth(1);
+    let mut seed = Seed::of("many");
+    let folder = Folder::new();
+    folder.put(LOG, before());
+    let count = seed.random().usize(200..300);
+    let outcome = run(&folder, count).finish();
+    must_be_whole(&folder, &outcome, count, &before(), &seed);
+}
+
+/// A recorded run in which Anna is held before this write of hers, until Bert's first is over.
+fn held(folder: &Folder, nth: u32) -> Option<Recorded> {
+    folder.put(LOG, before());
+    let holds = WRITES.map(|call| {
+        let hold = format!("P2:{call}:{nth}=P3:{call}:1");
+        Injection::hold(&hold).expect("it is well written")
+    });
+    holds.into_iter().fold(run(folder, 2).recorded(), grader::Recording::inject).record()
+}
+
+/// The steps of the two writers at which something is asked or written.
+fn steps(seen: &Recorded) -> Vec<String> {
+    let told = [" calls lseek(", " calls write(", " calls writev(", " calls pwrite64(", " holds "];
+    let of_writers =
+        seen.steps.iter().filter(|step| told.iter().any(|it| step.sentence.contains(it)));
+    of_writers.take(6).map(ToString::to_string).collect()
+}
+
+#[test]
+fn nobody_writes_over_what_came_in_between() {
+    grader::worth(3);
+    let folder = Folder::new();
+    let Some(seen) = held(&folder, 1) else { return };
+    seen.outcome.must_end();
+    let text = log(&folder);
+    let Some(verdict) = against(&text, 2, &before()) else { return };
+    let calls = |call: &str| seen.steps.iter().any(|step| step.sentence.contains(call));
+    let verdict = if !text.starts_with(&before()) {
+        verdict
+    } else if calls("P2 calls lseek(") {
+        Verdict::new("There is a gap: P2 has gone to the end, and writes there later, when P3 has written already.")
+            .ask("Which call goes to the end and writes in one step?")
+    } else if calls("P2 calls pwrite64(") {
+        Verdict::new("There is a gap: P2 has worked out where the end is, and it is there no more when P2 writes.")
+            .ask("How old is a size when it is used, and who could look it up as a part of the write?")
+    } else {
+        verdict
+    };
+    let missing = missing(&text, 2);
+    verdict.saw(format!("missing: {}", missing.join(", "))).saw_all(steps(&seen)).fail()
+}
+
+#[test]
+fn a_record_is_one_piece() {
+    grader::worth(1);
+    let folder = Folder::new();
+    let Some(seen) = held(&folder, 2) else { return };
+    seen.outcome.must_end();
+    let text = log(&folder);
+    let Some(verdict) = against(&text, 2, &before()) else { return };
+    if !text.starts_with(&before()) || !text.contains("Anna 1Bert") {
+        verdict.saw_all(steps(&seen)).fail();
+    }
+    let newline_apart = seen.steps.iter().any(|step| step.sentence.contains(r#", "\n")"#));
+    if !newline_apart {
+        verdict.saw_all(steps(&seen)).fail();
+    }
+    Verdict::new("A record is written in pieces, and another one's comes in between.")
+        .saw(shown(&text, &before()))
+        .saw_all(steps(&seen))
+        .ask("Into how many calls of write does `writeln!` take its text apart?")
+        .fail()
+}
