@@ -1,0 +1,172 @@
+//! What `exec-error-pipe` must know of the programs that it starts: whether they have begun, and if not, why.
+
+use grader::{Descriptor, Exit, Injection, Outcome, Run, Seed, Snapshot, Verdict};
+use nix::libc;
+use std::path::Path;
+
+fn run(argv: &[&str]) -> Run {
+    Run::new(grader::program!("exec-error-pipe")).args(argv)
+}
+
+/// A shell that does this.
+fn shell(script: &str) -> Run {
+    run(&["/bin/sh", "-c", script])
+}
+
+fn said(outcome: &Outcome) -> String {
+    String::from_utf8_lossy(&outcome.stdout).into_owned()
+}
+
+/// The pipe at which the program waits.
+fn waits_for(now: &Snapshot) -> Option<&Path> {
+    let program = now.program()?;
+    let waits = |d: &&Descriptor| !d.writable && program.waits_to_read(d.number) == Some(true);
+    program.descriptors.iter().find(waits).map(|d| d.target.as_path())
+}
+
+/// Fails with what kept the program from saying that it has started another one, which runs all the time.
+fn must_not_hang(outcome: &Outcome) {
+    let now = &outcome.snapshot;
+    let holds = |target: &Path, p: &grader::Process| {
+        p.descriptors.iter().any(|d| d.writable && d.target == target)
+    };
+    if outcome.exit != Exit::Deadline {
+        return;
+    }
+    let verdict = match waits_for(now) {
+        Some(pipe) if now.program().is_some_and(|p| holds(pipe, p)) => Verdict::new(
+            "The program waits for a pipe to end that it keeps open itself.",
+        )
+        .ask("Who has a write end after the fork, and who of them will never write?"),
+        Some(pipe) if now.others().any(|p| holds(pipe, p)) => Verdict::new(
+            "The program that was started holds the write end: the pipe ends when that one does, and not when it begins.",
+        )
+        .ask("Which descriptors does an exec close, and which mark says so?"),
+        None if now.program().is_some_and(|p| matches!(p.call_name(), Some("wait4" | "waitid"))) => Verdict::new(
+            "The program waits for the other one's end before it says that this one has begun.",
+        )
+        .ask("What can be known at once, and what only when it is over?"),
+        _ => return outcome.must_end(),
+    };
+    verdict.saw_all(now.explain()).fail()
+}
+
+/// Fails unless the program was started, as was said, and has ended with this code.
+fn must_have_started(outcome: &Outcome, code: i32) {
+    must_not_hang(outcome);
+    outcome.must_end();
+    let said = said(outcome);
+    let verdict = if said.contains("started\n") && outcome.exit == Exit::Code(code) {
+        return outcome.must_leave_nobody();
+    } else if outcome.exit == Exit::Code(125) || !said.contains("started\n") {
+        Verdict::new("The other program has begun, and is said not to have: the pipe's end is taken for an error.")
+            .ask("What does the parent read from the pipe if exec succeeds, and how many bytes are that?")
+    } else {
+        Verdict::new("The other program's exit code has got lost.")
+            .ask("Which codes can a program end with, and who may say what they mean?")
+    };
+    verdict
+        .saw(format!("it ends with code {code}"))
+        .saw(format!("said: {said:?}"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .fail()
+}
+
+/// Fails unless it was reported, once, that the program could not be started because of this error.
+fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
+    must_not_hang(outcome);
+    outcome.must_end();
+    let complaint = outcome.complaint().unwrap_or_default();
+    let said = said(outcome);
+    let verdict = if said.contains("started") {
+        Verdict::new("`started` was said of a program that has never begun.").ask(
+            "What does the parent know when fork has returned, and what does it have to wait for?",
+        )
+    } else if complaint.matches("exec-error-pipe: ").count() > 1 {
+        Verdict::new("The child came back from `start`, and told the parent's story as well.")
+            .ask("How must a child end whose exec has failed?")
+    } else if !outcome.left_behind.is_empty() {
+        Verdict::new("The child whose exec failed was never reaped.")
+            .saw_all(outcome.who_was_left())
+            .ask("There is no pid to return. Who can wait for this child, if not `start`?")
+    } else if outcome.exit != Exit::Code(125) {
+        Verdict::new("The program could not be started, and that was not reported.")
+            .ask("Which process ends here, and with whose code?")
+    } else if !complaint.contains(&format!("(os error {error})")) {
+        Verdict::new(
+            "The cause has got lost: another error was reported than the one that exec had.",
+        )
+        .ask("In which process did exec fail, and what did that one hand on?")
+    } else {
+        return;
+    };
+    verdict
+        .saw(why.to_owned())
+        .saw(format!("said: {said:?}"))
+        .saw(outcome.ending())
+        .saw_all((!complaint.is_empty()).then_some(complaint))
+        .replay(seed)
+        .fail()
+}
+
+#[test]
+fn what_was_started_passes_its_code_on() {
+    grader::worth(1);
+    let mut seed = Seed::of("code");
+    for code in [0, seed.random().i32(1..=99), 127] {
+        must_have_started(&shell(&format!("exit {code}")).finish(), code);
+    }
+}
+
+#[test]
+fn it_is_said_while_the_other_program_runs() {
+    grader::worth(2);
+    let mut running = shell("read line; exit 3").stdin_later().start();
+    if running.line().as_deref() != Ok("started") {
+        return must_have_started(&running.finish(), 3);
+    }
+    let runs = running.until(|now| {
+        let other = now.others().next().filter(|p| p.blocked() && p.name == "sh");
+        other.cloned()
+    });
+    if let Ok(other) = runs
+        && let Some(more) = other.descriptors.iter().find(|d| d.number > 2)
+    {
+        Verdict::new("The program that was started holds an end of your pipe.")
+            .saw(format!("its descriptor {} leads to {}", more.number, more.target.display()))
+            .ask("Which descriptors does an exec close, and which mark says so?")
+            .fail();
+    }
+    running.tell(b"");
+    must_have_started(&running.finish(), 3);
+}
+
+#[test]
+fn a_program_that_is_not_there_or_is_none_is_told_by_its_error() {
+    grader::worth(2);
+    let mut seed = Seed::of("missing");
+    let name = format!("./no-such-program-{}", seed.random().u32(1..999_999));
+    let cases = [(name.as_str(), libc::ENOENT), ("/", libc::EACCES)];
+    for (path, error) in cases {
+        let why = format!("{path} can't be executed: {}", std::io::Error::from_raw_os_error(error));
+        must_have_failed(&run(&[path]).finish(), error, &why, &seed);
+    }
+}
+
+#[test]
+fn so_is_any_other_error() {
+    grader::worth(2);
+    let mut seed = Seed::of("error");
+    let errors = [
+        ("ENOMEM", libc::ENOMEM),
+        ("E2BIG", libc::E2BIG),
+        ("ELOOP", libc::ELOOP),
+        ("EIO", libc::EIO),
+    ];
+    let (name, error) = errors[seed.random().usize(..errors.len())];
+    let fails = Injection::fail(&format!("execve:*={name}")).expect("it is well written");
+    let Some(seen) = shell("exit 0").recorded().inject(fails).record() else { return };
+    let why = format!("each exec was made to fail: {}", std::io::Error::from_raw_os_error(error));
+    must_have_failed(&seen.outcome, error, &why, &seed);
+}

@@ -1,0 +1,54 @@
+//! A pipe that survives the exec: the program that was started holds its write end as long as it runs.
+//! Told: "ends when that one does, and not when it begins"
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, execv, fork, pipe};
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = std::env::args_os().skip(1).map(|arg| CString::new(arg.into_vec()));
+    let Some(argv) = args.collect::<Result<Vec<_>, _>>().ok().filter(|argv| !argv.is_empty())
+    else {
+        eprintln!("exec-error-pipe: expected the path of a program, and perhaps arguments");
+        return ExitCode::from(2);
+    };
+    match start(&argv).and_then(|child| {
+        println!("started");
+        Ok(waitpid(child, None)?)
+    }) {
+        Ok(WaitStatus::Exited(_, code)) => ExitCode::from(code.to_le_bytes()[0]),
+        Ok(_) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("exec-error-pipe: {error}");
+            ExitCode::from(125)
+        }
+    }
+}
+
+fn start(argv: &[CString]) -> io::Result<Pid> {
+    let (why, failed) = pipe()?;
+    let (mut why, mut failed) = (File::from(why), File::from(failed));
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop(why);
+            let Err(error) = execv(&argv[0], argv);
+            let _ = failed.write_all(&(error as i32).to_ne_bytes());
+            // SAFETY: `_exit` ends this process at once; it has no buffer of its own.
+            unsafe { nix::libc::_exit(127) }
+        }
+        ForkResult::Parent { child } => {
+            drop(failed);
+            let mut number = [0; 4];
+            if why.read(&mut number)? == 0 {
+                return Ok(child);
+            }
+            waitpid(child, None)?;
+            Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
+        }
+    }
+}
