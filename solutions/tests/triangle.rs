@@ -154,6 +154,12 @@ fn every_exercise_is_in_the_workspace_in_the_book_and_has_three_hints() {
             text(folder.join("README.md")).contains(&link),
             &format!("README.md has no link {link}"),
         );
+        let tests = text(folder.join("tests/grade.rs"));
+        let [graded, worth] = ["#[test]", "worth("].map(|it| tests.matches(it).count());
+        expect(
+            graded == worth,
+            &format!("{graded} graded tests, of which {worth} say their worth"),
+        );
         let hints = text(folder.join("hints.md"));
         let headings: Vec<&str> = hints.lines().filter(|line| line.starts_with("## ")).collect();
         let three = ["## Hint 1", "## Hint 2", "## Hint 3"];

@@ -20,7 +20,8 @@ pub enum Status {
 /// What was found in one graded test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The test, whose name is the fact; `None` where it never came to one.
+    /// The test, whose name is the fact; `None` where it never came to one. In JSON it is the `id`.
+    #[serde(rename = "id")]
     pub test: Option<String>,
     /// How it ended.
     pub status: Status,
@@ -32,7 +33,8 @@ pub struct Verdict {
     pub cause: String,
     /// What shows it.
     pub evidence: Vec<String>,
-    /// A question that leads on from here.
+    /// A question that leads on from here. In JSON it is the `hint`.
+    #[serde(rename = "hint")]
     pub question: Option<String>,
     /// How to have the same random choices again.
     pub replay: Option<String>,

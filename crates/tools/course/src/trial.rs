@@ -19,13 +19,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Record {
-    test: String,
+    id: String,
     status: String,
     max: Option<u32>,
     check: String,
     cause: String,
     evidence: Vec<String>,
-    question: Option<String>,
+    hint: Option<String>,
     replay: Option<String>,
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn run(
     let records = fs::read_to_string(&verdicts).unwrap_or_default();
     let traces = Traces {
         records: records.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
-        results: output.lines().filter_map(result).collect(),
+        results: results(&output),
         output,
         ended,
     };
@@ -99,7 +99,7 @@ impl Traces {
     }
 
     fn verdict(&self, Check { test, max }: Check) -> Verdict {
-        let records = || self.records.iter().filter(|record| record.test == test);
+        let records = || self.records.iter().filter(|record| record.id == test);
         let of_status = |status| records().find(|record| record.status == status).cloned();
         let max = records().find_map(|record| record.max).unwrap_or(max);
         let (status, said) = match self.results.get(&test) {
@@ -120,7 +120,7 @@ impl Traces {
             max,
             cause: said.cause,
             evidence: said.evidence,
-            question: said.question,
+            question: said.hint,
             replay: said.replay,
             test: Some(test),
         }
@@ -165,6 +165,11 @@ fn evidence(text: &str) -> Vec<String> {
     if text.is_empty() { Vec::new() } else { vec![text.to_owned()] }
 }
 
+/// Whether each test passed, as the harness says. Behind `failures:` others have the word: a program under test, too.
+fn results(output: &str) -> BTreeMap<String, bool> {
+    output.lines().take_while(|line| *line != "failures:").filter_map(result).collect()
+}
+
 /// `test NAME ... ok`, as the test harness prints it.
 fn result(line: &str) -> Option<(String, bool)> {
     let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
@@ -184,7 +189,7 @@ mod tests {
     fn judged(records: &str, output: &str, tests: &[&str]) -> Vec<Verdict> {
         let traces = Traces {
             records: records.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect(),
-            results: output.lines().filter_map(result).collect(),
+            results: results(output),
             output: output.to_owned(),
             ended: Ended::Itself(ExitStatus::from_raw(0)),
         };
@@ -195,8 +200,8 @@ mod tests {
     #[test]
     fn what_the_grader_says_is_the_verdict_and_the_harness_says_who_passed() {
         let verdicts = judged(
-            "{\"test\":\"b\",\"status\":\"begun\",\"max\":3}\n\
-             {\"test\":\"a\",\"status\":\"fail\",\"cause\":\"No.\",\"evidence\":[\"x\"],\"question\":\"Why?\"}",
+            "{\"id\":\"b\",\"status\":\"begun\",\"max\":3}\n\
+             {\"id\":\"a\",\"status\":\"fail\",\"cause\":\"No.\",\"evidence\":[\"x\"],\"hint\":\"Why?\"}",
             "test b ... ok\ntest a ... FAILED\n",
             &["b", "a"],
         );
@@ -218,8 +223,15 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_prints_a_result_has_none() {
+        let fail = r#"{"id":"a","status":"fail","cause":"No."}"#;
+        let output = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\ntest a ... ok\n";
+        assert_eq!(judged(fail, output, &["a"])[0].status, Status::Fail);
+    }
+
+    #[test]
     fn a_fact_that_the_machine_cannot_show_is_not_passed() {
-        let skip = r#"{"test":"a","status":"environment","check":"it sleeps","cause":"no /proc"}"#;
+        let skip = r#"{"id":"a","status":"environment","check":"it sleeps","cause":"no /proc"}"#;
         let verdict = &judged(skip, "test a ... ok\n", &["a"])[0];
         assert_eq!((verdict.status, verdict.points), (Status::Environment, 0));
         assert!(verdict.cause.contains("no /proc"));

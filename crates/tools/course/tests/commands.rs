@@ -19,7 +19,7 @@ fn from_the_first_exercise_to_the_second() -> Done {
             .and(contains("Write  exercises/fork/two-branches/src/main.rs")),
     );
     small.course(&["check"]).assert().code(1).stdout(
-        starts_with("two-branches is not written yet: 0 of 2 points.\n")
+        starts_with("two-branches is not written yet: 0 of 3 points.\n")
             .and(contains("Stuck? `cargo course hint two-branches`.")),
     );
     small.course(&["solution", "two-branches"]).assert().code(2).stderr(contains("--anyway"));
@@ -27,7 +27,7 @@ fn from_the_first_exercise_to_the_second() -> Done {
 
     small.solve("two-branches");
     small.course(&["check"]).assert().code(0).stdout(
-        starts_with("two-branches passes: 2 of 2 points.\n")
+        starts_with("two-branches passes: 3 of 3 points.\n")
             .and(contains("Next: `cargo course next` (exit-or-_exit).")),
     );
     small.course(&["next"]).assert().stdout(starts_with("exit-or-_exit, exercise 2 of 3"));
@@ -48,7 +48,7 @@ fn from_the_first_exercise_to_the_second() -> Done {
         list["exercises"][0],
         json!({
             "exercise": "two-branches", "chapter": "fork", "passed": true,
-            "points": 2, "max": 2, "hints": 0,
+            "points": 3, "max": 3, "hints": 0,
         })
     );
     Ok(())
@@ -63,11 +63,11 @@ fn a_failure_is_told_with_its_cause_its_evidence_and_a_question() -> Done {
     assert_eq!(code, Some(1));
     assert_eq!((&report["status"], &report["stage"]), (&json!("fail"), &json!("tests")));
     let verdict = &report["verdict"];
-    assert_eq!(verdict["test"], "the_parent_exits_with_the_childs_code", "the file's order");
+    assert_eq!(verdict["id"], "the_parent_exits_with_the_childs_code", "the file's order");
     let cause = verdict["cause"].as_str().unwrap_or_default();
     assert!(cause.starts_with("The parent reads the number itself"), "{report:#}");
     assert!(!verdict["evidence"].as_array().ok_or("evidence")?.is_empty(), "{report:#}");
-    assert!(verdict["question"].is_string(), "{report:#}");
+    assert!(verdict["hint"].is_string(), "{report:#}");
     assert_eq!(report["checks"].as_array().map(Vec::len), Some(2));
     Ok(())
 }
@@ -218,7 +218,7 @@ fn all_are_checked_in_order_and_the_worst_decides() -> Done {
     small.solve("two-branches");
     small.write("odd", PASSES);
     small.course(&["check", "--all"]).assert().code(1).stdout(diff(
-        "two-branches passes: 2 of 2 points.\nexit-or-_exit is not written yet: 0 of 3 points.\n\
+        "two-branches passes: 3 of 3 points.\nexit-or-_exit is not written yet: 0 of 3 points.\n\
          odd passes: 1 of 1 point.\n\n2 of 3 exercises done.\n",
     ));
     Ok(())

@@ -54,7 +54,7 @@ fn the_keys_do_what_they_say() -> Done {
     terminal.wait(KEYS);
 
     small.solve("two-branches");
-    terminal.wait("two-branches passes: 2 of 2 points.");
+    terminal.wait("two-branches passes: 3 of 3 points.");
     terminal.wait("Press n for the next one.");
     terminal.press("n");
     terminal.wait("exit-or-_exit, exercise 2 of 3");

@@ -4,20 +4,27 @@
 //! it as well. `cargo course` sets it; plain `cargo test` does without.
 //!
 //! ```json
-//! {"test":"each_child_is_told","status":"begun","max":3}
-//! {"test":"each_child_is_told","status":"fail","cause":"…","evidence":["…"],"question":"…","replay":"…"}
+//! {"id":"each_child_is_told","status":"begun","max":3}
+//! {"id":"each_child_is_told","status":"fail","points":0,"max":3,"cause":"…","evidence":["…"],"hint":"…","replay":"…"}
 //! ```
 //!
-//! The status is `begun` (from [`worth`]), `fail`, `error` (the grader could not do its part) or `environment` (from
+//! The id is the test's name, the hint a question to think about. The status is `begun` (from [`worth`]), `fail`, `error` (the grader could not do its part) or `environment` (from
 //! [`skip`](crate::skip)). That a test passed is for the test harness to say. A test that fails and is
 //! not told of here has panicked: the grader's fault, never the learner's.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
+thread_local! {
+    /// What the test that this thread runs is worth.
+    static WORTH: Cell<u32> = const { Cell::new(1) };
+}
+
 /// Says how many points a graded test is worth; one, where it says nothing. Call it first in the test.
 pub fn worth(points: u32) {
+    WORTH.set(points);
     Record::new("begun").number("max", points).append();
 }
 
@@ -28,9 +35,7 @@ impl Record {
     /// A record of this status, of the test that this thread runs: the harness names threads for their tests.
     pub(crate) fn new(status: &str) -> Self {
         let thread = std::thread::current();
-        Self(String::from("{"))
-            .text("test", thread.name().unwrap_or_default())
-            .text("status", status)
+        Self(String::from("{")).text("id", thread.name().unwrap_or_default()).text("status", status)
     }
 
     pub(crate) fn text(mut self, key: &str, value: &str) -> Self {
@@ -50,6 +55,11 @@ impl Record {
         }
         self.0.push(']');
         self
+    }
+
+    /// The points of a test that has failed.
+    pub(crate) fn points(self) -> Self {
+        self.number("points", 0).number("max", WORTH.get())
     }
 
     fn number(mut self, key: &str, value: u32) -> Self {
@@ -117,7 +127,7 @@ mod tests {
         assert_eq!(value["evidence"], serde_json::json!([nasty, ""]));
         assert_eq!(value["max"], 3);
         assert_eq!(value["status"], "fail");
-        assert_eq!(value["test"], "record::tests::a_record_is_json_whatever_a_program_printed");
+        assert_eq!(value["id"], "record::tests::a_record_is_json_whatever_a_program_printed");
         Ok(())
     }
 }

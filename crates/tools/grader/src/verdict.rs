@@ -71,9 +71,9 @@ impl Verdict {
 
     /// Ends the test with this verdict, under that status.
     fn end(self, status: &str) -> ! {
-        let record =
-            Record::new(status).text("cause", &self.cause).texts("evidence", &self.evidence);
-        let record = [("question", &self.question), ("replay", &self.replay)]
+        let record = Record::new(status).points();
+        let record = record.text("cause", &self.cause).texts("evidence", &self.evidence);
+        let record = [("hint", &self.question), ("replay", &self.replay)]
             .into_iter()
             .filter_map(|(key, text)| Some((key, text.as_deref()?)))
             .fold(record, |record, (key, text)| record.text(key, text));

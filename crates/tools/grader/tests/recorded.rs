@@ -117,7 +117,7 @@ fn a_verdict_against_a_fact_is_recorded_as_the_learners_and_not_as_a_fault() {
         .expect("it runs");
     assert!(again.status.success(), "{again:?}");
     let records = std::fs::read_to_string(file.path()).expect("records");
-    let fail = r#""status":"fail","cause":"A child stays a zombie: nobody waits for P2.""#;
+    let fail = r#""status":"fail","points":0,"max":1,"cause":"A child stays a zombie: nobody waits for P2.""#;
     assert!(records.contains(fail) || records.contains("environment"), "{records}");
 }
 

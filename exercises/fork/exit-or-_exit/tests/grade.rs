@@ -47,18 +47,21 @@ fn must_say_each_text_once(outcome: &Outcome, text: &str, seed: &Seed) {
 
 #[test]
 fn every_text_comes_out_once_into_a_pipe() {
+    grader::worth(1);
     let (text, seed) = random_text("exit-or-_exit, pipe");
     must_say_each_text_once(&run(&text).finish(), &text, &seed);
 }
 
 #[test]
 fn every_text_comes_out_once_into_a_file() {
+    grader::worth(1);
     let (text, seed) = random_text("exit-or-_exit, file");
     must_say_each_text_once(&run(&text).stdout_to_a_file().finish(), &text, &seed);
 }
 
 #[test]
 fn the_child_is_a_real_one_and_the_parent_reaps_it() {
+    grader::worth(1);
     let (text, _) = random_text("exit-or-_exit, child");
     let outcome = run(&text).finish();
     outcome.must_end();

@@ -144,6 +144,7 @@ fn until_zombie(standing: &mut Standing) -> Process {
 // 1 point
 #[test]
 fn the_parent_sleeps_until_the_child_has_ended() {
+    grader::worth(1);
     let mut standing = until_the_child_stands();
     must_not_have_spoken(&mut standing);
     let Standing { running, parent, .. } = standing;
@@ -176,6 +177,7 @@ fn the_parent_sleeps_until_the_child_has_ended() {
 // 2 points
 #[test]
 fn the_child_is_a_zombie_when_the_program_says_so() {
+    grader::worth(2);
     let mut standing = until_the_child_stands();
     if standing.parent.sleeping_for_time() || !standing.parent.blocked() {
         Verdict::new(
@@ -197,6 +199,7 @@ fn the_child_is_a_zombie_when_the_program_says_so() {
 // 2 points
 #[test]
 fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
+    grader::worth(2);
     let mut standing = until_the_child_stands();
     let pid = until_zombie(&mut standing).pid;
     let Standing { mut running, mut steps, .. } = standing;

@@ -58,6 +58,7 @@ fn next_line(running: &mut Running) -> Result<String, Interrupted> {
 
 #[test]
 fn each_child_is_told_as_it_ends() {
+    grader::worth(2);
     let (mut running, mut gates, mut seed) = start("reap-all");
     let order = order(&mut seed);
     for (told, &number) in order.iter().enumerate() {
@@ -121,6 +122,7 @@ fn no_line(outcome: &Outcome, why: Interrupted, number: usize, told: usize) -> V
 
 #[test]
 fn the_parent_sleeps_while_no_child_has_ended() {
+    grader::worth(1);
     /// So much processor time is none that a parent needs for going to sleep.
     const SPINNING: Duration = Duration::from_millis(200);
     let (mut running, gates, _) = start("reap-all, asleep");

@@ -29,6 +29,7 @@ fn run(code: u8) -> Outcome {
 
 #[test]
 fn the_parent_exits_with_the_childs_code() {
+    grader::worth(2);
     let mut seed = Seed::of("two-branches");
     // Without the codes that the starter's own errors (2) and a panic (101) would have.
     let random = seed.random().u8(103..=254);
@@ -64,6 +65,7 @@ fn the_parent_exits_with_the_childs_code() {
 
 #[test]
 fn the_child_is_a_real_one_and_the_parent_reaps_it() {
+    grader::worth(1);
     let outcome = run(42);
     outcome.must_leave_nobody();
     if !outcome.reaped_a_child {
