@@ -1,0 +1,157 @@
+//! By which code `errno-map` must have told what the kernel answered.
+
+use grader::{Exit, Folder, Injection, Outcome, Run, Seed, Verdict};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+/// The codes, and what each of them stands for.
+const CODES: [(i32, &str); 5] =
+    [(0, "success"), (66, "ENOENT"), (77, "EACCES"), (75, "EMFILE"), (74, "anything else")];
+/// How often the errors occur here that have the code 74: their own numbers.
+const NUMBERS: [(&str, i32); 6] =
+    [("ENOENT", 2), ("ENXIO", 6), ("EACCES", 13), ("ENOTDIR", 20), ("ENFILE", 23), ("EMFILE", 24)];
+
+fn run(path: &Path) -> Run {
+    Run::new(grader::program!("errno-map")).arg(path)
+}
+
+fn name(seed: &mut Seed) -> String {
+    (0..8).map(|_| seed.random().alphabetic()).collect()
+}
+
+/// The code that stands for this answer of the kernel's.
+fn code_of(answer: &str) -> i32 {
+    CODES.iter().find(|(_, it)| *it == answer).map_or(74, |(code, _)| *code)
+}
+
+/// Fails unless the program has told by its code what the kernel said, and announced it.
+fn must_tell(outcome: &Outcome, said: &str) {
+    outcome.must_end();
+    let announced = outcome.complaint().is_some_and(|text| text.contains("cannot open"));
+    let code = match outcome.exit {
+        Exit::Code(code) => code,
+        _ => -1,
+    };
+    let own = NUMBERS.iter().find(|(name, _)| *name == said).map(|(_, number)| *number);
+    let stands_for = CODES.iter().find(|(it, _)| *it == code).map(|(_, name)| *name);
+    let verdict = if said == "success" && (code != 0 || announced) {
+        Verdict::new(
+            "The file was opened, and the program tells of an error, though nothing has failed.",
+        )
+        .ask("Which answer of open says that it has failed? Does a success set errno to 0?")
+    } else if code == code_of(said) && (announced || code == 0) {
+        return;
+    } else if code == code_of(said) {
+        Verdict::new("The file can't be opened, and the program says nothing of it.")
+            .ask("Who calls `announce`?")
+    } else if own == Some(code) {
+        Verdict::new(format!("The program exits with {code}, the error's own number."))
+            .ask("What does a script know of errno's numbers, and which codes are in the table?")
+    } else if code == 74 {
+        Verdict::new(format!("The reason has got lost: the kernel said {said}, and the program tells of some other error."))
+            .ask("Which calls were made between the failure and the question for its reason, `announce` included?")
+    } else {
+        let meaning = stands_for.unwrap_or("nothing in the table");
+        Verdict::new(format!(
+            "The kernel said {said}, and the program exits with {code}, which stands for {meaning}."
+        ))
+        .ask("What does the program decide by: a number, words, or a guess?")
+    };
+    verdict
+        .saw(format!("the kernel said {said}: expected was exit code {}", code_of(said)))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .fail()
+}
+
+/// A file that nobody may read.
+fn closed(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let path = folder.put(name, "a secret");
+    fs::set_permissions(&path, Permissions::from_mode(0)).expect("it is our file");
+    path
+}
+
+/// The same, where the program may read everything all the same.
+fn is_beyond_permissions(outcome: &Outcome) -> bool {
+    let beyond = outcome.exit == Exit::Code(0) && outcome.stderr.is_empty();
+    if beyond {
+        grader::skip("a file that may not be read", "here, the program may read every file");
+    }
+    beyond
+}
+
+#[test]
+fn what_can_be_opened_is_and_what_is_not_there_is_not() {
+    grader::worth(1);
+    let mut seed = Seed::of("there");
+    let folder = Folder::new();
+    let (there, missing) = (name(&mut seed), name(&mut seed));
+    must_tell(&run(&folder.put(&there, "text")).finish(), "success");
+    must_tell(&run(&folder.path().join(missing)).finish(), "ENOENT");
+}
+
+#[test]
+fn who_may_not_and_who_has_no_number_left_are_told_apart() {
+    grader::worth(2);
+    let mut seed = Seed::of("refused");
+    let folder = Folder::new();
+    let outcome = run(&closed(&folder, &name(&mut seed))).finish();
+    if !is_beyond_permissions(&outcome) {
+        must_tell(&outcome, "EACCES");
+    }
+    must_tell(&run(&folder.put(&name(&mut seed), "text")).arg("3").finish(), "EMFILE");
+}
+
+#[test]
+fn other_errors_are_others_though_they_sound_alike() {
+    grader::worth(2);
+    let mut seed = Seed::of("others");
+    let folder = Folder::new();
+    let file = folder.put(&name(&mut seed), "text");
+    must_tell(&run(&file.join("beneath")).finish(), "ENOTDIR");
+    // Its words: no such device or address.
+    let socket = folder.path().join(name(&mut seed));
+    let _listener = UnixListener::bind(&socket).expect("a socket in our folder");
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("it is our socket");
+    must_tell(&run(&socket).finish(), "ENXIO");
+    // Its words: too many open files in system.
+    let full = ["open", "openat"]
+        .map(|call| Injection::fail(&format!("{call}:1=ENFILE")).expect("it is well written"));
+    let recording = full.into_iter().fold(run(&file).recorded(), grader::Recording::inject);
+    if let Some(seen) = recording.record() {
+        must_tell(&seen.outcome, "ENFILE");
+    }
+}
+
+#[test]
+fn a_name_is_no_reason() {
+    grader::worth(2);
+    let folder = Folder::new();
+    let name = "No such file or directory, Permission denied, Too many open files";
+    let missing = format!("{name}, not there");
+    let cases = [
+        (run(&folder.path().join(missing)).finish(), "ENOENT"),
+        (run(&folder.put("Permission denied: No such file", "text")).arg("3").finish(), "EMFILE"),
+        (run(&closed(&folder, name)).finish(), "EACCES"),
+    ];
+    for (outcome, said) in cases {
+        outcome.must_end();
+        if said == "EACCES" && is_beyond_permissions(&outcome) {
+            continue;
+        }
+        let others = CODES.iter().filter(|(_, other)| *other != said && *other != "success");
+        if others.into_iter().any(|(code, _)| outcome.exit == Exit::Code(*code) && *code != 74) {
+            Verdict::new(format!(
+                "The kernel said {said}, and the program is misled by the name of the file."
+            ))
+            .saw(format!("expected was exit code {}", code_of(said)))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Whose words does the program look at, and for whom are they meant?")
+            .fail();
+        }
+        must_tell(&outcome, said);
+    }
+}
