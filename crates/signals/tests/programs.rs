@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use predicates::prelude::*;
 use story::{Started, lines_with, number_after, state, told_by};
@@ -22,6 +22,15 @@ fn quit_cleanup_leaves_neither_its_worker_nor_its_file_behind() {
 fn quit_cleanup_sends_sigquit_unless_told_otherwise() {
     let story = told_by(env!("CARGO_BIN_EXE_quit_cleanup"), &[]);
     assert_eq!(lines_with(&story, "stopped by SIGQUIT").len(), 1, "{story}");
+}
+
+#[test]
+fn quit_cleanup_waits_for_your_signal_if_told_none() {
+    let program = Started::new(env!("CARGO_BIN_EXE_quit_cleanup"), &["none"]);
+    let server = program.line_with("I have a temporary file");
+    kill(Pid::from_raw(number_after(&server, "[server ") as i32), Signal::SIGTERM).expect("kill");
+    let (_, story, _) = program.finish();
+    assert_eq!(lines_with(&story, "log: stopped by SIGTERM").len(), 1, "{story}");
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! A server that is asked to go cleans up first: its worker, its temporary file, a line in its log.
 //!
-//! The operator sends it SIGQUIT, or the SIGNAL that you say. Ends by itself, within a minute.
+//! The operator sends it SIGQUIT, or the SIGNAL that you say (`none`: you do). Ends within a minute.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::{env, fs, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, alarm, fork, getpid};
 use signals::{Disposition, block, set_disposition};
 
-const USAGE: &str = "usage: quit_cleanup [SIGQUIT|SIGTERM|SIGINT|SIGKILL]";
+const USAGE: &str = "usage: quit_cleanup [SIGQUIT|SIGTERM|SIGINT|SIGKILL|none]";
 // ANCHOR: serve
 const CAUGHT: [Signal; 3] = [Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGINT];
 static ASKED: AtomicI32 = AtomicI32::new(0);
@@ -57,8 +57,8 @@ fn main() -> Result<()> {
         println!("{USAGE}");
         return Ok(());
     }
-    let known = |signal: &Signal| CAUGHT.contains(signal) || *signal == Signal::SIGKILL;
-    let signal = arg.parse().ok().filter(known).context(USAGE)?;
+    let signal = arg.parse().ok().filter(|it| CAUGHT.contains(it) || *it == Signal::SIGKILL);
+    ensure!(signal.is_some() || arg == "none", USAGE);
     let me = getpid();
     let file = env::temp_dir().join(format!("quit_cleanup.{me}"));
     let (mut ours, theirs) = UnixStream::pair().context("cannot make a pair of sockets")?;
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
     drop(theirs);
     let mut worker = [0; 4];
     ours.read_exact(&mut worker).context("the server did not start")?;
-    println!("[operator {me}] {signal} for pid {server}");
+    println!("[operator {me}] {arg} for pid {server}");
     kill(server, signal).context("cannot send the signal")?;
     waitpid(server, None).context("cannot wait for the server")?;
     let lives = kill(Pid::from_raw(i32::from_ne_bytes(worker)), None).is_ok();

@@ -39,6 +39,7 @@ pub struct Run {
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) network: Network,
     containment: Containment,
+    to_the_last: bool,
 }
 
 /// What a program may reach by sockets of the Internet's families. Unix sockets are never refused.
@@ -76,6 +77,7 @@ impl Run {
             writable: Vec::new(),
             network: Network::Refused,
             containment: Containment::wanted(),
+            to_the_last: false,
         }
     }
 
@@ -165,6 +167,13 @@ impl Run {
         self
     }
 
+    /// Lets the run go on behind the program's own end, until nobody of it lives: a server may have handed its work on to
+    /// another one.
+    pub fn to_the_last(mut self) -> Self {
+        self.to_the_last = true;
+        self
+    }
+
     /// Runs the program to its end, or to its deadline.
     ///
     /// # Panics
@@ -213,6 +222,7 @@ impl Run {
             program,
             ended: pidfd_open(program).map_err(|e| format!("pidfd_open(2): {e}"))?,
             has_ended: false,
+            to_the_last: self.to_the_last,
             leash,
             _scratch: ready.scratch,
             own_pids: layers.namespaces,

@@ -7,7 +7,7 @@ use crate::memory::Watch;
 use crate::refused::Around;
 use crate::scratch::Scratch;
 use crate::verdict::fault;
-use crate::{Exit, Outcome, Snapshot};
+use crate::{Exit, Outcome, Snapshot, State};
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -41,6 +41,8 @@ pub struct Running {
     /// A pidfd: readable when the program has ended.
     pub(crate) ended: OwnedFd,
     pub(crate) has_ended: bool,
+    /// Whether the run goes on behind the program's end while others live.
+    pub(crate) to_the_last: bool,
     pub(crate) leash: Leash,
     // After the leash: the folder goes when nobody is there any more to use it.
     pub(crate) _scratch: Scratch,
@@ -214,7 +216,7 @@ impl Running {
         // First: who wrote too much may have been ended by the limit on file sizes meanwhile.
         if self.stdout.size() > self.output_limit || self.stderr.size() > self.output_limit {
             Some(Interrupted::TooMuchOutput)
-        } else if self.has_ended {
+        } else if self.has_ended && !self.goes_on() {
             Some(Interrupted::Ended)
         } else if self.watch.too_much(self.supervisor) {
             Some(Interrupted::TooMuchMemory)
@@ -227,17 +229,24 @@ impl Running {
         }
     }
 
+    /// Whether somebody lives on behind the program's end, and may.
+    fn goes_on(&self) -> bool {
+        self.to_the_last && self.snapshot().processes.iter().any(|it| it.state != State::Zombie)
+    }
+
     /// Sleeps until there is output, or the program has ended, or the time is up; then takes the output.
     fn wait_for_news(&mut self, at_most: Duration) {
         // A file has no news: its size is looked at now and then.
         let at_most = if self.stdout.is_file { at_most.min(20 * LOOK_AGAIN) } else { at_most };
         let at_most = at_most.min(self.watch.pause());
+        // Nobody tells of the end of who is left behind.
+        let at_most = if self.has_ended { at_most.min(20 * LOOK_AGAIN) } else { at_most };
         let open = [&self.stdout, &self.stderr]
             .into_iter()
             .filter(|s| !s.is_file && !s.at_end)
             .map(|s| &s.source);
         let mut wanted: Vec<_> = open
-            .chain([&self.ended])
+            .chain((!self.has_ended).then_some(&self.ended))
             .chain(self.audience.as_ref().map(|audience| &audience.stop))
             .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN))
             .collect();

@@ -82,6 +82,15 @@ fn a_signal_reaches_the_program_and_a_process_that_it_made() {
 }
 
 #[test]
+fn a_run_to_the_last_goes_on_behind_the_programs_end() {
+    let run = |script| Run::new("/bin/sh").args(["-c", script]).deadline(DEADLINE);
+    let script = "(sleep 0.2; echo later) & echo now";
+    let outcome = run(script).to_the_last().finish();
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "now\nlater\n");
+    assert_eq!(outcome.exit, Exit::Code(0));
+}
+
+#[test]
 fn a_recorded_hang_is_ended_and_its_events_are_told() {
     let live = Live::start(env!("CARGO_BIN_EXE_grader-subject"), &["own-pipe"], true);
     let (finished, pieces) = live.finish();

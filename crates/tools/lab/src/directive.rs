@@ -5,8 +5,16 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What a page may ask for: mdBook's own, and ours.
-pub const NAMES: [&str; 7] =
-    ["include", "rustdoc_include", "playground", "title", "program", "recording", "exercise"];
+pub const NAMES: [&str; 8] = [
+    "include",
+    "rustdoc_include",
+    "playground",
+    "title",
+    "program",
+    "live",
+    "recording",
+    "exercise",
+];
 
 /// A directive, where it stands.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use lab::book::{self, Built};
 use lab::preprocess::Lab;
 use lab::problem::Problems;
-use lab::server::{self, Site};
+use lab::server::{self, Guard, Site};
 use lab::workspace::Workspace;
 use mdbook_preprocessor::{Preprocessor, parse_input};
 use std::io::{self, Write};
@@ -94,7 +94,9 @@ fn serve(port: Option<u16>, open: bool) -> Result<()> {
     if port.is_none() && got != server::PORT {
         say(&format!("Port {} is taken, so this is port {got}.", server::PORT));
     }
-    let url = format!("http://127.0.0.1:{got}/");
+    let page_guard = Guard::new(got).context("cannot make a token")?;
+    // Behind the `#`, it never leaves the browser but in a header to us.
+    let url = format!("http://127.0.0.1:{got}/#lab={}", page_guard.token());
     let (sender, site) = watch::channel(Arc::new(Site::new(&built.files)));
 
     // Held during a rebuild, and at the end: no half-built book is left behind.
@@ -111,6 +113,7 @@ fn serve(port: Option<u16>, open: bool) -> Result<()> {
     if open && has_browser() && open::that_detached(&url).is_err() {
         say("No browser could be opened; open the address yourself.");
     }
+    let lab = server::Lab { site, guard: Arc::new(page_guard), runs: Arc::default(), workspace };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -118,7 +121,7 @@ fn serve(port: Option<u16>, open: bool) -> Result<()> {
         .context("cannot start the server")?;
     runtime.block_on(async {
         tokio::select! {
-            ended = server::serve(listener, site) => ended.context("the server stopped"),
+            ended = server::serve(listener, lab) => ended.context("the server stopped"),
             pressed = tokio::signal::ctrl_c() => pressed.context("cannot wait for Ctrl-C"),
         }
     })?;

@@ -4,7 +4,7 @@ use crate::chapters::{self, Chapters};
 use crate::directive::{self, Directive};
 use crate::problem::{Problem, Problems};
 use crate::workspace::{Workspace, names_in};
-use crate::{command, exercise, include, markdown, program, recording, session};
+use crate::{command, exercise, include, live, markdown, program, recording, session};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::errors::Result;
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
@@ -47,6 +47,10 @@ impl Preprocessor for Lab {
     }
 }
 
+/// Stands on a page before its first program or exercise. Where they can be run, `page/lab.js` takes it away.
+const HINT: &str = "\n<p class=\"lab-hint\">Where <code>cargo lab</code> serves this page, the programs on it run right here, on \
+                    your machine.</p>\n\n";
+
 /// A page and what it may refer to.
 struct Page<'a> {
     workspace: &'a Workspace,
@@ -78,6 +82,14 @@ impl<'a> Page<'a> {
             let part = check(self.workspace, &self.path, directive, 0, &mut problems)
                 .and_then(|()| self.directive(directive, text, inside));
             parts.push((directive.range.clone(), part));
+        }
+        if let Some(first) =
+            directives.iter().find(|it| ["program", "live", "exercise"].contains(&it.name))
+        {
+            let part = parts.iter_mut().find(|(range, _)| *range == first.range);
+            if let Some((_, Ok(Some(section)))) = part {
+                section.insert_str(0, HINT);
+            }
         }
         for session in code.iter().filter(|code| code.is("console")) {
             let plain = markdown::before(text, session.range.start).is_empty()
@@ -118,6 +130,7 @@ impl<'a> Page<'a> {
             "recording" => {
                 recording::section(self.workspace, self.chapters, &slug, directive.argument)
             }
+            "live" => live::section(self.workspace, self.chapters, &slug, directive.argument),
             "exercise" => exercise::section(self.workspace, &slug, directive.argument),
             "include" | "rustdoc_include" | "playground" | "title" => return Ok(None),
             "" => return Err("`{{#` begins no directive; write `\\{{#` to show it".to_owned()),

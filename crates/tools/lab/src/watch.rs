@@ -80,7 +80,7 @@ impl Watched {
 }
 
 /// Reading a file is an event too, and building the book reads them all.
-fn matters(event: notify::Result<Event>) -> bool {
+pub(crate) fn matters(event: notify::Result<Event>) -> bool {
     match event {
         Ok(event) => {
             !matches!(event.kind, EventKind::Access(_))

@@ -75,7 +75,8 @@ impl Server {
     fn connect(&self, path: &str) -> Result<BufReader<TcpStream>, Box<dyn Error>> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let host = format!("127.0.0.1:{}", self.port);
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
         Ok(BufReader::new(stream))
     }
 

@@ -50,6 +50,9 @@
       states = unfold(data);
       first = new Set(Object.values(states[0].fds).flat().map(key));
     };
+    // Whoever takes the picture away again says so, too.
+    const ended = new AbortController(), alive = { signal: ended.signal };
+    root.addEventListener("trace-gone", () => ended.abort());
     // Which row is shown; −1: all.
     let at = -1;
 
@@ -260,16 +263,18 @@
       });
     }
     const steps = find(".trace-steps");
-    addEventListener("beforeprint", () => { steps.open = true; });
+    addEventListener("beforeprint", () => { steps.open = true; }, alive);
     for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
     root.classList.add("trace-js");
-    addEventListener("hashchange", linked);
-    addEventListener("resize", connect);
+    addEventListener("hashchange", linked, alive);
+    addEventListener("resize", connect, alive);
     if (!linked()) show(-1, false);
     // Once all is laid out, the browser goes to the link by itself, and hides the row under the bar.
     else addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(follow)));
   };
 
-  // In a page that was put together of several, this may run more than once.
-  document.querySelectorAll("section.trace:not(.trace-js)").forEach(start);
+  // In a page that was put together of several, this may run more than once. Whoever adds a picture later says so.
+  const all = () => document.querySelectorAll("section.trace:not(.trace-js)").forEach(start);
+  document.addEventListener("trace-added", all);
+  all();
 })();
