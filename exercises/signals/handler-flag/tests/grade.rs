@@ -1,0 +1,167 @@
+//! What `handler-flag` must make of SIGTERM: the job in hand is finished, no other is begun, and the file goes.
+//!
+//! In the middle of a job is in the middle of its `println!`: the recorder has the signal come right before the write(2) in it.
+
+use grader::facts::*;
+use grader::{Exit, Folder, Injection, Outcome, Run, Seed, State, Verdict};
+use nix::sys::signal::{Signal, kill};
+use std::path::Path;
+
+const TERM: Signal = Signal::SIGTERM;
+
+/// A run whose file is to be in this folder.
+fn run(files: &Folder) -> Run {
+    let file = files.path().join("at-work");
+    Run::new(grader::program!("handler-flag")).arg(file).may_write(files.path())
+}
+
+/// Some jobs, each with a name of its own.
+fn jobs(seed: &mut Seed) -> Vec<String> {
+    (1..=6).map(|number| format!("{number}{}", seed.random().lowercase())).collect()
+}
+
+/// The jobs that were done, in order.
+fn done(outcome: &Outcome) -> Vec<String> {
+    let text = String::from_utf8_lossy(&outcome.stdout);
+    text.lines().filter_map(|line| line.strip_suffix(": done")).map(str::to_owned).collect()
+}
+
+fn is_there(files: &Folder) -> bool {
+    Path::exists(&files.path().join("at-work"))
+}
+
+/// Fails unless the program has tidied up and reports success.
+fn must_have_tidied_up(outcome: &Outcome, files: &Folder) {
+    if outcome.exit == Exit::Signal(TERM as i32) {
+        Verdict::new(
+            "SIGTERM has ended it: nothing was set for the signal, and its default is to end.",
+        )
+        .saw(outcome.ending())
+        .ask("Which call sets what a process does with a signal, and has it been made by then?")
+        .fail();
+    }
+    let says = String::from_utf8_lossy(&outcome.stdout).contains("tidied up");
+    if is_there(files) || !says {
+        let there = if is_there(files) { ", and its file is still there" } else { "" };
+        Verdict::new(format!("The program is gone{there}: `serve` has not come to its end."))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Where in the program does it end, and who would have done the rest?")
+            .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("It has tidied up, and then it does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call failed, and is that an error?")
+            .fail();
+    }
+}
+
+#[test]
+fn without_a_signal_every_job_is_done() {
+    grader::worth(1);
+    let (files, mut seed) = (Folder::new(), Seed::of("no signal"));
+    let jobs = jobs(&mut seed);
+    let outcome = run(&files).stdin(jobs.join("\n") + "\n").finish();
+    outcome.must_end();
+    if done(&outcome) != jobs {
+        Verdict::new("Nobody has sent a signal, and not every job was done.")
+            .saw(format!("jobs: {jobs:?}; done: {:?}", done(&outcome)))
+            .ask("What does `told_to_stop` say before any signal has come?")
+            .replay(&seed)
+            .fail();
+    }
+    must_have_tidied_up(&outcome, &files);
+}
+
+#[test]
+fn a_program_that_waits_for_a_job_hears_of_sigterm() {
+    grader::worth(2);
+    let files = Folder::new();
+    let mut running = run(&files).stdin_later().start();
+    // Once it sleeps, all is set that will be set.
+    let asleep = running.until(|now| now.program().filter(|p| p.blocked()).cloned());
+    if asleep.is_ok() {
+        let sent = kill(running.pid(), TERM);
+        assert_eq!(sent, Ok(()), "a program that has not been reaped can be signalled");
+    }
+    let outcome = running.finish();
+    if outcome.exit == Exit::Deadline
+        && let Some(program) = outcome.snapshot.program().filter(|p| p.state == State::Sleeping)
+    {
+        // Where it can be recorded, that tells of SA_RESTART.
+        if let Some(seen) = run(&Folder::new()).recorded().record() {
+            seen.must(be_interrupted_by(TERM));
+        }
+        hang(program).saw_all(outcome.snapshot.explain()).fail();
+    }
+    outcome.must_end();
+    must_have_tidied_up(&outcome, &files);
+}
+
+/// Why a program sleeps that was sent SIGTERM.
+fn hang(program: &grader::Process) -> Verdict {
+    let signals = &program.signals;
+    if signals.ignored.contains(&TERM) {
+        return Verdict::new("SIGTERM is ignored: nobody can ask this program to stop.").ask(
+            "Ignoring a signal and catching it have one thing in common. What is the difference?",
+        );
+    }
+    if signals.pending.contains(&TERM) {
+        return Verdict::new(
+            "SIGTERM has come, and waits outside: the program blocks it while it sleeps.",
+        )
+        .ask("Who unblocks it, and when?");
+    }
+    Verdict::new("The handler of SIGTERM has run, and the program sleeps on, for a next job.")
+        .saw("SIGTERM was sent while it slept, and is no longer pending")
+        .ask("The read was interrupted, so `next_job` has returned. Who looks at the note after that?")
+}
+
+#[test]
+fn the_job_in_hand_is_finished_and_no_other_begun() {
+    grader::worth(3);
+    let (files, mut seed) = (Folder::new(), Seed::of("in the middle"));
+    let jobs = jobs(&mut seed);
+    let number = seed.random().usize(2..=4);
+    let signal = Injection::signal(&format!("P1:write:{number}=TERM"));
+    let run = run(&files).stdin(jobs.join("\n") + "\n").recorded().show_allocations();
+    let Some(seen) = run.inject(signal.expect("it is well written")).record() else { return };
+    // A handler that does too much may do it to itself or to others: it is looked at first.
+    seen.must(stay_safe_in_handlers()).must(print_nothing_in_handlers());
+    if seen.outcome.exit == Exit::Signal(TERM as i32) {
+        must_have_tidied_up(&seen.outcome, &files);
+    }
+    seen.must(end_by_itself());
+    let done = done(&seen.outcome);
+    let what = format!(
+        "SIGTERM came when {number} of {} jobs were to be reported; done were {done:?}",
+        jobs.len()
+    );
+    // A program that says more than is asked of it has done fewer jobs by then.
+    let others = other_lines(&seen.outcome);
+    let least = number.saturating_sub(others + usize::from(others > 0));
+    if done.len() > number {
+        Verdict::new("SIGTERM has come, and the program goes on with its jobs.")
+            .saw(what)
+            .ask("When is the note looked at, and when could it be?")
+            .replay(&seed)
+            .fail();
+    }
+    if done.len() < least || done[..] != jobs[..done.len()] {
+        Verdict::new("A job that was in hand when SIGTERM came was never finished.")
+            .saw(what)
+            .ask("What was the program in the middle of, and who has gone on with it?")
+            .replay(&seed)
+            .fail();
+    }
+    must_have_tidied_up(&seen.outcome, &files);
+}
+
+/// How many lines there are that report no job, and are not the last word.
+fn other_lines(outcome: &Outcome) -> usize {
+    let text = [&outcome.stdout[..], &outcome.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    text.lines().filter(|line| !line.ends_with(": done") && *line != "tidied up").count()
+}
