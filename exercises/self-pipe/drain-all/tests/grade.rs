@@ -1,0 +1,140 @@
+//! What must be left in the pipe of `drain-all` after one turn: nothing. And nobody may wait for more.
+
+use grader::{Exit, Outcome, Process, Run, Running, Seed, Snapshot, State, Verdict};
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
+
+/// So much processor time is none that a drain needs.
+const SPINNING: Duration = Duration::from_millis(200);
+/// A multiple of every size that people like for a buffer: the last full one leaves nothing, and says nothing of that.
+const MANY: u32 = 8192;
+
+/// How many bytes are in the pipe that leads from the program to itself; `None` where the machine does not let us look.
+fn bytes_in_the_pipe(now: &Snapshot) -> Option<u32> {
+    let program = now.program()?;
+    let pipes = now.pipes().into_iter();
+    let own = pipes.filter(|p| p.is_read_by(now.program) && p.is_written_by(now.program));
+    let (_, number) = own.flat_map(|p| p.readers).find(|(pid, _)| *pid == now.program)?;
+    let path = format!("/proc/{}/fd/{number}", program.host);
+    let pipe = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD stores one int, and `count` is one.
+    let told = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    (told == 0).then_some(count.try_into().ok()?)
+}
+
+/// A run that had so many bytes in its pipe before it first slept, and was told to leave when it had come to rest.
+struct Seen {
+    signals: u32,
+    /// When it had come to rest.
+    rest: Snapshot,
+    bytes: Option<u32>,
+    outcome: Outcome,
+}
+
+fn run(signals: u32) -> Seen {
+    let mut running = Run::new(grader::program!("drain-all")).arg(signals.to_string()).start();
+    if running.line().is_err() {
+        let outcome = running.finish();
+        outcome.must_end();
+        Verdict::new("The program ended, or hung, before its busy time was over.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which of the two ends must never block, so that no handler waits, and is it so?")
+            .fail()
+    }
+    // It sleeps nowhere as long as there is something in the pipe: if it does, or goes on and on, that is how it stays.
+    let rests = |p: &Process| {
+        // Who has much to say may have to wait until that is read.
+        let asleep = p.blocked() && p.call_name() != Some("write");
+        asleep || p.state == State::Zombie || p.cpu >= SPINNING
+    };
+    let at_rest = |now: &Snapshot| now.program().filter(|p| rests(p)).map(|_| now.clone());
+    let rest = running.until(at_rest).unwrap_or_else(|_| running.snapshot());
+    let bytes = bytes_in_the_pipe(&rest);
+    tell_to_leave(&running);
+    Seen { signals, rest, bytes, outcome: running.finish() }
+}
+
+fn tell_to_leave(running: &Running) {
+    // It is there until it is reaped, which is when the run is over.
+    kill(running.pid(), Signal::SIGTERM).expect("a process of ours may be signalled");
+}
+
+/// Fails unless the pipe was emptied in the turn that found something in it, and the program slept in poll then.
+fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
+    let Seen { signals, rest, bytes, outcome } = seen;
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let turns = said.lines().filter(|line| line.starts_with("turn ")).count();
+    let how = |verdict: Verdict| {
+        verdict
+            .saw(format!("{signals} signals left a byte each, and after them came SIGTERM"))
+            .saw_all(bytes.map(|count| format!("when the program had come to rest, or had used much time, {count} bytes were in the pipe")))
+            .saw(format!("turns: {turns}"))
+            .saw_all(rest.explain())
+            .saw_all(outcome.complaint())
+            .replay(seed)
+    };
+    let me = rest.program;
+    if rest.waiting_readers().iter().any(|(who, pipe)| who.pid == me && pipe.is_written_by(me)) {
+        how(Verdict::new("The drain waits for the next signal: it reads where nothing is left, from an end that blocks."))
+            .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
+            .fail();
+    }
+    if outcome.complaint().is_some_and(|text| text.contains("os error 11")) {
+        how(Verdict::new("The program takes it for a failure that the pipe is empty."))
+            .ask("EAGAIN: what would have had to be waited for, and was it to be waited for here?")
+            .fail();
+    }
+    let expected = usize::from(*signals > 0) + 1;
+    if turns > expected {
+        let verdict = if *bytes == Some(*signals) {
+            Verdict::new("Nothing is taken out of the pipe, and so no sleep is one.")
+                .ask("When does poll say that a pipe is readable, and what changes that?")
+        } else if turns >= *signals as usize {
+            Verdict::new(format!(
+                "It takes {turns} turns to get through {signals} bytes: one byte in each turn."
+            ))
+            .ask("What does the second byte say that the first one has not said?")
+        } else {
+            Verdict::new(format!("The pipe is emptied in parts: {turns} turns for {signals} bytes, and one for SIGTERM."))
+                .ask("What does a read that fills its whole buffer say about what is left?")
+        };
+        how(verdict).fail();
+    }
+    if outcome.exit == Exit::Deadline && rest.program().is_some_and(|p| p.state == State::Running) {
+        how(Verdict::new("The drain asks an empty pipe again and again, and never comes back."))
+            .ask("Which answer of read says that there is nothing left, and what should follow from it?")
+            .fail();
+    }
+    outcome.must_end();
+    if turns < expected || outcome.exit != Exit::Code(0) {
+        how(Verdict::new(format!("There should be {expected} turns, and then a good end.")))
+            .saw(outcome.ending())
+            .ask("Which call failed, or which byte was never seen?")
+            .fail();
+    }
+}
+
+#[test]
+fn a_few_bytes_are_one_turn() {
+    grader::worth(1);
+    let mut seed = Seed::of("a few");
+    must_be_emptied_at_once(&run(seed.random().u32(2..20)), &seed);
+}
+
+#[test]
+fn thousands_of_bytes_are_one_turn() {
+    grader::worth(2);
+    must_be_emptied_at_once(&run(MANY), &Seed::of("many"));
+}
+
+#[test]
+fn it_sleeps_until_the_first_one() {
+    grader::worth(1);
+    must_be_emptied_at_once(&run(0), &Seed::of("none"));
+}
