@@ -151,7 +151,11 @@ impl Ready {
         };
         if let (Some(traced), Some((be_told, go))) = (traced, go) {
             drop(be_told);
-            traced(program, go);
+            match read_report(&exec_error) {
+                Some([supervisor::READY, ..]) => traced(program, go),
+                Some([_, step, errno]) => return Err(Failed::Step(step, Errno::from_raw(errno))),
+                None => return Err(Failed::Other("its process ended before its exec".into())),
+            }
         }
         // The exec closes the program's end of this pipe, so its end of file means success.
         if let Some([_, step, errno]) = read_report(&exec_error) {

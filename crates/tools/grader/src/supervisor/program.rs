@@ -9,7 +9,7 @@ use nix::sys::prctl;
 use nix::sys::resource::Resource;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid, setsid};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 
 /// Memory that the program may map, in bytes.
 const ADDRESS_SPACE: u64 = 4 << 30;
@@ -53,7 +53,7 @@ pub(super) fn become_program(
     if plan.rehearsal {
         exit(0);
     }
-    wait_for_tracer(plan.go);
+    wait_for_tracer(plan);
     Err((EXEC, execute(plan)))
 }
 
@@ -97,10 +97,13 @@ pub(super) fn drop_privileges(user: Option<u32>) -> Step<()> {
 }
 
 /// Waits until this process is traced, and has the program's memory lie at the same addresses in each run.
-fn wait_for_tracer(go: RawFd) {
+fn wait_for_tracer(plan: &Plan) {
+    let go = plan.go;
     if go < 0 {
         return;
     }
+    // Not before: until it was made dumpable, a tracer of the same user is refused.
+    write_report(plan.exec_error, [READY, 0, 0]);
     let mut byte = 0u8;
     loop {
         // SAFETY: one byte, into a variable of ours, from a descriptor of the plan.

@@ -14,6 +14,9 @@ pub(crate) const REFUSED: i32 = 4;
 /// `[ENDED, 1, status]`: every process is gone; the program's wait status. `[ENDED, 0, 0]`: some would not go.
 pub(crate) const ENDED: i32 = 3;
 
+/// `[READY, 0, 0]`, from the program's process: it may be traced, and waits for that.
+pub(crate) const READY: i32 = 5;
+
 /// A step that did not work, and why.
 pub(super) type Step<T> = Result<T, (i32, Errno)>;
 
