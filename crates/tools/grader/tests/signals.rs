@@ -81,6 +81,9 @@ fn a_wake_up_that_is_lost_is_told_as_lost() {
     let text = verdict(&seen, not_sleep_through(Signal::SIGUSR1));
     assert!(text.starts_with("SIGUSR1 came between the look and the sleep"), "{text}");
     assert!(text.contains("P1 sleeps in pause(), and waits for a signal"), "{text}");
+    let Some(gap) = slept_by("unblocks") else { return };
+    let text = verdict(&gap, not_sleep_through(Signal::SIGUSR1));
+    assert!(text.starts_with("SIGUSR1 was let in one step before the sleep"), "{text}");
     let Some(right) = slept_by("suspends") else { return };
     right.must(end_by_itself()).must(not_sleep_through(Signal::SIGUSR1));
     right.must(hold_back_at(Signal::SIGUSR1, "rt_sigsuspend"));

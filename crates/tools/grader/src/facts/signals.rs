@@ -74,7 +74,7 @@ pub fn hold_back_at(signal: Signal, call: &'static str) -> Claim<impl Check> {
 
 /// Whoever is sent the signal does not sleep on it: a process that hangs in the end has not slept through it, in any of these ways.
 ///
-/// - The handler ran between the look at what it has noted and the call that sleeps: the wake-up is lost.
+/// - The handler ran between the look at what it has noted, or the unblocking, and the call that sleeps: the wake-up is lost.
 /// - The handler ran, and the call that it interrupted began again by itself (SA_RESTART), or was made again unseeing.
 /// - The signal waits outside, since the process blocks it while it sleeps.
 pub fn not_sleep_through(signal: Signal) -> Claim<impl Check> {
@@ -131,6 +131,12 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
                         .saw(caught.to_string())
                         .ask("What does EINTR tell here, and what should be looked at before the next try?")
                 }
+                None if was_held_back(steps, sent, signal) => {
+                    Verdict::new(format!("{signal} was let in one step before the sleep: its handler ran in between, and then {who} went to sleep on it."))
+                        .saw(sent.to_string())
+                        .saw(caught.to_string())
+                        .ask("Which call lets a signal in and sleeps, both in one step?")
+                }
                 None => Verdict::new(format!("{signal} came between the look and the sleep: its handler ran, and then {who} went to sleep on it."))
                     .saw(sent.to_string())
                     .saw(caught.to_string())
@@ -140,6 +146,14 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
     };
     let (step, call, awaited) = (sleep.event.step, &blocked.call, blocked.awaited());
     Some(verdict.saw(format!("step {step}: {who} sleeps in {call}, and waits for {awaited}")))
+}
+
+/// Whether a task has held the signal back before, and didn't when it was sent.
+fn was_held_back(steps: &[Seen], sent: &Seen, signal: Signal) -> bool {
+    let held = |step: &Seen| step.held_back.contains(&(signal as i32));
+    let before =
+        |step: &&Seen| step.event.task == sent.event.task && step.event.step < sent.event.step;
+    !held(sent) && steps.iter().filter(before).any(held)
 }
 
 /// The call that the signal has interrupted.

@@ -56,7 +56,7 @@ pub(crate) fn waits_by(way: &str) {
     let (reader, _writer) = pipe().expect("pipe");
     let signal = SigSet::from(Signal::SIGUSR1);
     let mut before = SigSet::empty();
-    if ["suspends", "blocks"].contains(&way) {
+    if ["suspends", "blocks", "unblocks"].contains(&way) {
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signal), Some(&mut before))
             .expect("it can be blocked");
     }
@@ -72,6 +72,10 @@ pub(crate) fn waits_by(way: &str) {
         match way {
             "suspends" => before.suspend().expect("a signal ends it"),
             "pauses" | "blocks" => pause(),
+            "unblocks" => {
+                before.thread_set_mask().expect("it was the mask");
+                pause();
+            }
             "restarts" => drop(read(&reader, &mut [0])),
             "asks-again" => while read(&reader, &mut [0]).is_err() {},
             other => panic!("no way {other:?}"),

@@ -1,0 +1,135 @@
+//! How `lost-wakeup` must wait: asleep, and for every SIGTERM that there is.
+//!
+//! The gap between a look and a sleep is a few instructions wide. The recorder has the signal come in it: right before the program's
+//! first call that sleeps, whichever that is.
+
+use grader::facts::*;
+use grader::{Exit, Injection, Outcome, Recorded, Run, Running, State, Verdict};
+use nix::sys::signal::{Signal, kill};
+
+/// Every call in which one can sleep until a signal comes.
+const SLEEPS: [&str; 13] = [
+    "pause",
+    "rt_sigsuspend",
+    "rt_sigtimedwait",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "read",
+    "futex",
+    "nanosleep",
+    "clock_nanosleep",
+];
+
+fn run() -> Run {
+    Run::new(grader::program!("lost-wakeup"))
+}
+
+/// Waits until the program sleeps and has nothing to hear: then sends it this signal.
+fn send_when_it_sleeps(mut running: Running, signal: Signal) -> Running {
+    let asleep = running.until(|now| {
+        let program = now.program()?;
+        let still = program.state == State::Sleeping && program.signals.pending.is_empty();
+        still.then_some(())
+    });
+    if asleep.is_err() {
+        let outcome = running.finish();
+        let awake = outcome.snapshot.program().is_some_and(|p| p.state == State::Running);
+        if outcome.exit == Exit::Deadline && awake {
+            Verdict::new(
+                "The program never sleeps: it looks again and again, and keeps a processor busy.",
+            )
+            .saw_all(outcome.snapshot.explain())
+            .ask("Which call sleeps exactly until a signal's handler has run?")
+            .fail();
+        }
+        outcome.must_end();
+        // It slept when the other one was sent.
+        if signal == Signal::SIGTERM {
+            Verdict::new("Another signal has ended the wait: SIGUSR1 was taken for SIGTERM.")
+                .saw(outcome.ending())
+                .ask("A handler has run: which one, and who knows that?")
+                .fail();
+        }
+        Verdict::new("The program did not wait for SIGTERM.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What has `wait_until_told` returned, and has SIGTERM come by then?")
+            .fail();
+    }
+    let sent = kill(running.pid(), signal);
+    assert_eq!(sent, Ok(()), "a program that has not been reaped can be signalled");
+    running
+}
+
+/// Fails unless the program was told, and reports success.
+fn must_be_told(outcome: &Outcome) {
+    outcome.must_end();
+    let told = outcome.stdout.ends_with(b"told\n");
+    if outcome.exit != Exit::Code(0) || !told {
+        Verdict::new("SIGTERM has come, and the program does not report it.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What has `wait_until_told` returned?")
+            .fail();
+    }
+}
+
+#[test]
+fn sigterm_ends_the_sleep_and_nothing_else_does() {
+    grader::worth(1);
+    let mut running = run().start();
+    // "ready", or nothing: the handlers are set.
+    let _ = running.line();
+    let running = send_when_it_sleeps(running, Signal::SIGUSR1);
+    // Whoever takes SIGUSR1 for SIGTERM ends now.
+    let outcome = send_when_it_sleeps(running, Signal::SIGTERM).finish();
+    let program = outcome.snapshot.program();
+    if outcome.exit == Exit::Deadline
+        && program.is_some_and(|p| p.signals.pending.contains(&Signal::SIGTERM))
+    {
+        Verdict::new("SIGTERM has come, and waits outside: the program blocks it while it sleeps.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("Which mask holds during the sleep, and which one should?")
+            .fail();
+    }
+    must_be_told(&outcome);
+}
+
+/// A run in which SIGTERM comes before the first of each of these calls.
+fn signalled(calls: &[&str]) -> Option<Recorded> {
+    let signal =
+        |call: &&str| Injection::signal(&format!("P1:{call}=TERM")).expect("it is well written");
+    calls.iter().map(signal).fold(run().recorded(), |run, signal| run.inject(signal)).record()
+}
+
+#[test]
+fn a_signal_before_the_wait_is_not_waited_for() {
+    grader::worth(1);
+    // The first call that writes says "ready": SIGTERM comes before.
+    let Some(seen) = signalled(&["write"]) else { return };
+    if !seen.stuck.is_empty() {
+        Verdict::new(
+            "SIGTERM had come before the wait began, and the program waits for another one.",
+        )
+        .saw_all(seen.stuck.iter().cloned())
+        .ask("Who has noted it, and when is the note looked at for the first time?")
+        .fail();
+    }
+    seen.must(end_by_itself());
+    must_be_told(&seen.outcome);
+}
+
+#[test]
+fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
+    grader::worth(3);
+    let Some(seen) = signalled(&SLEEPS) else { return };
+    seen.must(not_sleep_through(Signal::SIGTERM))
+        .must(never_sleep_by_the_clock())
+        .must(never_spin())
+        .must(end_by_itself());
+    must_be_told(&seen.outcome);
+}
