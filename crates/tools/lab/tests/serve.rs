@@ -2,110 +2,13 @@
 
 mod common;
 
+use common::server::Server;
 use common::{Course, DEADLINE, Done};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
 use std::time::Instant;
-
-/// A running lab; it is ended with the value.
-struct Server {
-    lab: Child,
-    port: u16,
-    /// What it said first.
-    first: String,
-    /// What it prints from then on, line by line, stdout and stderr.
-    says: Receiver<String>,
-}
-
-impl Server {
-    fn start(course: &Course) -> Result<Self, Box<dyn Error>> {
-        let mut lab = Command::new(assert_cmd::cargo::cargo_bin!("lab"))
-            .arg("--no-open")
-            .current_dir(course.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let (sender, says) = channel();
-        let pipes: [Option<Box<dyn Read + Send>>; 2] = [
-            lab.stdout.take().map(|pipe| Box::new(pipe) as _),
-            lab.stderr.take().map(|pipe| Box::new(pipe) as _),
-        ];
-        for pipe in pipes.into_iter().flatten() {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    _ = sender.send(line);
-                }
-            });
-        }
-        let mut server = Self { lab, port: 0, first: String::new(), says };
-        server.first = server.hear("")?;
-        let line = match server.first.contains("http://") {
-            true => server.first.clone(),
-            false => server.hear("http://")?,
-        };
-        let rest = line.split("127.0.0.1:").nth(1).unwrap_or_default();
-        server.port = rest.split('/').next().unwrap_or_default().parse()?;
-        Ok(server)
-    }
-
-    /// Waits for a line with that text.
-    fn hear(&self, text: &str) -> Result<String, Box<dyn Error>> {
-        let mut heard = String::new();
-        loop {
-            let line = self
-                .says
-                .recv_timeout(DEADLINE)
-                .map_err(|_| format!("never said `{text}`, but:\n{heard}"))?;
-            heard += &format!("{line}\n");
-            if line.contains(text) {
-                return Ok(line);
-            }
-        }
-    }
-
-    fn connect(&self, path: &str) -> Result<BufReader<TcpStream>, Box<dyn Error>> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        let host = format!("127.0.0.1:{}", self.port);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-        Ok(BufReader::new(stream))
-    }
-
-    /// The whole answer, with its head.
-    fn get(&self, path: &str) -> Result<String, Box<dyn Error>> {
-        let mut answer = Vec::new();
-        self.connect(path)?.read_to_end(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
-    }
-
-    fn interrupt(&mut self) -> Result<ExitStatus, Box<dyn Error>> {
-        kill(Pid::from_raw(self.lab.id().try_into()?), Signal::SIGINT)?;
-        // Both pipes end when the process does.
-        loop {
-            match self.says.recv_timeout(DEADLINE) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.lab.wait()?),
-                Err(RecvTimeoutError::Timeout) => return Err("still there after SIGINT".into()),
-            }
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        _ = self.lab.kill();
-        _ = self.lab.wait();
-    }
-}
 
 /// Reads events until the next one that carries a book's number.
 fn next_book(events: &mut BufReader<TcpStream>) -> Result<String, Box<dyn Error>> {

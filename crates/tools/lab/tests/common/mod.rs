@@ -1,6 +1,8 @@
 //! A small course in a folder of its own, to be broken by tests.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod server;
+
 use assert_cmd::Command;
 use std::error::Error;
 use std::fs;
@@ -54,6 +56,21 @@ impl Course {
             course.write(path, text)?;
         }
         course.write("book/src/fork.md", page)?;
+        Ok(course)
+    }
+
+    /// The same, as packages that cargo can build, with these programs on the page.
+    pub(crate) fn with_programs(programs: &[(&str, &str)]) -> Result<Self, Box<dyn Error>> {
+        let page: String =
+            programs.iter().map(|(name, _)| format!("{{{{#program {name}}}}}\n\n")).collect();
+        let course = Self::new(&format!("# fork\n\n{page}"))?;
+        course
+            .write("Cargo.toml", "[workspace]\nmembers = [\"crates/fork\"]\nresolver = \"3\"\n")?;
+        let manifest = "[package]\nname = \"fork\"\nedition = \"2024\"\ndefault-run = \"twice\"\n";
+        course.write("crates/fork/Cargo.toml", manifest)?;
+        for (name, body) in programs {
+            course.write(&format!("crates/fork/src/bin/{name}.rs"), body)?;
+        }
         Ok(course)
     }
 
