@@ -1,0 +1,98 @@
+//! Whether `errno-safe` knows why its call failed, although a signal comes before it asks.
+//!
+//! Between the two, the program lets others run, by sched_yield(2): the recorder has the signal come there.
+
+use grader::facts::*;
+use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
+use nix::errno::Errno;
+
+/// A path that can't be opened, and why.
+fn path(seed: &mut Seed) -> (String, Errno) {
+    let name: String = (0..6).map(|_| seed.random().lowercase()).collect();
+    match seed.random().u8(0..3) {
+        0 => (format!("/dev/{name}"), Errno::ENOENT),
+        1 => (format!("/dev/null/{name}"), Errno::ENOTDIR),
+        _ => (name.repeat(50), Errno::ENAMETOOLONG),
+    }
+}
+
+fn run(path: &str, room: &str) -> Run {
+    Run::new(grader::program!("errno-safe")).arg(path).arg(room)
+}
+
+/// Fails unless the program exits with this error's number.
+fn must_report(outcome: &Outcome, why: Errno, seed: &Seed) {
+    if outcome.exit == Exit::Code(why as i32) {
+        return;
+    }
+    let verdict = match outcome.exit {
+        Exit::Code(0) => Verdict::new("The call has failed, and errno says that nothing has failed.")
+            .ask("Who has set errno since, and what was it before?"),
+        Exit::Code(code) if code == Errno::EAGAIN as i32 => Verdict::new(
+            "The handler's own failure has taken the place of the reason that the program asks for.",
+        )
+        .saw("errno, asked a moment later, says: EAGAIN, which is what a write to a full pipe fails with")
+        .ask("Where is the reason kept until somebody asks for it, and what must a handler do about that?"),
+        _ => Verdict::new("The program does not exit with the number of open's error.")
+            .ask("Which call was the last to fail before the program asked?"),
+    };
+    verdict
+        .saw(format!("open failed with {why:?}, which is {}", why as i32))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .replay(seed)
+        .fail()
+}
+
+/// SIGUSR1 comes between the call and the look at errno. Returns what was seen where the machine shows it.
+fn interrupted(room: &str, seed: &mut Seed) -> Option<Outcome> {
+    let (path, why) = path(seed);
+    let signal = Injection::signal("P1:sched_yield=USR1").expect("it is well written");
+    let seen = run(&path, room).recorded().show_allocations().inject(signal).record()?;
+    // Before a signal could come, it may have ended.
+    if !seen.unmet.is_empty() {
+        seen.outcome.must_end();
+    }
+    seen.must(never_spin())
+        .must(stay_safe_in_handlers())
+        .must(print_nothing_in_handlers())
+        .must(end_by_itself());
+    if seen.outcome.exit == Exit::Signal(nix::sys::signal::Signal::SIGUSR1 as i32) {
+        Verdict::new("SIGUSR1 has ended the program: nothing was set for it.")
+            .saw(seen.outcome.ending())
+            .ask("Which call sets what a process does with a signal?")
+            .fail();
+    }
+    must_report(&seen.outcome, why, seed);
+    Some(seen.outcome)
+}
+
+#[test]
+fn without_a_signal_the_reason_is_reported() {
+    grader::worth(1);
+    let mut seed = Seed::of("no signal");
+    let (path, why) = path(&mut seed);
+    let outcome = run(&path, "room").finish();
+    outcome.must_end();
+    must_report(&outcome, why, &seed);
+}
+
+#[test]
+fn a_signal_puts_a_byte_into_the_pipe() {
+    grader::worth(2);
+    let mut seed = Seed::of("room");
+    let Some(outcome) = interrupted("room", &mut seed) else { return };
+    if !outcome.stdout.ends_with(b"woken\n") {
+        Verdict::new("SIGUSR1 has come, and there is no byte in the pipe.")
+            .saw(outcome.ending())
+            .ask("What is the handler there for?")
+            .replay(&seed)
+            .fail();
+    }
+}
+
+#[test]
+fn a_handler_that_fails_leaves_the_reason_as_it_was() {
+    grader::worth(3);
+    interrupted("full", &mut Seed::of("full"));
+}
