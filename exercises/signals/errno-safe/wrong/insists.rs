@@ -1,5 +1,5 @@
 //! Tries until there is room, which only the program could make that stands still meanwhile.
-//! Told: "it asks again and again with write"
+//! Told: "The handler of SIGUSR1 asks again and again"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -3,6 +3,7 @@
 //! To have a handler run where it does harm, say in the middle of a `println!`, record with
 //! [`Injection::signal`](crate::Injection::signal).
 
+use super::waiting::{SPINS, nothing_yet};
 use super::{Check, Claim, claim};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
@@ -66,7 +67,7 @@ fn unsafe_call(step: &Seen, signal: i32, call: &str) -> Option<Verdict> {
 }
 
 /// Handlers stay within what signal-safety(7) allows, as far as the kernel can see that: they neither wait (for a lock or for
-/// anything else) nor allocate nor end the program, and they return.
+/// anything else), nor ask again and again, nor allocate nor end the program, and they return.
 ///
 /// A lock that happens to be free, and memory that happens to be at hand, are had without a call. So have the signal come where
 /// the program holds the lock ([`Injection::signal`](crate::Injection::signal)), and record with
@@ -91,10 +92,21 @@ pub fn stay_safe_in_handlers() -> Claim<impl Check> {
         {
             return Err(verdict);
         }
+        let mut in_vain = 0;
         for step in &seen.steps {
-            if let (What::Sleeps, Some(&signal), Some(blocked)) =
-                (&step.event.what, step.handlers.last(), &step.blocked)
-            {
+            let Some(&signal) = step.handlers.last() else {
+                in_vain = 0;
+                continue;
+            };
+            if let What::Leave { name, result, arguments } = &step.event.what {
+                in_vain = if nothing_yet(name, result, arguments) { in_vain + 1 } else { 0 };
+            }
+            if in_vain >= SPINS {
+                return Err(Verdict::new(format!("{} asks again and again, in vain.", the_handler_of(signal)))
+                    .saw(step.to_string())
+                    .ask("Who could change the answer, and can that one go on before the handler returns?"));
+            }
+            if let (What::Sleeps, Some(blocked)) = (&step.event.what, &step.blocked) {
                 let cause = format!("{} sleeps, in {}.", the_handler_of(signal), blocked.call);
                 return Err(Verdict::new(cause).saw(step.to_string()).ask(
                     "For whom does it wait, and can that one go on before the handler returns?",

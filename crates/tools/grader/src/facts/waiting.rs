@@ -9,7 +9,7 @@ use trace::why::Wait;
 use trace::{Task, What};
 
 /// So many answers "nothing yet" in a row are asking again and again.
-const SPINS: usize = 3;
+pub(super) const SPINS: usize = 3;
 
 /// The program comes to an end of its own. What keeps it from that is told: who is blocked in which call on
 /// what, and who holds the other end.
@@ -75,7 +75,7 @@ pub fn never_spin() -> Claim<impl Check> {
 }
 
 /// Whether a call has answered "nothing yet" at once.
-fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) -> bool {
+pub(super) fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) -> bool {
     const WNOHANG: u64 = 1;
     let asks = |place: usize| matches!(arguments.get(place), Some(Argument::Flags(bits)) if bits & WNOHANG != 0);
     match (name, result) {
