@@ -302,7 +302,12 @@ fn call(folder: &Path, state: State) -> (Call, State) {
             (Call::None, State::Running)
         }
         Ok(line) => (parse_call(&line).unwrap_or(Call::None), state),
-        Err(_) => (Call::Hidden, state),
+        Err(_) => {
+            // Whoever has gone on or ended meanwhile can't be asked, and that says nothing of the machine.
+            let now = Stat::read(&folder.join("stat")).map_or(State::Zombie, |stat| stat.state);
+            let sleeps = now == state && !matches!(now, State::Running | State::Zombie);
+            (if sleeps { Call::Hidden } else { Call::None }, now)
+        }
     }
 }
 
