@@ -58,6 +58,11 @@ fn must_have_started(outcome: &Outcome, code: i32) {
     let said = said(outcome);
     let verdict = if said.contains("started\n") && outcome.exit == Exit::Code(code) {
         return outcome.must_leave_nobody();
+    } else if code == 127
+        || outcome.complaint().is_some_and(|text| text.contains(&format!("(os error {code})")))
+    {
+        Verdict::new(format!("The other program has begun and ended with {code}, and that is taken for a failed exec."))
+            .ask("Which codes can a program end with, and how could one of them say that it has never begun?")
     } else if outcome.exit == Exit::Code(125) || !said.contains("started\n") {
         Verdict::new("The other program has begun, and is said not to have: the pipe's end is taken for an error.")
             .ask("What does the parent read from the pipe if exec succeeds, and how many bytes are that?")
@@ -66,7 +71,7 @@ fn must_have_started(outcome: &Outcome, code: i32) {
             .ask("Which codes can a program end with, and who may say what they mean?")
     };
     verdict
-        .saw(format!("it ends with code {code}"))
+        .saw(format!("the other program ends with code {code}"))
         .saw(format!("said: {said:?}"))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
