@@ -52,6 +52,7 @@ impl Recording<'_> {
             let line = self.line(task);
             self.tell(task, What::Enter { name, arguments, line });
         }
+        self.connects(task, pid, &call);
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
@@ -85,6 +86,8 @@ impl Recording<'_> {
             self.tell_chosen_port(task, pid, &mut call);
         }
         self.follow_proc_files(task, &mut call, result);
+        self.connects(task, pid, &call);
+        self.tell_client(task, pid, &call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
             self.tell(task, What::Sleeps);

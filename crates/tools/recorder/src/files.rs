@@ -17,6 +17,11 @@ pub(crate) fn leads_to(pid: Pid, number: i32) -> Option<String> {
     Some(link.to_string_lossy().into_owned())
 }
 
+/// The number in `socket:[4711]`.
+pub(crate) fn inode(link: &str) -> Option<u64> {
+    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
 /// The numbers of a task's descriptors, lowest first.
 pub(crate) fn open(pid: Pid) -> Vec<i32> {
     let Ok(folder) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };

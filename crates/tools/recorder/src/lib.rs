@@ -11,10 +11,12 @@
 //!
 //! Linux only.
 
+mod adopt;
 mod borrow;
 mod calls;
 mod calm;
 mod check;
+mod clients;
 mod decode;
 mod diag;
 mod ending;

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
@@ -49,6 +50,13 @@ impl Look {
             Some(b'Z' | b'X') => Doing::Ended,
             _ => Doing::Something,
         }
+    }
+
+    /// How much of the processors' time it has had; `None`: this kernel doesn't say.
+    pub(crate) fn ran(&self) -> Option<Duration> {
+        let path = format!("/proc/{}/task/{}/schedstat", self.process, self.pid);
+        let text = fs::read_to_string(path).ok()?;
+        text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
     }
 
     /// Whether it is stopped, and so does nothing until the tracer lets it.
@@ -125,6 +133,13 @@ pub(crate) fn ids(task: Pid) -> Vec<Pid> {
     let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
     let ids: Vec<_> = ids.split_whitespace().filter_map(|id| id.parse().ok()).collect();
     if ids.is_empty() { vec![task] } else { ids.into_iter().map(Pid::from_raw).collect() }
+}
+
+/// The process that a task belongs to, by its first thread's id.
+pub(crate) fn leader(task: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{task}/status")).ok()?;
+    let id = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    id.trim().parse().ok().map(Pid::from_raw)
 }
 
 /// A process's parent, from /proc/PID/stat; `None` once it is reaped.

@@ -29,7 +29,7 @@ impl<'a, 'r> Outside<'a, 'r> {
         let links = pids().flat_map(|pid| {
             files::open(pid).into_iter().filter_map(move |fd| files::leads_to(pid, fd))
         });
-        let sockets = links.filter_map(|link| inode(&link)).collect();
+        let sockets = links.filter_map(|link| files::inode(&link)).collect();
         Outside { recording, sockets }
     }
 
@@ -69,7 +69,7 @@ impl<'a, 'r> Outside<'a, 'r> {
             // In a clean room nobody sits at the terminal.
             return !(self.recording.options.clean && is("/dev/pts/"));
         }
-        if let Some(inode) = inode(&leads_to) {
+        if let Some(inode) = files::inode(&leads_to) {
             let paired = self.recording.paired.contains(&leads_to);
             return has_a_timeout(process, number)
                 || !paired && peers::strangers_reach(pid, inode, &self.sockets);
@@ -105,11 +105,6 @@ impl<'a, 'r> Outside<'a, 'r> {
         let Some(Argument::Address(address)) = call.arguments.get(1) else { return false };
         !peers::is_a_strangers(pid, address, &self.sockets)
     }
-}
-
-/// The number in `socket:[4711]`.
-fn inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Whether a wait on a socket ends by itself: SO_RCVTIMEO, SO_SNDTIMEO.

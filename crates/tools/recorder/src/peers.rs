@@ -41,6 +41,22 @@ pub(crate) fn is_a_strangers(pid: Pid, address: &str, held: &HashSet<u64>) -> bo
     !at.any(|listener| held.contains(&listener.inode))
 }
 
+/// The address of a TCP socket.
+pub(crate) fn address(pid: Pid, inode: u64) -> Option<SocketAddr> {
+    let all = Tcp::all(pid);
+    all.iter().find(|socket| socket.inode == inode).map(|socket| socket.local)
+}
+
+/// The socket to which an accepted one is connected, as far as that is still there, and its address, if it has one.
+pub(crate) fn other_end(pid: Pid, inode: u64) -> (Option<u64>, Option<SocketAddr>) {
+    let tcp = Tcp::all(pid);
+    let Some(own) = tcp.iter().find(|socket| socket.inode == inode) else {
+        return (diag::peer(inode), None);
+    };
+    let other = tcp.iter().find(|tcp| (tcp.local, tcp.remote) == (own.remote, own.local));
+    (other.map(|other| other.inode), Some(own.remote))
+}
+
 /// A line of /proc/net/tcp or tcp6.
 struct Tcp {
     local: SocketAddr,
@@ -58,7 +74,7 @@ impl Tcp {
 
     fn read(line: &str) -> Option<Tcp> {
         let mut words = line.split_whitespace().skip(1);
-        let (local, remote) = (address(words.next()?)?, address(words.next()?)?);
+        let (local, remote) = (parsed(words.next()?)?, parsed(words.next()?)?);
         let state = u8::from_str_radix(words.next()?, 16).ok()?;
         Some(Tcp { local, remote, state, inode: words.nth(5)?.parse().ok()? })
     }
@@ -79,7 +95,7 @@ impl Tcp {
 }
 
 /// `0100007F:1F90`: the address in words of the machine's order, the port as a number.
-fn address(text: &str) -> Option<SocketAddr> {
+fn parsed(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.split_once(':')?;
     let words = host.as_bytes().chunks(8).map(|word| {
         u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok().map(u32::to_ne_bytes)

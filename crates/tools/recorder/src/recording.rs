@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
+use crate::clients::Clients;
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
@@ -139,6 +140,9 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
+    /// Threads that have ended in the middle of making somebody, each with its process.
+    pub(crate) lost_makers: Vec<(Task, Task)>,
+    pub(crate) clients: Clients,
     /// FIFOs that the program has made: device and inode.
     pub(crate) fifos: HashSet<(u64, u64)>,
     /// Something was told that changes descriptor tables, since these were told: `--check`.
@@ -174,6 +178,8 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
+            lost_makers: Vec::new(),
+            clients: Clients::default(),
             fifos: HashSet::new(),
             tables_may_differ: false,
             counts: Counts::default(),

@@ -43,7 +43,10 @@ impl Recording<'_> {
                 self.first_thread_ended(task);
             }
             if self.later.is_empty() && self.sent.is_none() {
-                return Ok(());
+                if !self.adopt_strangers() {
+                    return Ok(());
+                }
+                continue;
             }
             self.hear_later();
         }
@@ -86,6 +89,7 @@ impl Recording<'_> {
 
     /// The stops that came together, causes first.
     fn hear_later(&mut self) {
+        self.adopt_strangers();
         let mut later: Vec<_> = std::mem::take(&mut self.later)
             .into_iter()
             .filter_map(|(pid, stop)| Some((self.owner(pid, stop)?, stop)))
@@ -96,6 +100,7 @@ impl Recording<'_> {
         for (task, stop) in later {
             self.stopped(task, stop);
         }
+        self.adopt_strangers();
         // Only now is it certain which signals wait, and which have been taken at once.
         self.tell_waiting_signals();
         for (task, stop) in effects {

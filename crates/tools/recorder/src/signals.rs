@@ -5,10 +5,11 @@ use trace::Task;
 use trace::call::Argument;
 use trace::event::{Disposition, What};
 
-use crate::look;
+use crate::look::{self, Doing};
 use crate::ptrace;
 use crate::recording::Recording;
-use crate::task::{Call, Sent};
+use crate::schedule::Policy;
+use crate::task::{Call, Sent, State, Tracee};
 
 /// Whether a call sends a signal.
 pub(crate) fn sends(name: &str) -> bool {
@@ -204,8 +205,15 @@ impl Recording<'_> {
         if of == 0 {
             return 0;
         }
-        let threads = self.tasks.values().filter(|tracee| tracee.process == process);
-        let signals = threads.filter_map(|tracee| ptrace::about_to_deliver(tracee.pid));
+        let threads = || self.tasks.iter().filter(|(_, tracee)| tracee.process == process);
+        // In free order, one may be on its way to the stop at which it will say so.
+        let may_have = |(&task, tracee): (&Task, &Tracee)| {
+            tracee.state == State::Runs && self.doing(task) == Doing::Something
+        };
+        if self.options.policy == Policy::Free && threads().any(may_have) {
+            return of;
+        }
+        let signals = threads().filter_map(|(_, tracee)| ptrace::about_to_deliver(tracee.pid));
         signals.fold(0, |set, signal| set | look::only(signal)) & of
     }
 

@@ -90,7 +90,8 @@ impl Recording<'_> {
     /// A task has made another one, which exists from this moment.
     fn made(&mut self, maker: Task, vfork: bool) {
         let Some(tracee) = self.tasks.get(&maker) else { return };
-        let Ok(pid) = ptrace::message(tracee.pid) else { return };
+        let told = ptrace::message(tracee.pid).ok().filter(|pid| pid.as_raw() > 0);
+        let Some(pid) = told else { return self.cannot_tell_whom(maker) };
         let flags = tracee.call.as_ref().map_or(0, |call| call.flags);
         let process = tracee.process;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
@@ -131,6 +132,7 @@ impl Recording<'_> {
         for other in others {
             self.forget(other, Status::Code(0));
         }
+        self.adopt_strangers();
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         self.by_pid.remove(&tracee.pid);
         self.by_pid.insert(leader, task);

@@ -96,6 +96,12 @@ pub enum What {
     Held,
     /// It goes on.
     Runs,
+    /// The connection that its `accept` is about to return is the one that this task has asked for. Told in free
+    /// order, where several may ask at the same time; else they are accepted in the order in which they have asked.
+    Connected {
+        /// Who has called `connect`.
+        by: Task,
+    },
     /// The call is over.
     Leave {
         /// As in `Enter`.

@@ -1,5 +1,8 @@
 //! Programs that make it hard to tell what they do: each argument names one.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +19,7 @@ fn main() {
     match args.next().unwrap_or_default().as_str() {
         "exit" => (),
         "exec-storm" => exec_storm(),
+        "clients" => clients(),
         "daemon" => daemon(),
         "signal-storm" => signal_storm(),
         "exec-fails" => exec_fails(),
@@ -71,6 +75,29 @@ fn exec_storm() {
             thread::sleep(Duration::from_millis(20));
         });
     }
+}
+
+/// Clients that connect at the same time, some of which are gone before they are accepted. Each says another number
+/// of bytes, so that whoever takes one for the other is found out.
+fn clients() {
+    let folder = std::env::temp_dir().join(format!("clients-{}", getpid()));
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let unix = UnixListener::bind(&folder).expect("there is room");
+    let address = tcp.local_addr().expect("it has one");
+    for number in 1..=8 {
+        let tcp_client =
+            || _ = TcpStream::connect(address).map(|mut to| to.write_all(&[0; 9][..number]));
+        let unix_client =
+            || _ = UnixStream::connect(&folder).map(|mut to| to.write_all(&[0; 9][..number]));
+        child(tcp_client);
+        child(unix_client);
+    }
+    for _ in 0..8 {
+        let mut all = Vec::new();
+        tcp.accept().expect("a client").0.read_to_end(&mut all).expect("it speaks");
+        unix.accept().expect("a client").0.read_to_end(&mut all).expect("it speaks");
+    }
+    std::fs::remove_file(folder).expect("it is ours");
 }
 
 /// Forks twice, so that nobody waits for the grandchild.

@@ -87,6 +87,8 @@ pub struct Socket {
     pub listening: bool,
     /// Connections that nobody has accepted: the sockets at this end of them.
     pub queue: VecDeque<u32>,
+    /// Who has asked for this end of a connection to be made.
+    pub(crate) asked_by: Option<Task>,
     /// Who has called `connect` and not yet heard of the outcome.
     pub(crate) connecting: BTreeMap<Task, u32>,
     /// Where it sends messages to that don't say to whom.

@@ -40,11 +40,14 @@ impl Model {
             self.expect(format!("expected that {parent} was there before its child"));
             return;
         };
+        let lives = maker.lives();
         match &mut maker.call {
             Some(call) => {
                 call.made = Some(task);
                 call.waits_for_made = maker_waits;
             }
+            // Another thread's exec has ended it in the middle of its fork.
+            None if !lives => {}
             None => self.expect(format!("expected {parent} to be in a call that makes {task}")),
         }
         let Some(maker) = self.threads.get(&parent) else { return };
@@ -52,7 +55,9 @@ impl Model {
         let table = if shares_files {
             maker.table
         } else {
-            let copy = self.table(parent).cloned().unwrap_or_default();
+            let mut copy = self.table(parent).cloned().unwrap_or_default();
+            // That exec may have closed some of them since.
+            copy.guessed |= !lives;
             self.new_table(copy)
         };
         // What is pending stays with the parent; what is blocked is blocked in both.

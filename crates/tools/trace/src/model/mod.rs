@@ -63,6 +63,8 @@ pub struct Model {
     inherited: BTreeSet<u32>,
     changes: Vec<Change>,
     complaint: Option<String>,
+    /// Whose connection the `accept` of a task returns, where that was told.
+    clients: BTreeMap<Task, Task>,
 }
 
 impl Model {
@@ -140,6 +142,7 @@ impl Model {
             What::Sleeps => self.sleeps(task),
             What::Held => self.set(task, Activity::Held),
             What::Runs => self.set(task, Activity::Running),
+            What::Connected { by } => _ = self.clients.insert(task, *by),
             What::Leave { name, result, arguments } => {
                 self.returned(task, name, arguments, result);
             }

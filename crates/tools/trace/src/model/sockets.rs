@@ -60,7 +60,8 @@ impl Model {
                 let Some(listener) = arguments.fd(0).and_then(|fd| self.socket(task, fd)) else {
                     return;
                 };
-                let number = self.accepted(listener);
+                let client = self.clients.remove(&task);
+                let number = self.accepted(listener, client);
                 open(self, value as i32, number, bits);
             }
             "bind" | "listen" | "connect" | "shutdown" | "setsockopt" => {
@@ -109,7 +110,7 @@ impl Model {
             return;
         }
         let Some(listener) = self.listener(address) else { return };
-        let other = self.next_socket(Socket::new(false));
+        let other = self.next_socket(Socket { asked_by: Some(task), ..Socket::new(false) });
         self.connect(number, other);
         if let Some(listener) = self.sockets.get_mut(&listener) {
             listener.queue.push_back(other);
@@ -166,9 +167,15 @@ impl Model {
             .or_else(|| at(&format!("{host}:0")))
     }
 
-    /// The connection that has waited longest; one from outside, if none is known.
-    fn accepted(&mut self, listener: u32) -> u32 {
-        let found = self.sockets.get_mut(&listener).and_then(|socket| socket.queue.pop_front());
+    /// The connection that has waited longest, or the client's, where that is known; one from outside, if none is
+    /// known.
+    fn accepted(&mut self, listener: u32, client: Option<Task>) -> u32 {
+        let asked_by = |number: &u32| self.sockets.get(number).and_then(|found| found.asked_by);
+        let queue = self.sockets.get(&listener).map(|listener| &listener.queue);
+        let is_clients = |number: &u32| client.is_none() || asked_by(number) == client;
+        let first = queue.and_then(|queue| queue.iter().position(is_clients));
+        let listener = self.sockets.get_mut(&listener);
+        let found = listener.zip(first).and_then(|(listener, first)| listener.queue.remove(first));
         found.unwrap_or_else(|| self.next_socket(Socket { foreign: true, ..Socket::new(false) }))
     }
 

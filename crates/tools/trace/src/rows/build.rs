@@ -136,7 +136,7 @@ impl Builder {
             }
             What::Injected { deed, .. } => self.injected(event, deed),
             What::Held => self.held_from_birth(task),
-            What::Descriptors { .. } | What::Runs | What::End => {}
+            What::Connected { .. } | What::Descriptors { .. } | What::Runs | What::End => {}
         }
     }
 
