@@ -1,0 +1,44 @@
+//! three-stage-pipeline: what comes in at standard input goes through three stages, each of them a process.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("three-stage-pipeline: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the stages 1, 2 and 3, each in a child of this process, all at the same time. Stage 1 reads standard input, stage 3
+/// writes standard output; a pipe leads from stage 1 to stage 2, another one from stage 2 to stage 3. None of them has an end that it does
+/// not use, and this process has none at all.
+///
+/// Returns in the parent only, when all three have ended and are reaped.
+fn run() -> io::Result<()> {
+    todo!("make two pipes and three children, and wait for all of them")
+}
+
+/// A stage: reads to the end, and writes what it makes of it.
+#[allow(dead_code, reason = "until `run` calls it")]
+fn stage(number: u8, mut input: impl Read, mut output: impl Write) -> io::Result<()> {
+    let mut piece = [0; 8192];
+    loop {
+        let count = input.read(&mut piece)?;
+        if count == 0 {
+            return output.flush();
+        }
+        for byte in &mut piece[..count] {
+            *byte = match (number, *byte) {
+                (1, byte) => byte.to_ascii_uppercase(),
+                (2, b'A' | b'E' | b'I' | b'O' | b'U') => b'*',
+                (3, b'*') => b'-',
+                (_, byte) => byte,
+            };
+        }
+        output.write_all(&piece[..count])?;
+    }
+}
