@@ -1,0 +1,63 @@
+//! Each child has a pipe of its own, and asks poll.
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::wait;
+use nix::unistd::{ForkResult, Pid, fork};
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let parsed = match args.as_slice() {
+        [count, gate] => count.parse().ok().map(|count: u8| (count, gate)),
+        _ => None,
+    };
+    let Some((count, gate)) = parsed else {
+        eprintln!("pipe-barrier: expected a number of children, and the path of a named pipe");
+        return ExitCode::from(2);
+    };
+    match start_together(count, Path::new(gate)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pipe-barrier: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start_together(count: u8, gate: &Path) -> io::Result<()> {
+    let mut children: Vec<Pid> = Vec::new();
+    let mut opens = Vec::new();
+    for number in 1..=count {
+        let (barrier, open) = io::pipe()?;
+        opens.push(open);
+        // SAFETY: this program has one thread.
+        match unsafe { fork() }? {
+            ForkResult::Child => {
+                opens.clear();
+                let hangs_up = PollFd::new(barrier.as_fd(), PollFlags::empty());
+                poll(&mut [hangs_up], PollTimeout::NONE)?;
+                work(number);
+                std::process::exit(0)
+            }
+            ForkResult::Parent { child } => children.push(child),
+        }
+    }
+    set_up(&children, gate)?;
+    drop(opens);
+    while wait().is_ok() {}
+    Ok(())
+}
+/// Sets up what the children need: takes its time at the gate, and says that it is done.
+fn set_up(children: &[Pid], gate: &Path) -> io::Result<()> {
+    std::fs::File::open(gate)?.read_to_end(&mut Vec::new())?;
+    println!("set up for {} children", children.len());
+    Ok(())
+}
+
+/// A child's part.
+fn work(number: u8) {
+    println!("child {number} works");
+}
