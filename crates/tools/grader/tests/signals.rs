@@ -134,3 +134,9 @@ fn the_byte_of_a_handler_is_followed_to_whom_it_wakes() {
     told("wrong-end", "The handler of P1 writes to descriptor 3, which is an end to read from");
     told("two-bytes", "The handler writes 2 bytes, and one is enough.");
 }
+
+#[test]
+fn a_sleep_that_lets_a_signal_in_is_not_by_the_clock() {
+    let Some(seen) = signalled(&["wait-for-a-signal", "ppolls"], &[]) else { return };
+    seen.must(block_in("ppoll")).must(never_sleep_by_the_clock()).must(end_by_itself());
+}

@@ -49,6 +49,32 @@ pub fn be_interrupted_by(signal: Signal) -> Claim<impl Check> {
     })
 }
 
+/// No signal goes to a pid whose process has been reaped: the number may be another's by then.
+pub fn signal_nobody_reaped() -> Claim<impl Check> {
+    claim("signal nobody who has been reaped", |seen| {
+        let mut reaped: Vec<&Seen> = Vec::new();
+        for step in &seen.steps {
+            match &step.event.what {
+                What::Reaped { .. } => reaped.push(step),
+                What::Enter { name, arguments, .. } if name == "kill" => {
+                    let Some(Argument::Task(to)) = arguments.first() else { continue };
+                    if let Some(end) = reaped.iter().find(|end| end.event.task == *to) {
+                        return Err(Verdict::new(format!(
+                            "{} signals {to}, which has been reaped already.",
+                            step.event.task
+                        ))
+                        .saw(end.to_string())
+                        .saw(step.to_string())
+                        .ask("To whom does the number belong by then?"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    })
+}
+
 /// The signal waits outside (it is in the mask) whenever this call begins. For a call that lets signals in while it sleeps, as ppoll(2)
 /// and sigsuspend(2) do, what counts is the mask before it.
 pub fn hold_back_at(signal: Signal, call: &'static str) -> Claim<impl Check> {

@@ -1,8 +1,10 @@
 //! Programs with a handler of SIGUSR1, right ones and wrong ones.
 
+use nix::poll::ppoll;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction, sigprocmask,
 };
+use nix::sys::time::TimeSpec;
 use nix::sys::wait::wait;
 use nix::unistd::{ForkResult, fork, getppid, pause, pipe, read, write};
 use std::hint::black_box;
@@ -56,12 +58,12 @@ pub(crate) fn waits_by(way: &str) {
     let (reader, _writer) = pipe().expect("pipe");
     let signal = SigSet::from(Signal::SIGUSR1);
     let mut before = SigSet::empty();
-    if ["suspends", "blocks", "unblocks"].contains(&way) {
+    if ["suspends", "blocks", "unblocks", "ppolls"].contains(&way) {
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signal), Some(&mut before))
             .expect("it can be blocked");
     }
     write(io::stdout(), b"ready\n").expect("somebody reads");
-    if ["restarts", "asks-again"].contains(&way) {
+    if ["restarts", "asks-again", "ppolls"].contains(&way) {
         // SAFETY: this program has one thread.
         if let ForkResult::Child = unsafe { fork() }.expect("fork") {
             kill(getppid(), Signal::SIGUSR1).expect("our parent");
@@ -72,6 +74,7 @@ pub(crate) fn waits_by(way: &str) {
         match way {
             "suspends" => before.suspend().expect("a signal ends it"),
             "pauses" | "blocks" => pause(),
+            "ppolls" => drop(ppoll(&mut [], Some(TimeSpec::new(60, 0)), Some(before))),
             "unblocks" => {
                 before.thread_set_mask().expect("it was the mask");
                 pause();

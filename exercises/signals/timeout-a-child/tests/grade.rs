@@ -1,0 +1,120 @@
+//! How long `timeout-a-child` waits, whom it signals, and by which signal.
+//!
+//! A limit that must not be waited for is a minute, far behind the run's deadline. One that has to pass is short, and only compared one
+//! way: nobody may be signalled before it. How long after it, is the machine's business.
+
+use grader::facts::*;
+use grader::{Exit, Gates, Outcome, Recorded, Run, State, Verdict};
+use std::time::{Duration, Instant};
+
+/// Longer than any run.
+const NEVER: u64 = 60_000;
+const SHORT: u64 = 200;
+
+fn run(limit: u64, grace: u64, kind: &str) -> Run {
+    Run::new(grader::program!("timeout-a-child")).args([
+        limit.to_string(),
+        grace.to_string(),
+        kind.into(),
+    ])
+}
+
+/// Fails unless the program ends with this code, as its child did.
+fn must_end_with(outcome: &Outcome, code: i32) {
+    let now = &outcome.snapshot;
+    if outcome.exit == Exit::Deadline {
+        if now.others().any(|p| p.state == State::Zombie) {
+            Verdict::new(
+                "The child has ended long before its limit, and the program does not hear of it.",
+            )
+            .saw_all(now.explain())
+            .ask("What else than the time should end this sleep?")
+            .fail();
+        }
+        if code == 128 + 9 {
+            Verdict::new("The child lives on. It was asked to end, and it does not: nothing else happens to it.")
+                .saw_all(now.explain())
+                .ask("How long does the program wait for an answer to SIGTERM, and what then?")
+                .fail();
+        }
+    }
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if outcome.exit == Exit::Code(code) {
+        return;
+    }
+    let verdict = match outcome.exit {
+        Exit::Code(137) if outcome.stdout.starts_with(b"tidying up") => {
+            Verdict::new("The child was asked to end, and had no time to answer: SIGKILL came in the middle of its work.")
+                .ask("What is GRACE for, and from when on does it count?")
+        }
+        Exit::Code(137) => Verdict::new("The child was not asked to end, or had no time to answer: SIGKILL ended it.")
+            .ask("Which signal lets a child tidy up, and how long is it given for that?"),
+        _ => Verdict::new("The program does not exit as its child did."),
+    };
+    verdict
+        .saw(format!("expected: exit code {code}"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .fail()
+}
+
+/// Fails if so much time has not passed since.
+fn must_have_lasted(start: Instant, least: u64) {
+    let lasted = start.elapsed();
+    if lasted < Duration::from_millis(least) {
+        Verdict::new("The child was signalled before its time was over.")
+            .saw(format!("the whole run lasted {lasted:?}; the child had {least} ms"))
+            .ask("From when on does a time count, and in which unit?")
+            .fail();
+    }
+}
+
+#[test]
+fn who_ends_early_is_reported_at_once() {
+    grader::worth(1);
+    must_end_with(&run(NEVER, NEVER, "quick").finish(), 5);
+}
+
+#[test]
+fn who_does_not_end_is_asked_when_the_limit_is_over() {
+    grader::worth(1);
+    let start = Instant::now();
+    must_end_with(&run(SHORT, NEVER, "plain").finish(), 128 + 15);
+    must_have_lasted(start, SHORT);
+}
+
+#[test]
+fn who_is_asked_may_finish_its_work() {
+    grader::worth(2);
+    let mut gate = Gates::new(1);
+    let mut running = run(SHORT, NEVER, "tidy").args(gate.paths()).start();
+    // Its answer takes as long as we like.
+    let begun = running.until(|_| (gate.arrived() == 1).then_some(()));
+    if begun.is_ok() {
+        gate.open(1);
+    }
+    must_end_with(&running.finish(), 7);
+}
+
+#[test]
+fn who_does_not_listen_is_killed_when_the_grace_is_over() {
+    grader::worth(2);
+    let start = Instant::now();
+    must_end_with(&run(SHORT, SHORT, "stubborn").finish(), 128 + 9);
+    must_have_lasted(start, 2 * SHORT);
+}
+
+#[test]
+fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
+    grader::worth(2);
+    let judge = |seen: Option<Recorded>| {
+        let Some(seen) = seen else { return };
+        seen.must(never_spin())
+            .must(never_sleep_by_the_clock())
+            .must(signal_nobody_reaped())
+            .must(reap_every_child());
+    };
+    judge(run(NEVER, NEVER, "quick").recorded().record());
+    judge(run(SHORT, NEVER, "plain").recorded().record());
+}
