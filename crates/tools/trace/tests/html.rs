@@ -167,8 +167,8 @@ fn the_source_line_is_in_the_table_where_it_is_known() {
         .add(P1, What::Enter { name: "close".into(), arguments: vec![Fd(3)], line })
         .leave(P1, "close", &[Fd(3)], Outcome::Value(0));
     let page = page(&known.0, "lines");
-    assert!(page.contains("<th scope=\"col\">Line</th>"), "{page}");
-    assert!(page.contains("<td>src/bin/pipe_hello.rs:17</td></tr>"), "{page}");
+    assert!(page.contains("<th scope=\"col\">Line of src/bin/pipe_hello.rs</th>"), "{page}");
+    assert!(page.contains("<td>17</td></tr>"), "{page}");
     let unknown = trace::html::page(&conversation().0, "none");
     assert!(!unknown.contains(">Line<"), "an empty column says nothing");
 }

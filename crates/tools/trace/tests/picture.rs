@@ -260,3 +260,30 @@ fn what_the_recorder_has_done_itself_has_a_frame() {
     assert_eq!(framed, [false, false, true, false]);
     assert!(picture.contains("the recorder made it fail"), "{picture}");
 }
+
+#[test]
+fn who_sleeps_in_a_handler_is_still_in_it() {
+    let recording = Recording::with_pipe(0).sets_handler(P1, 10, &[]).signalled(P1, 10, None);
+    let recording = recording.handled(P1, 10).reads(P1, 3);
+    let asleep = picture(&recording.0);
+    assert!(asleep.contains("in a signal handler</text>"), "{asleep}");
+    let mark = |picture: &str| {
+        let (_, mark) = picture.split_once("<path class=\"handler\" d=\"").expect("it has a mark");
+        mark.split_once('"').expect("it ends").0.to_owned()
+    };
+    // One mark, down to the end of the rows.
+    assert_eq!(mark(&asleep).matches('M').count(), 1, "{asleep}");
+    let awake = recording.got(P1, 3, "").add(P1, What::HandlerReturns);
+    assert_eq!(mark(&picture(&awake.0)).matches('M').count(), 1);
+}
+
+#[test]
+fn many_signals_are_one_row_that_says_how_many() {
+    let asks = |recording: Recording, signal| {
+        let nothing = [Argument::Signal(signal), Argument::Null, Argument::Opaque];
+        recording.call(P1, "rt_sigaction", &nothing, 0)
+    };
+    let told = picture(&(1..=64).fold(Recording::new().write(P1, 1, "go"), asks).0);
+    assert!(told.contains("64 × rt_sigaction:"), "{told}");
+    assert!(!told.contains("times more"), "{told}");
+}

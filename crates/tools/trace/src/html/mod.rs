@@ -63,8 +63,7 @@ fn section(events: &[Event], title: &str, prefix: &str, wide: usize) -> String {
     } else {
         inline(&scene, ONLY, prefix, "only", true)
     };
-    let (table, data) =
-        (table::table(events, &scene.rows, prefix), steps::data(events, &scene.rows));
+    let (table, data) = (table::table(&scene.rows, prefix), steps::data(events, &scene.rows));
     let (title, order, about) =
         (escape(title), escape(&order(&scene.rows)), escape(&about(&scene)));
     let heading = if prefix.is_empty() { "h1" } else { "p" };

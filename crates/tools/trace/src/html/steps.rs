@@ -156,7 +156,8 @@ fn does(model: &Model, task: Task, state: &State) -> String {
         State::Running => "runs".into(),
         State::Held => "could run, and the recorder holds it".into(),
         State::Sleeping => {
-            Blocked::of(model, task).map_or("sleeps".into(), |blocked| sleeps(model, &blocked))
+            let sleeps = Blocked::of(model, task).map(|blocked| sleeps(model, &blocked));
+            sleeps.unwrap_or_else(|| "sleeps".into()) + &in_handler(model, task)
         }
         State::Stopped(number) => format!("is stopped by {}", signal(*number)),
         State::InHandler(signals) => {
@@ -177,6 +178,14 @@ fn does(model: &Model, task: Task, state: &State) -> String {
         }
     }
     does
+}
+
+/// Where it sleeps in a handler: that it does.
+fn in_handler(model: &Model, task: Task) -> String {
+    let frames = model.threads.get(&task).map_or(&[][..], |thread| thread.handlers.as_slice());
+    frames.last().map_or_else(String::new, |frame| {
+        format!("; it is in its handler of {}", signal(frame.signal))
+    })
 }
 
 fn sleeps(model: &Model, blocked: &Blocked) -> String {

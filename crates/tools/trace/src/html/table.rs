@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::event::Event;
 use crate::rows::{Row, RowKind, Rows};
 use crate::svg::escape;
 
@@ -12,11 +11,11 @@ const MANY: usize = 200;
 /// How many rows are told of those that were folded into one.
 const TOLD: usize = 6;
 
-pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
-    let folds = |row: &Row| matches!(row.kind, RowKind::Folded(_) | RowKind::Prologue(_));
-    let whole = if rows.rows.iter().any(folds) { Rows::whole(events) } else { Rows::default() };
+pub(super) fn table(rows: &Rows, prefix: &str) -> String {
     let lines = rows.rows.iter().any(|row| row.line.is_some());
-    let line = if lines { "<th scope=\"col\">Line</th>" } else { "" };
+    let file = only_file(&rows.rows);
+    let of = file.map_or_else(String::new, |file| format!(" of {}", escape(file)));
+    let line = if lines { format!("<th scope=\"col\">Line{of}</th>") } else { String::new() };
     let mut table = format!(
         "<details class=\"trace-steps\">\n<summary>The steps as a table</summary>\n<table>\n\
          <thead><tr><th scope=\"col\">Step</th>\
@@ -26,9 +25,13 @@ pub(super) fn table(events: &[Event], rows: &Rows, prefix: &str) -> String {
     for row in &rows.rows {
         let number = row.number;
         let sentence = escape(&sentence(row));
-        let line = row.line.as_deref().map_or_else(String::new, escape);
+        let line = row.line.as_deref().unwrap_or_default();
+        let line = escape(match (file, line.rsplit_once(':')) {
+            (Some(_), Some((_, number))) => number,
+            _ => line,
+        });
         let line = if lines { format!("<td>{line}</td>") } else { String::new() };
-        let inside = if folds(row) { inside(row, &whole) } else { String::new() };
+        let inside = if row.inside.is_empty() { String::new() } else { inside(&row.inside) };
         let number = match linked {
             true => format!("<a href=\"#{prefix}step-{number}\">{number}</a>"),
             false => number.to_string(),
@@ -59,19 +62,21 @@ pub(super) fn sentence(row: &Row) -> String {
 }
 
 /// What was folded into a row.
-fn inside(fold: &Row, whole: &Rows) -> String {
-    let only = matches!(fold.kind, RowKind::Prologue(_));
-    let within = |row: &&Row| {
-        row.first >= fold.first && row.last <= fold.last && (!only || row.task == fold.task)
-    };
-    let folded: Vec<&Row> = whole.rows.iter().filter(within).collect();
+fn inside(labels: &[String]) -> String {
     let mut list = String::from("<details><summary>What is folded here</summary><ol>");
-    for row in folded.iter().take(TOLD) {
-        let _ = write!(list, "<li>{}</li>", escape(&row.label));
+    for label in labels.iter().take(TOLD) {
+        let _ = write!(list, "<li>{}</li>", escape(label));
     }
     list += "</ol>";
-    if folded.len() > TOLD {
-        let _ = write!(list, "<p>and {} more</p>", folded.len() - TOLD);
+    if labels.len() > TOLD {
+        let _ = write!(list, "<p>and {} more</p>", labels.len() - TOLD);
     }
     list + "</details>"
+}
+
+/// The file that all lines are in, if they are in one.
+fn only_file(rows: &[Row]) -> Option<&str> {
+    let mut files = rows.iter().filter_map(|row| Some(row.line.as_deref()?.rsplit_once(':')?.0));
+    let first = files.next()?;
+    files.all(|file| file == first).then_some(first)
 }

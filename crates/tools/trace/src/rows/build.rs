@@ -169,6 +169,7 @@ impl Builder {
             last: event.step,
             task: event.task,
             kind,
+            inside: Vec::new(),
             key: notes::key(event, kind, &label),
             label,
             note: notes::note(&self.model, event, changes),

@@ -8,6 +8,9 @@ use super::{Row, RowKind};
 /// With fewer rows than that it may be what the program is about.
 const LEAST: usize = 7;
 
+/// What is done with a file once it is open.
+const CLOSER: [&str; 5] = ["read", "pread64", "lseek", "getdents64", "close"];
+
 /// Where such files are, and what that is called.
 const PLACES: [(&[&str], &str); 2] = [
     (&["/proc"], "into /proc"),
@@ -67,6 +70,15 @@ fn look(rows: &[Row], places: &[&str]) -> usize {
     length
 }
 
+/// What is looked at, each thing once.
+fn opened(rows: &[Row]) -> Vec<String> {
+    let opens = |row: &&Row| row.call.as_deref().is_some_and(|call| !CLOSER.contains(&call));
+    let mut labels: Vec<String> = rows.iter().filter(opens).map(|row| row.label.clone()).collect();
+    let mut seen = BTreeSet::new();
+    labels.retain(|label| seen.insert(label.clone()));
+    labels
+}
+
 fn folded(rows: &[Row], what: &str) -> Row {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let number = rows.len() as u64;
@@ -79,6 +91,7 @@ fn folded(rows: &[Row], what: &str) -> Row {
         last: last.last,
         marks: last.marks.clone(),
         call: None,
+        inside: opened(rows),
         ..first.clone()
     }
 }

@@ -27,6 +27,9 @@ const HIDDEN: [&str; 2] = ["getpid", "gettid"];
 /// The signals that Rust's runtime sets something for.
 const RUNTIMES_SIGNALS: [&str; 3] = ["SIGPIPE", "SIGSEGV", "SIGBUS"];
 
+/// Calls that say something together only, if there are many.
+const SERIES: [&str; 1] = ["rt_sigaction"];
+
 /// The longest pattern whose repetitions are found.
 const PATTERN: usize = 24;
 /// How many times a pattern stands there at least, before it is folded.
@@ -57,11 +60,13 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         let number = sure as u64 + 1;
         let last = calls[sure];
         let (step, marks) = (rows[last].last, rows[last].marks.clone());
+        let inside = calls[..=sure].iter().map(|index| rows[*index].label.clone()).collect();
         let row = &mut rows[calls[0]];
         row.kind = RowKind::Prologue(number);
         row.label = format!("the loader and the runtime: {number} calls");
         row.sentence = format!("{task} is made ready by the loader and the runtime");
         (row.last, row.marks, row.note, row.call) = (step, marks, None, None);
+        row.inside = inside;
     }
     for index in 0..rows.len() {
         folded[index] |= is_call(&rows[index], &HIDDEN, &QUIET) || only_looks(rows, index);
@@ -105,9 +110,13 @@ pub(super) fn repeats(rows: Vec<Row>) -> Vec<Row> {
             at += 1;
             continue;
         };
-        kept.extend_from_slice(&rows[at..at + length]);
-        let rest = &rows[at + length..at + length * times];
-        kept.extend(folded(rest, length, times as u64 - 1));
+        let all = &rows[at..at + length * times];
+        if let Some(row) = series(all).filter(|_| length == 1) {
+            kept.push(row);
+        } else {
+            kept.extend_from_slice(&all[..length]);
+            kept.extend(folded(&all[length..], length, times as u64 - 1));
+        }
         at += length * times;
     }
     kept
@@ -174,6 +183,27 @@ fn foldable(row: &Row) -> bool {
         )
 }
 
+fn labels(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| row.label.clone()).collect()
+}
+
+/// A call that is made for each of many signals, say: one row, since the first of them is not more than the others.
+fn series(rows: &[Row]) -> Option<Row> {
+    let (first, last) = (rows.first()?, rows.last()?);
+    let call = first.call.as_deref().filter(|call| SERIES.contains(call))?;
+    let times = rows.len();
+    (first.label != last.label).then(|| Row {
+        kind: RowKind::Folded(times as u64),
+        label: format!("{times} × {call}: {} … {}", first.label, last.label),
+        sentence: format!("{}: {times} calls, from {} to {}", first.task, first.label, last.label),
+        note: None,
+        inside: labels(rows),
+        last: last.last,
+        marks: last.marks.clone(),
+        ..first.clone()
+    })
+}
+
 fn folded(rows: &[Row], length: usize, times: u64) -> Option<Row> {
     let (first, last) = (rows.first()?, rows.last()?);
     let what = if length == 1 {
@@ -187,6 +217,7 @@ fn folded(rows: &[Row], length: usize, times: u64) -> Option<Row> {
         label: what,
         note: None,
         arrows: Vec::new(),
+        inside: labels(rows),
         last: last.last,
         marks: last.marks.clone(),
         ..first.clone()

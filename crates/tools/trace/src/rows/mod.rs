@@ -73,6 +73,8 @@ pub struct Row {
     pub call: Option<String>,
     /// The recorder has done something here that nothing in the program has asked for.
     pub injected: bool,
+    /// The labels of the rows that were folded into it.
+    pub(crate) inside: Vec<String>,
     /// What makes rows alike: the call and what it works on.
     pub(crate) key: String,
 }

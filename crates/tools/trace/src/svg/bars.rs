@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::layout::{HALF, Layout, MIDDLE};
-use super::scene::Scene;
+use super::scene::{Band, Scene};
 use crate::event::Task;
 use crate::model::State;
 use crate::rows::RowKind;
@@ -40,14 +40,6 @@ impl Look {
     }
 }
 
-/// How many handlers are in each other, as far as there is room for them.
-fn handlers(state: Option<&State>) -> usize {
-    match state {
-        Some(State::InHandler(signals)) => signals.len().min(3),
-        _ => 0,
-    }
-}
-
 /// All bars, and in each row a dot on the bar of whose row it is; `tops` has one row more than there
 /// are.
 pub(super) fn bars(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str) -> String {
@@ -68,13 +60,23 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
     // An outline for each look.
     let [mut run, mut sleep, mut stop, mut side, mut held, mut zombie, mut handler] =
         [const { String::new() }; 7];
-    for (depth, from, to) in stretches(scene, tops, task, handlers) {
+    // As many handlers in each other as there is room for.
+    let handlers = |band: &Band| band.handlers.get(&task).copied().unwrap_or_default().min(3);
+    let mut above = 0;
+    let deep = scene
+        .bands
+        .iter()
+        .map(|band| (std::mem::replace(&mut above, handlers(band)), handlers(band)));
+    for (depth, from, to) in stretches(tops, deep) {
         for depth in 0..depth {
             let x = right + 1 + depth * 5;
             let _ = write!(handler, "M{x} {from}h4V{to}h-4z");
         }
     }
-    for (look, from, to) in stretches(scene, tops, task, Look::of) {
+    let looks = scene.bands.iter();
+    let looks =
+        looks.map(|band| (Look::of(band.before.get(&task)), Look::of(band.after.get(&task))));
+    for (look, from, to) in stretches(tops, looks) {
         let block = format!("M{left} {from}h14V{to}h-14z");
         let sides = format!("M{} {from}V{to}M{} {from}V{to}", left + 1, right - 1);
         match look {
@@ -114,19 +116,16 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
     bar + "</g>\n"
 }
 
-/// From where to where a task's bar looks alike: what a row changes, it changes in its middle.
+/// From where to where something looks alike, of which each row says how it looked before and looks after: what
+/// a row changes, it changes in its middle.
 fn stretches<T: PartialEq>(
-    scene: &Scene,
     tops: &[usize],
-    task: Task,
-    look: impl Fn(Option<&State>) -> T,
+    looks: impl Iterator<Item = (T, T)>,
 ) -> Vec<(T, usize, usize)> {
     let mut stretches: Vec<(T, usize, usize)> = Vec::new();
-    for (index, band) in scene.bands.iter().enumerate() {
-        let (top, bottom) = (tops[index], tops[index + 1]);
-        let (before, after) = (band.before.get(&task), band.after.get(&task));
-        for (state, from, to) in [(before, top, top + MIDDLE), (after, top + MIDDLE, bottom)] {
-            let look = look(state);
+    for ((before, after), rows) in looks.zip(tops.windows(2)) {
+        let (top, bottom) = (rows[0], rows[1]);
+        for (look, from, to) in [(before, top, top + MIDDLE), (after, top + MIDDLE, bottom)] {
             match stretches.last_mut() {
                 Some(last) if last.0 == look => last.2 = to,
                 _ => stretches.push((look, from, to)),

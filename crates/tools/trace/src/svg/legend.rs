@@ -139,7 +139,7 @@ fn occurs(scene: &Scene, about: About) -> bool {
         About::Acts | About::Runs => true,
         About::Held => state(|state| matches!(state, State::Held)),
         About::Sleeps => state(|state| matches!(state, State::Sleeping)),
-        About::Handler => state(|state| matches!(state, State::InHandler(_))),
+        About::Handler => scene.bands.iter().any(|band| !band.handlers.is_empty()),
         About::Stopped => state(|state| matches!(state, State::Stopped(_))),
         About::Zombie => state(|state| matches!(state, State::Zombie(_))),
         About::Awaits => scene.bands.iter().any(|band| !band.awaited.is_empty()),

@@ -6,11 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Event, Task, What};
-use crate::model::{Change, Model, State};
+use crate::model::{Change, Model, State, Thread};
 use crate::rows::Row;
 
 /// What each task is doing; who is gone isn't here.
 pub(crate) type States = BTreeMap<Task, State>;
+
+/// How many signal handlers tasks are in, each in the one before it, whatever they do there.
+pub(crate) type Handlers = BTreeMap<Task, usize>;
 
 /// A row, and what is true when it is over.
 pub(crate) struct Moment<'a> {
@@ -22,6 +25,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) after: States,
     /// What the row's own event has changed.
     pub(crate) changes: &'a [Change],
+    /// How many signal handlers each task is in now.
+    pub(crate) handlers: Handlers,
     /// All that is known now.
     pub(crate) model: &'a Model,
 }
@@ -56,7 +61,8 @@ pub(crate) fn follow(events: &[Event], rows: &[Row], mut see: impl FnMut(Moment<
         }
         for (index, before, changes) in waiting.drain(..) {
             let after = states(&model);
-            see(Moment { index, before, after, changes: &changes, model: &model });
+            let handlers = handlers(&model);
+            see(Moment { index, before, after, changes: &changes, handlers, model: &model });
         }
     }
 }
@@ -77,6 +83,13 @@ fn belongs_above(what: &What, model: &Model) -> bool {
 fn reaped_in_call(what: &What, model: &Model) -> bool {
     let What::Reaped { by: Some(by) } = what else { return false };
     model.threads.get(by).is_some_and(|thread| thread.call.is_some())
+}
+
+fn handlers(model: &Model) -> Handlers {
+    let deep =
+        |thread: &Thread| Some(thread.handlers.len()).filter(|deep| *deep > 0 && thread.lives());
+    let threads = model.threads.iter();
+    threads.filter_map(|(task, thread)| Some((*task, deep(thread)?))).collect()
 }
 
 /// Who has ended and has no parent here is gone: nobody here could reap it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::FEW;
-use super::moments::{Moment, States, follow};
+use super::moments::{Handlers, Moment, States, follow};
 use crate::event::{Event, Task};
 use crate::model::{Change, Kind, Model, Place, State};
 use crate::rows::{ArrowKind, Row, RowKind, Rows};
@@ -45,6 +45,8 @@ pub(crate) type Peers = BTreeMap<u32, u32>;
 pub(crate) struct Band {
     pub(crate) before: States,
     pub(crate) after: States,
+    /// How many signal handlers each task is in after it.
+    pub(crate) handlers: Handlers,
     /// How much is in what is there.
     pub(crate) levels: BTreeMap<Between, Level>,
     /// What anybody who sleeps waits for.
@@ -100,6 +102,7 @@ impl Scene {
             }
             band.arrows = arrows(row, &moment);
             (band.before, band.after) = (moment.before, moment.after);
+            band.handlers = moment.handlers;
             bands[moment.index] = band;
         });
         for index in 1..bands.len() {
