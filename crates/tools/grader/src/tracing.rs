@@ -46,12 +46,6 @@ impl Recording {
         self
     }
 
-    /// Tells on which line of its source each call is.
-    pub fn lines(mut self) -> Self {
-        self.options.lines = true;
-        self
-    }
-
     /// Has each allocation be a call of its own, `mmap`, so that the recording shows who allocates. That is what glibc does when it
     /// is told that no piece of memory is too small for one; another C library takes no notice.
     pub fn show_allocations(mut self) -> Self {

@@ -22,9 +22,11 @@ mod diag;
 mod ending;
 mod family;
 mod files;
+#[cfg(feature = "lines")]
 mod image;
 mod inject;
 mod injecting;
+#[cfg_attr(not(feature = "lines"), path = "no_lines.rs")]
 mod lines;
 mod locks;
 mod look;
@@ -46,6 +48,7 @@ mod room;
 mod schedule;
 mod settle;
 mod signals;
+#[cfg(feature = "lines")]
 mod source;
 mod start;
 mod stops;
@@ -81,7 +84,7 @@ pub struct Options {
     pub all: bool,
     /// Tells what /proc says of each descriptor table whenever all are at rest, for `trace::check`.
     pub check: bool,
-    /// Tells on which line of the program each call is: some 100 µs a call.
+    /// Tells on which line of the program each call is: some 100 µs a call. Without the feature `lines`, it doesn't.
     pub lines: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,

@@ -1,5 +1,6 @@
 //! The registers of a stopped task, and what the machines do differently with them.
 
+#[cfg(feature = "lines")]
 use framehop::UnwindRegsNative;
 use nix::unistd::Pid;
 
@@ -52,18 +53,21 @@ pub(crate) fn set_argument(pid: Pid, index: usize, value: u64) -> nix::Result<()
 }
 
 /// Where a task is, and the registers from which its callers can be found.
+#[cfg(feature = "lines")]
 pub(crate) fn unwind_from(registers: &Registers) -> (u64, UnwindRegsNative) {
     let [link, stack, frame] = own::unwind_from(registers);
     (own::instruction(registers), UnwindRegsNative::new(link, stack, frame))
 }
 
 /// Where a task is: with the same words on its stack, it has come there by the same way.
+#[cfg(feature = "lines")]
 pub(crate) fn site(registers: &Registers) -> Site {
     let [link, stack, frame] = own::unwind_from(registers);
     Site { instruction: own::instruction(registers), link, stack, frame }
 }
 
 /// See [`site`].
+#[cfg(feature = "lines")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Site {
     instruction: u64,
@@ -106,6 +110,7 @@ mod own {
         ptrace::set_registers(pid, &registers)
     }
 
+    #[cfg(feature = "lines")]
     pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
         [registers.rip, registers.rsp, registers.rbp]
     }
@@ -154,6 +159,7 @@ mod own {
         ptrace::set_call(pid, number)
     }
 
+    #[cfg(feature = "lines")]
     pub(super) fn unwind_from(registers: &Registers) -> [u64; 3] {
         [registers.regs[30], registers.sp, registers.regs[29]]
     }
