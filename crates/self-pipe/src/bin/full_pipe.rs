@@ -1,4 +1,4 @@
-//! 65536 signals and room for 4096 bytes: a full pipe refuses bytes, and nothing is lost.
+//! 5000 signals and room for 4096 bytes: a full pipe refuses bytes, and nothing is lost.
 //!
 //! The pipe is made as small as the kernel allows, one page (Linux only).
 
@@ -30,11 +30,11 @@ fn main() -> Result<()> {
     let room = fcntl(&queue, FcntlArg::F_SETPIPE_SZ(1)).context("cannot shrink the pipe")?;
     println!("[pid {me}] my pipe has room for {room} bytes");
 
-    for _ in 0..65536 {
+    for _ in 0..5000 {
         raise(Signal::SIGUSR1).context("cannot signal myself")?;
     }
     raise(Signal::SIGTERM).context("cannot signal myself")?;
-    println!("[pid {me}] SIGUSR1 65536 times, SIGTERM once; bytes in it: {}", bytes_in(&queue)?);
+    println!("[pid {me}] SIGUSR1 5000 times, SIGTERM once; bytes in it: {}", bytes_in(&queue)?);
 
     let woken = queue.sleep(&[], Some(Duration::from_secs(10))).context("cannot sleep")?;
     println!("[pid {me}] I sleep. What ended it: {woken:?}; bytes in it: {}", bytes_in(&queue)?);

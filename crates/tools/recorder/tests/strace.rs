@@ -35,7 +35,7 @@ const SYSTEM: [(&[&str], Depth); 4] = [
 ];
 
 /// Programs of the chapters whose calls depend neither on the order of processes nor on time. Left out are
-/// `serve_two`, which serves for a minute, and `full_pipe` and `full_pipe_blocks`, which send signals by the million.
+/// `serve_two`, which serves for a minute, and `full_pipe` and `full_pipe_blocks`, which send thousands of signals.
 const CHAPTERS: [(&str, &[&str]); 7] = [
     (
         "syscalls",

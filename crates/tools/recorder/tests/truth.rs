@@ -15,10 +15,8 @@ const CHAPTERS: [&str; 8] =
     ["syscalls", "fork", "pipe", "select", "signals", "self-pipe", "execve", "after"];
 
 /// Programs that are not recorded here, and why.
-const LEFT_OUT: [(&str, &str); 5] = [
+const LEFT_OUT: [(&str, &str); 3] = [
     ("serve_two", "serves for a minute, whoever comes"),
-    ("full_pipe", "sends a million signals, until its alarm"),
-    ("full_pipe_blocks", "sends tens of thousands of signals"),
     ("idle_crowd", "polls 800 descriptors, tens of thousands of times"),
     ("spawn_bench", "makes thousands of processes, to measure"),
 ];
