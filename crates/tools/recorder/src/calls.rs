@@ -172,6 +172,7 @@ impl Recording<'_> {
                 }
             }
             name if sends(name) => self.has_sent(task, call),
+            "unshare" | "setns" => self.may_be_nested = true,
             "rt_sigtimedwait" => self.has_taken(task, result),
             // It may have been from a signalfd.
             "read" if result > 0 && result % SIGNALFD_INFO == 0 => self.forget_taken_signals(),

@@ -83,10 +83,24 @@ impl Look {
 
     /// What `status` says of signals; nothing is set for one who is gone.
     pub(crate) fn signals(&self) -> Signals {
+        self.in_status(Signals::read)
+    }
+
+    /// Its ids, from the recorder's pid namespace to its own.
+    pub(crate) fn ids(&self) -> Vec<Pid> {
+        let ids: Vec<_> = self.in_status(|status| {
+            let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+            let ids = ids.unwrap_or_default().split_whitespace();
+            ids.filter_map(|id| id.parse().ok()).map(Pid::from_raw).collect()
+        });
+        if ids.is_empty() { vec![self.pid] } else { ids }
+    }
+
+    fn in_status<T>(&self, find: impl FnOnce(&str) -> T) -> T {
         let mut buffer = [0; 4096];
         let file = self.status.get_or_init(|| self.open("status")).as_ref();
         let length = file.and_then(|file| file.read_at(&mut buffer, 0).ok()).unwrap_or_default();
-        Signals::read(&String::from_utf8_lossy(&buffer[..length]))
+        find(&String::from_utf8_lossy(&buffer[..length]))
     }
 }
 
@@ -125,14 +139,6 @@ impl Signals {
         let (pending, pending_for_all) = (set("SigPnd:"), set("ShdPnd:"));
         Signals { pending, pending_for_all, ignored: set("SigIgn:"), caught: set("SigCgt:") }
     }
-}
-
-/// The ids of a task, from the recorder's pid namespace to its own.
-pub(crate) fn ids(task: Pid) -> Vec<Pid> {
-    let status = fs::read_to_string(format!("/proc/{task}/status")).unwrap_or_default();
-    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
-    let ids: Vec<_> = ids.split_whitespace().filter_map(|id| id.parse().ok()).collect();
-    if ids.is_empty() { vec![task] } else { ids.into_iter().map(Pid::from_raw).collect() }
 }
 
 /// The process that a task belongs to, by its first thread's id.

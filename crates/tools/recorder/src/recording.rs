@@ -123,6 +123,8 @@ pub(crate) struct Recording<'a> {
     /// The processes, those that have ended too.
     pub(crate) processes: BTreeMap<Task, Process>,
     pub(crate) names: Names,
+    /// Tasks may have other ids in pid namespaces of their own.
+    pub(crate) may_be_nested: bool,
     /// Stops of those whose making was not told yet.
     pub(crate) strangers: HashMap<Pid, Stop>,
     /// Stops that came while another one had its turn.
@@ -130,6 +132,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) turns: Turns,
     /// The last stop tells of nothing that could have woken anybody.
     pub(crate) calm: bool,
+    /// For how many times more it is not worth to ask again and again for a stop.
+    pub(crate) crowded: u32,
     /// Counts the times at which somebody became ready.
     pub(crate) clock: u64,
     /// Signals may have come to wait that were not told.
@@ -169,10 +173,12 @@ impl<'a> Recording<'a> {
             by_pid: HashMap::new(),
             processes: BTreeMap::new(),
             names: Names::new(places),
+            may_be_nested: false,
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
             calm: false,
+            crowded: 0,
             clock: 0,
             sent: None,
             proc_files: HashSet::new(),

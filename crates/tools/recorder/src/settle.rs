@@ -20,15 +20,24 @@ impl Recording<'_> {
         if self.is_calm() {
             return Ok(());
         }
-        let mut pause = PAUSE;
+        let (mut pause, mut soon) = (PAUSE, true);
         loop {
             while !self.tasks.is_empty()
                 && let Some((pid, stop)) = self.next()?
             {
                 self.heard(pid, stop, None);
             }
-            if self.tasks.keys().any(|&task| self.moves(task)) {
+            let ends = |(_, tracee): &(&Task, &Tracee)| tracee.state == State::Ends;
+            // Nobody needs to look at those in /proc.
+            let somebody_ends = self.tasks.iter().filter(ends).any(|(&task, _)| self.moves(task));
+            if somebody_ends || self.tasks.keys().any(|&task| self.moves(task)) {
                 self.end_if_due();
+                if std::mem::take(&mut soon)
+                    && let Some((pid, stop)) = self.next_soon()?
+                {
+                    self.heard(pid, stop, None);
+                    continue;
+                }
                 wait_for_news(pause);
                 pause = LONG_PAUSE.min(pause * 2);
                 continue;

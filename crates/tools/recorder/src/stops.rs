@@ -81,9 +81,16 @@ impl Recording<'_> {
         let leader = self.processes.get(&process).map_or(pid, |process| process.pid);
         self.clock += 1;
         let state = State::Ready { since: self.clock, signal: 0 };
-        self.tasks.insert(task, Tracee::new(pid, process, leader, state));
+        let tracee = Tracee::new(pid, process, leader, state);
+        if maker.is_none() || self.may_be_nested {
+            let ids = tracee.look.ids();
+            self.may_be_nested |= ids.len() > 1;
+            self.names.set(&ids, task);
+        } else {
+            self.names.set(&[pid], task);
+        }
+        self.tasks.insert(task, tracee);
         self.by_pid.insert(pid, task);
-        self.names.set(&look::ids(pid), task);
         task
     }
 
@@ -94,6 +101,7 @@ impl Recording<'_> {
         let Some(pid) = told else { return self.cannot_tell_whom(maker) };
         let flags = tracee.call.as_ref().map_or(0, |call| call.flags);
         let process = tracee.process;
+        self.may_be_nested |= flags & libc::CLONE_NEWPID as u64 != 0;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
         let child = self.new_task(pid, Some(maker), thread_of);
         if thread_of.is_none() {

@@ -22,6 +22,9 @@ pub(crate) const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 /// How long to ask again and again for a stop, before anything else is done.
 const SOON: Duration = Duration::from_micros(30);
+/// If that took so long, others had the processor; and for how many times nobody asks so then.
+const CROWDED: Duration = Duration::from_micros(500);
+const FOR_A_WHILE: u32 = 500;
 /// How long to wait before asking again whether somebody can still come.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// After so much time, a task that computes is looked at; after so much of the processor's time, others
@@ -61,11 +64,13 @@ impl Recording<'_> {
             self.tell_whose_turn(task, ready);
         }
         self.let_run(task);
-        let (began, mut pause, mut soon) = (Instant::now(), PAUSE, SOON);
+        let (began, mut pause, mut soon) = (Instant::now(), PAUSE, true);
         let mut ran_by_then = None;
         while !free && self.runs(task) {
-            if let Some((pid, stop)) = self.next_within(std::mem::take(&mut soon))? {
+            let next = if std::mem::take(&mut soon) { self.next_soon()? } else { self.next()? };
+            if let Some((pid, stop)) = next {
                 self.heard(pid, stop, Some(task));
+                soon = true;
                 continue;
             }
             if self.is_outlived(task) {
@@ -142,15 +147,24 @@ impl Recording<'_> {
         self.set_state(task, State::Sleeps);
     }
 
-    /// The next stop, if there is one by then. It mostly comes so soon that going to sleep takes longer.
-    fn next_within(&self, time: Duration) -> Result<Option<(Pid, Stop)>, Error> {
+    /// The next stop, if it comes so soon that going to sleep would take longer. Whoever waits for this processor,
+    /// as the task itself may, has it meanwhile; where many do, that takes long, and then nobody asks so for a while.
+    pub(crate) fn next_soon(&mut self) -> Result<Option<(Pid, Stop)>, Error> {
+        if self.crowded > 0 {
+            self.crowded -= 1;
+            return self.next();
+        }
         let began = Instant::now();
         loop {
             let next = self.next()?;
-            if next.is_some() || began.elapsed() >= time {
+            let asked = began.elapsed();
+            if asked > CROWDED {
+                self.crowded = FOR_A_WHILE;
+            }
+            if next.is_some() || asked >= SOON {
                 return Ok(next);
             }
-            std::hint::spin_loop();
+            std::thread::yield_now();
         }
     }
 
