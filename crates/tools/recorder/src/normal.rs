@@ -42,6 +42,7 @@ pub(crate) fn call(
     let (name, count) = match name {
         // Its last argument points to a pointer to a set of signals: that one is null in `select`.
         "pselect6" if args[5] == 0 || peek(args[5]) == Some(0) => ("select", 5),
+        "ppoll" if newer_only && args[..4] == [0; 4] => ("pause", 0),
         "ppoll" if newer_only && args[3] == 0 => {
             if let Some(time) = arguments.get_mut(2) {
                 *time = milliseconds(time);
@@ -49,6 +50,10 @@ pub(crate) fn call(
             ("poll", 3)
         }
         "pipe2" if newer_only && args[1] == 0 => ("pipe", 1),
+        "unlinkat" if newer_only && args[0] as i32 == libc::AT_FDCWD && args[2] == 0 => {
+            arguments.remove(0);
+            ("unlink", 1)
+        }
         "dup3" if newer_only && args[2] == 0 => ("dup2", 2),
         "epoll_pwait" if newer_only && args[4] == 0 => ("epoll_wait", 4),
         _ => return name,
@@ -98,4 +103,64 @@ fn takes_a_number(command: libc::c_int) -> bool {
             | libc::F_NOTIFY
             | libc::F_ADD_SEALS
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a newer machine's call is told as, with how many arguments.
+    fn told(name: &'static str, args: [u64; 6], count: usize) -> (&'static str, usize) {
+        let mut arguments = vec![Argument::Opaque; count];
+        let name = call(name, &args, &mut arguments, true, |_| Some(0));
+        (name, arguments.len())
+    }
+
+    #[test]
+    fn what_a_newer_machine_lacks_has_the_older_name() {
+        let here = libc::AT_FDCWD as u64;
+        assert_eq!(told("pselect6", [1; 6], 6), ("select", 5));
+        assert_eq!(told("ppoll", [1, 1, 0, 0, 0, 0], 4), ("poll", 3));
+        assert_eq!(told("ppoll", [0; 6], 4), ("pause", 0));
+        assert_eq!(told("pipe2", [1, 0, 0, 0, 0, 0], 2), ("pipe", 1));
+        assert_eq!(told("dup3", [3, 4, 0, 0, 0, 0], 3), ("dup2", 2));
+        assert_eq!(told("epoll_pwait", [3, 1, 1, 0, 0, 0], 5), ("epoll_wait", 4));
+        assert_eq!(told("unlinkat", [here, 1, 0, 0, 0, 0], 3), ("unlink", 1));
+    }
+
+    #[test]
+    fn what_the_older_call_cannot_say_keeps_its_name() {
+        let cloexec = libc::O_CLOEXEC as u64;
+        assert_eq!(told("pipe2", [1, cloexec, 0, 0, 0, 0], 2), ("pipe2", 2));
+        assert_eq!(told("dup3", [3, 4, cloexec, 0, 0, 0], 3), ("dup3", 3));
+        assert_eq!(told("ppoll", [1, 1, 0, 1, 0, 0], 4), ("ppoll", 4));
+        assert_eq!(told("epoll_pwait", [3, 1, 1, 0, 1, 0], 5), ("epoll_pwait", 5));
+        assert_eq!(told("unlinkat", [3, 1, 0, 0, 0, 0], 3), ("unlinkat", 3));
+    }
+
+    #[test]
+    fn whoever_is_made_is_named_by_the_flags_on_all_machines() {
+        let flags =
+            |name, first: i32| clone_flags(name, &[first as u64, 0, 0, 0, 0, 0], |_| Some(0));
+        let made = |name, first| flags(name, first).map(maker);
+        assert_eq!(made("fork", 0), Some("fork"));
+        assert_eq!(made("clone", libc::SIGCHLD), Some("fork"));
+        assert_eq!(made("clone3", 1), Some("fork"));
+        assert_eq!(made("vfork", 0), Some("vfork"));
+        assert_eq!(made("clone", libc::CLONE_VFORK | libc::CLONE_VM), Some("vfork"));
+        assert_eq!(made("clone", libc::CLONE_VM | libc::CLONE_THREAD), Some("clone"));
+        assert_eq!(made("openat", 0), None);
+    }
+
+    #[test]
+    fn a_time_that_poll_has_in_milliseconds_is_told_so() {
+        let mut arguments = vec![
+            Argument::Opaque,
+            Argument::Number(1),
+            Argument::Time(2_500_000_000),
+            Argument::Null,
+        ];
+        assert_eq!(call("ppoll", &[1, 1, 1, 0, 0, 0], &mut arguments, true, |_| None), "poll");
+        assert_eq!(arguments[2], Argument::Number(2500));
+    }
 }

@@ -13,7 +13,7 @@ const COMMON: &[(libc::c_long, &str)] = calls! {
     SYS_clock_gettime SYS_clock_nanosleep SYS_clock_settime SYS_clone SYS_clone3 SYS_close
     SYS_close_range SYS_connect SYS_copy_file_range SYS_delete_module SYS_dup SYS_dup3
     SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_execve
-    SYS_execveat SYS_exit SYS_exit_group SYS_faccessat SYS_faccessat2 SYS_fallocate
+    SYS_execveat SYS_exit SYS_exit_group SYS_fadvise64 SYS_faccessat SYS_faccessat2 SYS_fallocate
     SYS_fanotify_init SYS_fanotify_mark SYS_fchdir SYS_fchmod SYS_fchmodat SYS_fchown
     SYS_fchownat SYS_fcntl SYS_fdatasync SYS_fgetxattr SYS_finit_module SYS_flistxattr
     SYS_flock SYS_fremovexattr SYS_fsconfig SYS_fsetxattr SYS_fsmount SYS_fsopen SYS_fspick
@@ -49,7 +49,7 @@ const COMMON: &[(libc::c_long, &str)] = calls! {
     SYS_sched_getaffinity SYS_sched_getattr SYS_sched_getparam SYS_sched_getscheduler
     SYS_sched_rr_get_interval SYS_sched_setaffinity SYS_sched_setattr SYS_sched_setparam
     SYS_sched_setscheduler SYS_sched_yield SYS_seccomp SYS_semctl SYS_semget SYS_semop
-    SYS_semtimedop SYS_sendmmsg SYS_sendmsg SYS_sendto SYS_set_mempolicy
+    SYS_semtimedop SYS_sendfile SYS_sendmmsg SYS_sendmsg SYS_sendto SYS_set_mempolicy
     SYS_set_mempolicy_home_node SYS_set_robust_list SYS_set_tid_address SYS_setdomainname
     SYS_setfsgid SYS_setfsuid SYS_setgid SYS_setgroups SYS_sethostname SYS_setitimer
     SYS_setns SYS_setpgid SYS_setpriority SYS_setregid SYS_setresgid SYS_setresuid
@@ -70,11 +70,11 @@ const COMMON: &[(libc::c_long, &str)] = calls! {
 const OWN: &[(libc::c_long, &str)] = calls! {
     SYS__sysctl SYS_access SYS_afs_syscall SYS_alarm SYS_arch_prctl SYS_chmod SYS_chown
     SYS_creat SYS_dup2 SYS_epoll_create SYS_epoll_ctl_old SYS_epoll_wait
-    SYS_epoll_wait_old SYS_eventfd SYS_fadvise64 SYS_fchmodat2 SYS_fork SYS_futimesat
+    SYS_epoll_wait_old SYS_eventfd SYS_fchmodat2 SYS_fork SYS_futimesat
     SYS_get_thread_area SYS_getdents SYS_getpgrp SYS_getpmsg
     SYS_inotify_init SYS_ioperm SYS_iopl SYS_lchown SYS_link SYS_lstat SYS_mkdir SYS_mknod
     SYS_modify_ldt SYS_open SYS_pause SYS_pipe SYS_poll SYS_putpmsg
-    SYS_readlink SYS_rename SYS_rmdir SYS_security SYS_select SYS_sendfile
+    SYS_readlink SYS_rename SYS_rmdir SYS_security SYS_select
     SYS_set_thread_area SYS_signalfd SYS_stat SYS_symlink SYS_sysfs SYS_time SYS_tuxcall
     SYS_unlink SYS_uselib SYS_ustat SYS_utime SYS_utimes SYS_vfork SYS_vserver
 };
