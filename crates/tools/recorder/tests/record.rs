@@ -169,3 +169,86 @@ fn what_goes_through_a_named_pipe_an_eventfd_or_a_datagram_is_followed() {
         [(true, server, 4), (false, server, 4), (true, client, 4), (false, client, 4)];
     assert_eq!(moved("datagrams"), there_and_back);
 }
+
+#[test]
+fn each_signal_that_stops_is_told_and_so_is_its_end() {
+    let recorded = recorded("stops");
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    let stops = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+    for (child, signal) in (2..).map(trace::Task).zip(stops) {
+        let order = [
+            recorded.exactly(child, What::Stopped { signal }),
+            recorded.exactly(child, What::Signalled { signal: libc::SIGCONT, by: Some(P1) }),
+            recorded.exactly(child, What::Continued),
+            recorded.exactly(child, What::Ended { status: Status::Code(0) }),
+            recorded.exactly(child, What::Reaped { by: Some(P1) }),
+        ];
+        assert!(order.is_sorted(), "{order:?} {}", recorded.text);
+    }
+}
+
+#[test]
+fn with_sa_nocldwait_the_signal_comes_and_nobody_reaps() {
+    let recorded = recorded("no-zombies");
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    let ended = recorded.exactly(P2, What::Ended { status: Status::Code(0) });
+    let reaped = recorded.exactly(P2, What::Reaped { by: None });
+    let comes = recorded.exactly(P1, delivered(libc::SIGCHLD, Disposition::Handler));
+    assert!(ended < reaped && ended < comes, "{}", recorded.text);
+}
+
+#[test]
+fn a_descriptor_in_a_message_is_sent_before_it_is_received() {
+    let recorded = recorded("passes");
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    let passed = |task, call: &str| {
+        let at = recorded.leaves(task, call);
+        let What::Leave { arguments, .. } = &recorded.events[at].what else { unreachable!() };
+        let is_passed =
+            |argument: &Argument| matches!(argument, Argument::Passed(p) if p.len() == 1);
+        assert!(arguments.iter().any(is_passed), "{}", recorded.text);
+        at
+    };
+    let order = [passed(P1, "sendmsg"), passed(P2, "recvmsg"), recorded.leaves(P2, "write")];
+    assert!(order.is_sorted() && order[2] < recorded.leaves(P1, "read"), "{}", recorded.text);
+}
+
+#[test]
+fn with_sa_restart_the_interrupted_call_begins_again() {
+    let recorded = recorded("handler");
+    let reads = |is: &dyn Fn(&Outcome) -> bool| {
+        recorded.all(
+            |what| matches!(what, What::Leave { name, result, .. } if name == "read" && is(result)),
+        )
+    };
+    let interrupted = reads(&|result| *result == Outcome::Interrupted);
+    let returns = recorded.all(|what| *what == What::HandlerReturns);
+    let [once, again] = interrupted[..] else { panic!("{}", recorded.text) };
+    // Without the flag the program goes on with EINTR; with it, the call that follows the handler is the same one.
+    let next = |after: usize| {
+        let mut enters = recorded.all(|what| matches!(what, What::Enter { .. })).into_iter();
+        let at = enters.find(|&at| at > after && recorded.events[at].task == P1);
+        at.and_then(|at| match &recorded.events[at].what {
+            What::Enter { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+    };
+    assert!(once < returns[0] && again < returns[1], "{}", recorded.text);
+    assert_ne!(next(returns[0]), Some("read"));
+    assert_eq!(next(returns[1]), Some("read"));
+}
+
+#[test]
+fn a_signal_to_a_group_comes_to_each_of_it() {
+    let recorded = recorded("group");
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    for child in [P2, P3] {
+        let order = [
+            recorded.exactly(child, What::Signalled { signal: libc::SIGTERM, by: Some(P1) }),
+            recorded.exactly(child, delivered(libc::SIGTERM, Disposition::Default)),
+            recorded.exactly(child, What::Ended { status: Status::Signal(libc::SIGTERM) }),
+            recorded.exactly(child, What::Reaped { by: Some(P1) }),
+        ];
+        assert!(order.is_sorted(), "{order:?} {}", recorded.text);
+    }
+}

@@ -38,6 +38,9 @@ fn main() {
         "storm" => storm(),
         "kill-stopped" => kill_stopped(),
         "threads-exit" => threads_exit(),
+        "stops" => stops(),
+        "no-zombies" => no_zombies(),
+        "group" => group(),
         "crowd" => crowd(),
         "hears-keys" => hears_keys(),
         "passes" => passes(),
@@ -296,4 +299,37 @@ fn passes() {
     reader.read_to_string(&mut message).expect("it can read");
     assert_eq!(message, "hello");
     waitpid(child, None).expect("our child");
+}
+
+/// Stopped by each signal that can, and continued each time.
+fn stops() {
+    for signal in [Signal::SIGSTOP, Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        let child = child(|| raise(signal).expect("it may"));
+        let stopped = waitpid(child, Some(WaitPidFlag::WUNTRACED));
+        assert_eq!(stopped, Ok(WaitStatus::Stopped(child, signal)));
+        kill(child, Signal::SIGCONT).expect("our child");
+        let continued = waitpid(child, Some(WaitPidFlag::WCONTINUED));
+        assert_eq!(continued, Ok(WaitStatus::Continued(child)));
+        assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+    }
+}
+
+/// SIGCHLD comes, and yet nobody is left to be waited for.
+fn no_zombies() {
+    on(Signal::SIGCHLD, SigHandler::Handler(catch), SaFlags::SA_NOCLDWAIT | SaFlags::SA_RESTART);
+    child(|| ());
+    assert_eq!(wait(), Err(Errno::ECHILD));
+    assert!(CAUGHT.load(Ordering::Relaxed));
+}
+
+/// Two children in one group are ended by one call.
+fn group() {
+    let leader = child(pause);
+    nix::unistd::setpgid(leader, leader).expect("our child");
+    let other = child(pause);
+    nix::unistd::setpgid(other, leader).expect("our child");
+    nix::sys::signal::killpg(leader, Signal::SIGTERM).expect("our children");
+    for child in [leader, other] {
+        assert_eq!(waitpid(child, None), Ok(WaitStatus::Signaled(child, Signal::SIGTERM, false)));
+    }
 }
