@@ -1,0 +1,205 @@
+//! Who serves the clients of `prefork-accept`, and from which queue. The test is the clients.
+
+use grader::{Folder, Process, Run, Running, Snapshot, State, Verdict};
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
+use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const WORKERS: usize = 4;
+/// How long a client waits for a word; a right answer never comes near.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The server, and the folder with its socket.
+struct Server {
+    running: Running,
+    folder: Folder,
+}
+
+impl Server {
+    /// Starts it, and waits until everybody sleeps. Fails unless there are as many workers as there should be.
+    fn start() -> Self {
+        let folder = Folder::new();
+        let run = Run::new(grader::program!("prefork-accept")).arg(folder.path().join("socket"));
+        let run = run.arg(WORKERS.to_string()).may_write(folder.path());
+        let mut running = run.deadline(Duration::from_secs(4)).start();
+        let everybody = running.until(|now| {
+            let all = now.processes.iter().all(|p| p.state != State::Running);
+            let one = now.program().is_some_and(Process::blocked);
+            (all && one).then(|| now.clone())
+        });
+        let Ok(now) = everybody else {
+            let outcome = running.finish();
+            outcome.must_end();
+            Verdict::new("The server has left: it does not wait for clients.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("Which process came back from `run`, and with what?")
+                .fail()
+        };
+        let alive = now.others().filter(|p| p.state != State::Zombie).count();
+        if alive != WORKERS {
+            not_so_many(running, &now, alive);
+        }
+        Self { running, folder }
+    }
+
+    fn connect(&self) -> io::Result<BufReader<UnixStream>> {
+        let client = UnixStream::connect(self.folder.path().join("socket"))?;
+        client.set_read_timeout(Some(PATIENCE))?;
+        Ok(BufReader::new(client))
+    }
+
+    /// As many clients as there are workers, at the same time: who serves each of them.
+    fn serve_all(&self) -> BTreeSet<Pid> {
+        let clients = (1..=WORKERS).map(|number| self.connect().map(|client| (number, client)));
+        let clients: Vec<_> = match clients.collect() {
+            Ok(clients) => clients,
+            Err(error) => self.fail(
+                Verdict::new("A client can't connect to the socket.")
+                    .saw(error.to_string())
+                    .ask("Who listens there, and since when?"),
+            ),
+        };
+        let mut served = BTreeSet::new();
+        // Each stays until all have been served.
+        let mut staying = Vec::new();
+        for (number, mut client) in clients {
+            let mut line = String::new();
+            let read = client.read_line(&mut line);
+            let pid = line.trim().strip_prefix("worker ").and_then(|pid| pid.parse().ok());
+            if let (Ok(_), Some(pid)) = (read, pid) {
+                served.insert(Pid::from_raw(pid));
+                staying.push(client);
+                continue;
+            }
+            must_not_be_the_master(self, &served);
+            self.fail(
+                Verdict::new(format!("Client {number} of {WORKERS} is connected, and nobody serves it."))
+                    .saw(format!("the others are served by {}", names(&served)))
+                    .ask("Who is free, and in which call does it wait? And in whose queue is this client?"),
+            );
+        }
+        served
+    }
+
+    fn fail(&self, verdict: Verdict) -> ! {
+        verdict.saw_all(self.running.snapshot().explain()).fail()
+    }
+}
+
+fn names(pids: &BTreeSet<Pid>) -> String {
+    if pids.is_empty() {
+        "nobody".into()
+    } else {
+        pids.iter().map(|pid| format!("pid {pid}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn not_so_many(running: Running, now: &Snapshot, alive: usize) -> ! {
+    // What those have said who are gone is told at the end.
+    let said = (alive < WORKERS).then(|| running.finish().complaint()).flatten();
+    let ask = match said {
+        Some(_) => "Which call has failed in them, and which process should make it?",
+        None => "Which processes come to the fork, how often, and when?",
+    };
+    Verdict::new(format!(
+        "{alive} workers are there, and not {WORKERS}, before the first client comes."
+    ))
+    .saw_all(said)
+    .saw_all(now.explain().into_iter().take(6))
+    .ask(ask)
+    .fail()
+}
+
+/// The sockets that a process has.
+fn sockets(process: &Process) -> BTreeSet<&PathBuf> {
+    let target = |target: &&PathBuf| target.to_string_lossy().starts_with("socket:");
+    process.descriptors.iter().map(|d| &d.target).filter(target).collect()
+}
+
+#[test]
+fn all_workers_have_one_listening_socket() {
+    grader::worth(2);
+    let server = Server::start();
+    let now = server.running.snapshot();
+    let mut shared: Option<BTreeSet<&PathBuf>> = None;
+    for worker in now.others() {
+        let own = sockets(worker);
+        let both =
+            shared.take().map_or(own.clone(), |all| all.intersection(&own).copied().collect());
+        if both.is_empty() {
+            let has = now.others().map(|p| format!("pid {} has {:?}", p.pid, sockets(p)));
+            Verdict::new(
+                "Each worker has a socket of its own, so there are several queues, or none.",
+            )
+            .saw_all(has)
+            .ask("In which queue is a client, and what if that one's worker is busy?")
+            .fail();
+        }
+        shared = Some(both);
+    }
+}
+
+#[test]
+fn so_many_clients_are_served_by_so_many_workers() {
+    grader::worth(2);
+    let server = Server::start();
+    must_be_workers(&server, &server.serve_all());
+}
+
+fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
+    let master = server.running.snapshot().program;
+    if served.contains(&master) {
+        server.fail(
+            Verdict::new("The master itself serves clients.")
+                .saw(format!(
+                    "clients were served by {}; the master is pid {master}",
+                    names(served)
+                ))
+                .ask("Who is to call accept, and who is to wait for the workers?"),
+        );
+    }
+}
+
+fn must_be_workers(server: &Server, served: &BTreeSet<Pid>) {
+    must_not_be_the_master(server, served);
+    let now = server.running.snapshot();
+    let workers: BTreeSet<Pid> = now.others().map(|p| p.pid).collect();
+    if *served != workers {
+        server.fail(
+            Verdict::new("The clients were not served by the workers that were made before.")
+                .saw(format!(
+                    "clients were served by {}; the workers are {}",
+                    names(served),
+                    names(&workers)
+                ))
+                .ask("Which process calls accept?"),
+        );
+    }
+}
+
+#[test]
+fn a_worker_that_was_left_serves_the_next() {
+    grader::worth(2);
+    let mut server = Server::start();
+    let first = server.connect().and_then(|mut client| client.read_line(&mut String::new()));
+    if first.is_err() {
+        server.fail(Verdict::new("A client is not served.").ask("Who calls accept?"));
+    }
+    // It has left. Its worker is free again, or gone.
+    let settled = server.running.until(|now| {
+        now.others().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
+    });
+    if let Ok(now) = settled
+        && now.others().filter(|p| p.blocked()).count() < WORKERS
+    {
+        server.fail(
+            Verdict::new("A worker leaves after its first client.")
+                .ask("Who serves client number five?"),
+        );
+    }
+    must_be_workers(&server, &server.serve_all());
+}
