@@ -53,6 +53,13 @@ impl Recording {
         self
     }
 
+    /// Tells on which line of its source each call is.
+    #[cfg(feature = "lines")]
+    pub fn lines(mut self) -> Self {
+        self.options.lines = true;
+        self
+    }
+
     /// Does this to the program.
     pub fn inject(mut self, injection: Injection) -> Self {
         self.options.injections.push(injection);

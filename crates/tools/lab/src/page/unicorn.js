@@ -38,7 +38,7 @@ export class Family {
     const buttons = make("span", "lab-signals");
     for (const signal of this.signals) {
       const made = button(signal, () => this.send(signal, pid));
-      made.setAttribute("aria-label", `Send SIG${signal} to ${pid}`);
+      made.setAttribute("aria-label", `${signal} to pid ${pid}`);
       buttons.append(made);
     }
     item.append(make("code", "", String(pid)), " ", name, " ", does, buttons);
