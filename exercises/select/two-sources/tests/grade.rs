@@ -1,0 +1,143 @@
+//! What `two-sources` hears while it sleeps. The test is its clients, and its master: the write end of its standard input.
+
+use grader::{Exit, Folder, Outcome, Run, Running, State, Verdict};
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// How long a client waits for a word; a right answer never comes near.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+struct Worker {
+    running: Running,
+    folder: Folder,
+}
+
+impl Worker {
+    /// Starts it, and waits until it sleeps. Fails if it never does.
+    fn start() -> Self {
+        let folder = Folder::new();
+        let run = Run::new(grader::program!("two-sources")).arg(folder.path().join("socket"));
+        let running = run.may_write(folder.path()).stdin_later().start();
+        let mut worker = Self { running, folder };
+        // Its socket is there before it sleeps in `work`.
+        let socket = worker.folder.path().join("socket");
+        let there = worker.running.until(|_| socket.exists().then_some(()));
+        if there.is_err() {
+            worker.running.finish().must_end();
+            unreachable!("a socket is made before `work` is called");
+        }
+        worker.must_sleep()
+    }
+
+    fn must_sleep(mut self) -> Self {
+        let asleep = self.running.until(|now| now.program().filter(|p| p.blocked()).map(drop));
+        if asleep.is_err() {
+            let outcome = self.running.finish();
+            must_not_be_awake(&outcome);
+            outcome.must_end();
+            Verdict::new("The worker has left, and nobody has told it to.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What did it take for a word of its master?")
+                .fail();
+        }
+        self
+    }
+
+    /// Has a client greeted. Fails if it is not.
+    fn greet(self, number: usize) -> Self {
+        let hello =
+            UnixStream::connect(self.folder.path().join("socket")).and_then(|mut client| {
+                client.set_read_timeout(Some(PATIENCE))?;
+                let mut hello = String::new();
+                client.read_to_string(&mut hello).map(|_| hello)
+            });
+        if hello.as_deref().ok() == Some("hello\n") {
+            return self;
+        }
+        let now = self.running.snapshot();
+        let call = now.program().filter(|p| p.blocked()).and_then(grader::Process::call_name);
+        let verdict = match call {
+            Some("read") => Verdict::new("The worker sleeps in read, and does not see its client.")
+                .ask("Which call sleeps until there is something to read here or a client there?"),
+            _ => Verdict::new("A client is there, and is not greeted.")
+                .ask("Which call tells of it, and which one takes it?"),
+        };
+        verdict.saw(format!("client {number} has heard: {hello:?}")).saw_all(now.explain()).fail()
+    }
+
+    /// The master says this, and is gone. Fails unless the worker leaves, for that reason.
+    fn told(mut self, word: &[u8], expected: &str) {
+        self.running.tell(word);
+        let outcome = self.running.finish();
+        if outcome.exit == Exit::Deadline {
+            must_not_sleep_on(&outcome, word);
+        }
+        outcome.must_end();
+        let said = String::from_utf8_lossy(&outcome.stdout);
+        if outcome.exit != Exit::Code(0) || said.trim() != expected {
+            Verdict::new("The worker has left, for another reason than its master's.")
+                .saw(format!("expected: {expected:?}; said: {:?}", said.trim()))
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What does read return at the end of a pipe, and what when somebody has written?")
+                .fail();
+        }
+    }
+}
+
+fn is_awake(outcome: &Outcome) -> bool {
+    let now = &outcome.snapshot;
+    outcome.exit == Exit::Deadline && now.program().is_some_and(|p| p.state == State::Running)
+}
+
+fn must_not_be_awake(outcome: &Outcome) {
+    if is_awake(outcome) {
+        Verdict::new("The worker never sleeps: it asks again and again, and keeps a processor busy.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("How long does the call wait that it asks with, and what is there to do in the meantime?")
+            .fail();
+    }
+}
+
+/// Why a worker is still there whose master has said something, or is gone.
+fn must_not_sleep_on(outcome: &Outcome, word: &[u8]) {
+    let now = &outcome.snapshot;
+    let call = now.program().filter(|p| p.blocked()).and_then(grader::Process::call_name);
+    if matches!(call, Some("accept" | "accept4")) {
+        Verdict::new("The worker sleeps in accept, and does not hear its master.")
+            .saw_all(now.explain())
+            .ask("Who can wake it there, and when will that be?")
+            .fail();
+    }
+    if word.is_empty() && is_awake(outcome) {
+        Verdict::new(
+            "The master is gone: the pipe is at its end, and the worker takes no notice. It spins.",
+        )
+        .saw("at its end, a pipe is readable for ever: poll says POLLHUP, and read returns 0")
+        .saw_all(now.explain())
+        .ask("What should a worker do whose master is gone?")
+        .fail();
+    }
+    must_not_be_awake(outcome);
+}
+
+#[test]
+fn clients_are_greeted_while_the_master_says_nothing() {
+    grader::worth(1);
+    Worker::start().greet(1).must_sleep().greet(2).must_sleep().greet(3).must_sleep();
+}
+
+#[test]
+fn a_word_of_the_master_is_heard_at_once() {
+    grader::worth(2);
+    Worker::start().told(b"Q", "I was told to leave");
+    Worker::start().greet(1).must_sleep().told(b"Q", "I was told to leave");
+}
+
+#[test]
+fn a_master_that_is_gone_is_noticed() {
+    grader::worth(2);
+    Worker::start().told(b"", "my master is gone");
+}
