@@ -1,0 +1,246 @@
+//! What must end the sleep of `master-sleep`, and what must not: a worker's end, whenever it comes; the time, whatever else comes.
+
+use grader::{
+    Exit, Gates, Injection, Interrupted, Outcome, Recorded, Run, Seen, State, Verdict, facts::*,
+};
+use nix::sys::signal::{Signal, kill};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Calls that wait for a descriptor.
+const WAITS: [&str; 7] =
+    ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
+/// So much processor time is none that a master needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+/// A timeout that a right answer never comes to, since its byte is there.
+const LONG: Duration = Duration::from_secs(2);
+
+fn master(timeout: Duration, workers: usize, gates: &[PathBuf]) -> Run {
+    let run = Run::new(grader::program!("master-sleep"));
+    run.args([timeout.as_millis().to_string(), workers.to_string()]).args(gates)
+}
+
+fn timed_out(outcome: &Outcome) -> bool {
+    String::from_utf8_lossy(&outcome.stdout).lines().any(|line| line == "timeout")
+}
+
+/// Holds the master before the first of each of these calls until this worker has ended. `None`: nobody may trace here.
+fn held_until_the_end_of(worker: usize, calls: &[&str]) -> Option<Recorded> {
+    // The first worker is P2.
+    let hold = |call: &&str| Injection::hold(&format!("P1:{call}:1=P{}:exit_group:1", worker + 1));
+    let holds = calls.iter().map(|call| hold(call).expect("it is well written"));
+    // Time for a wrong answer to come to its timeout.
+    let run = master(LONG, worker, &[]).deadline(Duration::from_secs(6)).recorded();
+    let seen = holds.fold(run, |run, hold| run.inject(hold)).record()?;
+    must_not_sleep_in_wait(&seen.outcome);
+    seen.outcome.must_end();
+    Some(seen)
+}
+
+/// What the master did from the first worker's end on.
+fn since_the_end(seen: &Recorded) -> Vec<String> {
+    let ended = |step: &&Seen| step.sentence.contains("ends with");
+    let from = seen.steps.iter().find(ended).map_or(0, |step| step.event.step);
+    let later = seen.steps.iter().filter(|step| step.event.step >= from);
+    let told = later.filter(|step| {
+        ended(step)
+            || step.blocked.is_some()
+            || ["read(", "SIGCHLD"].iter().any(|word| step.sentence.contains(word))
+    });
+    told.take(7).map(ToString::to_string).collect()
+}
+
+/// Fails if the master has slept on, with somebody dead to be reaped.
+fn must_not_be_overlooked(seen: &Recorded) {
+    if !timed_out(&seen.outcome) {
+        return;
+    }
+    let reaps = |step: &&Seen| {
+        step.sentence.starts_with("P1 reaps") && step.sentence.contains("which ended")
+    };
+    let before = seen.steps.iter().take_while(|step| !step.sentence.contains("timeout"));
+    let verdict = match before.filter(reaps).count() {
+        0 => Verdict::new("A worker ended between the look and the sleep, and the master slept on: its byte was thrown away before anybody had looked.")
+            .ask("What may have happened between the look and the drain, and what does a drain say about it?"),
+        reaped => Verdict::new(format!("Not all were reaped that had ended, but {reaped}; and the master slept on."))
+            .ask("How many signals are left of several that come at once, and how many deaths does one wait take?"),
+    };
+    verdict.saw_all(since_the_end(seen)).fail()
+}
+
+/// Fails if the master has ended because a signal interrupted its sleep.
+fn must_survive_a_signal(outcome: &Outcome) {
+    if outcome.complaint().is_some_and(|text| text.contains("os error 4")) {
+        Verdict::new("The master takes it for a failure that a signal has come.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("EINTR: what has happened to the sleep, and what is to be done about it?")
+            .fail();
+    }
+}
+
+/// Fails if the master has come to its timeout before that was over; `took` is longer than it has slept.
+fn must_not_end_early(outcome: &Outcome, took: Duration, timeout: Duration) {
+    if timed_out(outcome) && took < timeout {
+        Verdict::new("The sleep has ended before its time.")
+            .saw(format!(
+                "the timeout is {timeout:?}; it was over {took:?} after the program's start"
+            ))
+            .saw(outcome.ending())
+            .ask("EINTR: is the time over, and how could one know?")
+            .fail();
+    }
+}
+
+/// Fails if the master sleeps, until the deadline, where it can be woken by a child's end only.
+fn must_not_sleep_in_wait(outcome: &Outcome) {
+    let master = outcome.snapshot.program();
+    let waits = |name: &str| ["wait4", "waitid"].contains(&name);
+    if outcome.exit == Exit::Deadline && master.and_then(|p| p.call_name()).is_some_and(waits) {
+        Verdict::new("The master sleeps in wait, where no timeout ends it: a worker that hangs, hangs for ever.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("Which call is there for sleeping here, and how does one ask for the dead without waiting for the living?")
+            .fail();
+    }
+}
+
+#[test]
+fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
+    grader::worth(1);
+    let mut gates = Gates::new(2);
+    let began = Instant::now();
+    let timeout = Duration::from_secs(60);
+    let mut running = master(timeout, 2, gates.paths()).start();
+    let mut arrived = false;
+    let both = running.until(|now| {
+        let before = std::mem::replace(&mut arrived, gates.arrived() == 2);
+        (before && now.program()?.blocked()).then_some(())
+    });
+    gates.open(1);
+    let rests = running.until(|now| {
+        let master = now.program()?;
+        let left = now.others().count();
+        (left == 1 && master.blocked() || master.cpu >= SPINNING)
+            .then(|| (master.clone(), left, now.describe(master)))
+    });
+    gates.open(2);
+    let _ = running.until(|_| None::<()>);
+    let took = began.elapsed();
+    let outcome = running.finish();
+    if let (Ok(()), Ok((master, left, does))) = (&both, &rests)
+        && master.state == State::Running
+    {
+        Verdict::new("The master spins: after the first worker's end, its sleep is none.")
+            .saw(format!("{left} workers are there, and the master, pid {}, {does}", master.pid))
+            .ask("When does a pipe stop being readable, and who sees to that?")
+            .fail();
+    }
+    must_not_sleep_in_wait(&outcome);
+    must_survive_a_signal(&outcome);
+    must_not_end_early(&outcome, took, timeout);
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if outcome.exit != Exit::Code(0) || timed_out(&outcome) {
+        Verdict::new("Both workers have ended well, and the master does not say so.")
+            .saw(outcome.ending())
+            .saw(format!("it said {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw_all(outcome.complaint())
+            .ask("What has ended each of its sleeps, and what did it find?")
+            .fail();
+    }
+}
+
+#[test]
+fn a_worker_that_ends_between_the_look_and_the_sleep_is_not_overlooked() {
+    grader::worth(2);
+    for calls in [&["read"][..], &WAITS] {
+        let Some(seen) = held_until_the_end_of(1, calls) else { return };
+        must_not_be_overlooked(&seen);
+        seen.must(reap_every_child()).must(exit_with(0));
+    }
+}
+
+#[test]
+fn all_are_reaped_however_few_signals_came() {
+    grader::worth(2);
+    let Some(seen) = held_until_the_end_of(3, &WAITS) else { return };
+    must_not_be_overlooked(&seen);
+    seen.must(reap_every_child()).must(exit_with(0));
+}
+
+#[test]
+fn the_timeout_comes_in_time_whatever_else_comes() {
+    grader::worth(2);
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    let gates = Gates::new(1);
+    let began = Instant::now();
+    let mut running = master(TIMEOUT, 1, gates.paths()).start();
+    let pid = running.pid();
+    let mut sent = 0;
+    // Whenever it sleeps, a signal comes that is nobody's business.
+    let interrupted = running.until(|now| {
+        if now.others().count() == 1 && now.program().is_some_and(|p| p.blocked()) {
+            kill(pid, Signal::SIGUSR1).expect("it is there until it is reaped");
+            sent += 1;
+        }
+        None::<()>
+    });
+    let took = began.elapsed();
+    let outcome = running.finish();
+    let how = |verdict: Verdict| {
+        verdict
+            .saw(format!("its worker hangs; the timeout is {TIMEOUT:?}; SIGUSR1, which leaves no byte, came {sent} times"))
+            .saw_all(outcome.snapshot.explain())
+            .saw_all(outcome.complaint())
+    };
+    if interrupted == Err(Interrupted::Deadline) {
+        must_not_sleep_in_wait(&outcome);
+        how(Verdict::new("The timeout begins anew at each signal, and never comes to its end."))
+            .ask("When is the sleep to end? And how long is that from now, when a signal has interrupted it?")
+            .fail();
+    }
+    must_survive_a_signal(&outcome);
+    must_not_end_early(&outcome, took, TIMEOUT);
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if outcome.exit != Exit::Code(0) || !timed_out(&outcome) {
+        how(Verdict::new("The master did not come to its timeout."))
+            .saw(outcome.ending())
+            .ask("What ended its sleep, and which call failed?")
+            .fail();
+    }
+}
+
+#[test]
+fn one_sleep_is_one_call() {
+    grader::worth(1);
+    let gates = Gates::new(1);
+    let Some(seen) = master(Duration::from_millis(300), 1, gates.paths()).recorded().record()
+    else {
+        return;
+    };
+    must_not_sleep_in_wait(&seen.outcome);
+    seen.outcome.must_end();
+    seen.must(never_spin());
+    let told = |step: &&Seen| {
+        let call = step.blocked.as_ref().and_then(|blocked| blocked.call.split('(').next());
+        step.event.task.to_string() == "P1" && call.is_some_and(|call| WAITS.contains(&call))
+    };
+    let before_the_kill = seen.steps.iter().take_while(|step| !step.sentence.contains("SIGKILL"));
+    let sleeps: Vec<_> = before_the_kill.filter(told).collect();
+    // One more, since the last millisecond may have to be waited for.
+    if sleeps.len() > 2 {
+        Verdict::new("The master gets up again and again, and there is nothing to be seen.")
+            .saw(format!("it slept {} times in 300 ms, and nothing had happened", sleeps.len()))
+            .saw_all(sleeps.iter().take(2).map(ToString::to_string))
+            .ask("For how long may it sleep, and who would wake it before?")
+            .fail();
+    }
+    if sleeps.is_empty() || !timed_out(&seen.outcome) {
+        Verdict::new("The worker hangs, and the master's timeout never comes.")
+            .saw(seen.outcome.ending())
+            .saw_all(seen.outcome.complaint())
+            .ask("In which call does the master sleep, and for how long?")
+            .fail();
+    }
+}
