@@ -78,9 +78,10 @@ impl Exercise {
 
 #[test]
 fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
-    let (built, mut complaints) = build();
+    let chosen = chosen();
+    let (built, mut complaints) = build(&chosen);
     let checks: Vec<_> = thread::scope(|scope| {
-        let grading: Vec<_> = chosen()
+        let grading: Vec<_> = chosen
             .into_iter()
             .map(|exercise| {
                 let built = built.get(&exercise.name).cloned().unwrap_or_default();
@@ -90,6 +91,29 @@ fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
         grading.into_iter().map(|thread| thread.join().expect("grading does not panic")).collect()
     });
     complaints.extend(checks.into_iter().flatten());
+    report(&complaints);
+}
+
+#[test]
+#[ignore = "`just mutants` runs it, with one line of one solution changed"]
+fn the_solutions_pass_unless_cargo_mutants_has_changed_them() {
+    let changed = |exercise: &Exercise| {
+        let source = fs::read_to_string(exercise.solution()).unwrap_or_default();
+        source.contains("~ changed by cargo-mutants ~")
+    };
+    let (mutant, others): (Vec<_>, Vec<_>) = chosen().into_iter().partition(changed);
+    // Without any, this is the run that shows that they pass as they are.
+    let graded = if mutant.is_empty() { others } else { mutant };
+    let (built, mut complaints) = build(&graded);
+    for exercise in &graded {
+        let tests = built.get(&exercise.name).and_then(|built| built.tests.as_deref());
+        let tests = tests.expect("each exercise has tests");
+        match run(exercise, tests, &candidate(&exercise.name)) {
+            Ok(grades) if grades.failed().is_empty() => {}
+            Ok(grades) => complaints.push(format!("{}:\n{}", exercise.name, grades.output)),
+            Err(why) => complaints.push(format!("{}: {why}", exercise.name)),
+        }
+    }
     report(&complaints);
 }
 
@@ -315,12 +339,12 @@ struct Built {
 }
 
 /// Builds the chosen exercises, and returns them by name, with the complaints of the compiler.
-fn build() -> (BTreeMap<String, Built>, Vec<String>) {
+fn build(chosen: &[Exercise]) -> (BTreeMap<String, Built>, Vec<String>) {
     // A target folder of its own: this may run while an editor, or the learner, builds in exercises/target.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("exercises");
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["test", "--no-run", "--locked", "--quiet", "--message-format=json"])
-        .args(chosen().into_iter().flat_map(|exercise| ["--package".into(), exercise.name]))
+        .args(chosen.iter().flat_map(|exercise| ["--package", &exercise.name]))
         .arg("--manifest-path")
         .arg(root().join("exercises/Cargo.toml"))
         .env("CARGO_TARGET_DIR", target)
