@@ -152,15 +152,17 @@ hostile:
     cargo test --quiet --package grader --test hostile --no-run
     timeout --signal KILL 300 $pids_of_its_own cargo test --package grader --test hostile -- --ignored
 
-# Does a graded test notice each line of a solution that cargo-mutants changes? (--file solutions/fork/reap-all.rs)
+# Does a graded test notice what cargo-mutants changes in an answer? (`just mutants 'solutions/fork/*.rs'`)
 [group('the workshop')]
-mutants *args:
+mutants answers="solutions/*/*.rs" *args:
     #!/bin/sh
     set -eu
+    answers=$1
+    shift
     # 2: there are survivors, and 3: a mutant took too long, which is as good as caught.
     status=0
-    cargo mutants --package solutions --output target --timeout 180 --build-timeout 600 "$@" \
-        -- --test triangle cargo_mutants -- --ignored || status=$?
+    cargo mutants --package solutions --file "$answers" --exclude 'solutions/tests/*' --output target "$@" \
+        --timeout 180 --build-timeout 900 -- --test triangle cargo_mutants -- --ignored || status=$?
     case $status in 0 | 2 | 3) ;; *) exit $status ;; esac
     # Those that nobody could notice are explained in a file; any other is a hole in a grader.
     ! sed 's/:[0-9]*:[0-9]*:/:/' target/mutants.out/missed.txt | grep --invert-match --line-regexp --fixed-strings --file solutions/MUTANTS.md
