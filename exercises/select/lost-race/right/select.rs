@@ -1,0 +1,82 @@
+//! select, with the non-blocking accept of libc.
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::select::{FdSet, select};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::io::{self, PipeReader, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{ExitCode, exit};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("lost-race: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Two workers at one socket, one client, and then both are told to leave. The worst of their exit codes.
+fn run() -> io::Result<u8> {
+    let path = std::env::temp_dir().join("lost-race");
+    // One that an earlier run has left.
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    let (orders, master) = io::pipe()?;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        // SAFETY: this program has one thread.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => workers.push(child),
+            ForkResult::Child => {
+                drop(master);
+                exit(work(&listener, &orders).map_or_else(
+                    |error| {
+                        eprintln!("worker: {error}");
+                        1
+                    },
+                    |()| 0,
+                ))
+            }
+        }
+    }
+    drop((listener, orders));
+    let mut greeting = String::new();
+    UnixStream::connect(&path)?.read_to_string(&mut greeting)?;
+    print!("client: {greeting}");
+    // The end of the pipe tells both to leave.
+    drop(master);
+    let mut worst = 0;
+    for worker in workers {
+        match waitpid(worker, None)? {
+            WaitStatus::Exited(_, code) => worst = worst.max(code as u8),
+            _ => worst = u8::MAX,
+        }
+    }
+    Ok(worst)
+}
+
+fn work(listener: &UnixListener, orders: &PipeReader) -> io::Result<()> {
+    fcntl(listener, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
+    loop {
+        let mut ready = FdSet::new();
+        ready.insert(listener.as_fd());
+        ready.insert(orders.as_fd());
+        select(None, &mut ready, None, None, None)?;
+        if ready.contains(orders.as_fd()) {
+            return Ok(());
+        }
+        if let Ok((client, _)) = listener.accept() {
+            client.set_nonblocking(false)?;
+            serve(client)?;
+        }
+    }
+}
+
+/// Greets one client.
+fn serve(mut client: UnixStream) -> io::Result<()> {
+    writeln!(client, "hello")
+}

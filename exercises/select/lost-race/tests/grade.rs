@@ -1,0 +1,98 @@
+//! What `lost-race` does when two workers hear of one client.
+//!
+//! Whoever is quick hides the race. So the recorder holds each worker where it is about to accept, until nobody else can go on: then both have heard
+//! of the client, and one after the other is let go.
+
+use grader::facts::*;
+use grader::{Exit, Injection, Outcome, Recorded, Run, Verdict};
+
+fn run() -> Run {
+    Run::new(grader::program!("lost-race"))
+}
+
+/// Fails unless the client was greeted, and both workers report success.
+fn must_have_served(outcome: &Outcome) {
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if outcome.stdout != b"client: hello\n" {
+        Verdict::new("The client was not greeted.")
+            .saw(format!("standard output: {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Who has accepted it, and what has that one done with it?")
+            .fail();
+    }
+    if outcome.exit == Exit::Code(1) {
+        let lost = outcome.complaint().is_some_and(|text| text.contains("os error 11"));
+        Verdict::new(if lost {
+            "A worker took a lost race for an error, and left."
+        } else {
+            "A worker has left with an error."
+        })
+        .saw_all(outcome.complaint())
+        .saw(outcome.ending())
+        .ask("What has happened to this worker that should keep it from the next client?")
+        .fail();
+    }
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("The program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which process ended like that, and where?")
+            .fail();
+    }
+}
+
+/// A run in which this is done to the first accept, by either name, of those workers.
+fn recorded(workers: &[&str], inject: impl Fn(&str) -> Injection) -> Option<Recorded> {
+    let calls =
+        workers.iter().flat_map(|who| ["accept", "accept4"].map(|call| format!("{who}:{call}")));
+    calls.fold(run().recorded(), |run, at| run.inject(inject(&at))).record()
+}
+
+#[test]
+fn the_client_is_greeted_and_both_leave() {
+    grader::worth(1);
+    let outcome = run().finish();
+    if outcome.exit == Exit::Deadline {
+        must_not_sleep_in_accept(&outcome.snapshot.explain(), None);
+    }
+    must_have_served(&outcome);
+}
+
+/// Fails if the reason for a hang is that a worker sleeps in accept. `lost`: the step in which it was told of the client.
+fn must_not_sleep_in_accept(sleepers: &[String], lost: Option<String>) {
+    let accepts = |line: &&String| line.contains("accept");
+    let Some(worker) = sleepers.iter().find(accepts) else { return };
+    let verdict = match lost {
+        Some(told) => Verdict::new("A worker sleeps in accept, for a client that the other worker has taken.")
+            .saw(told)
+            .ask("Until when is it true that a client waits? How could accept say that it is true no longer?"),
+        None => Verdict::new("A worker sleeps in accept, and nobody will come any more: it does not hear that it should leave.")
+            .ask("Which call sleeps for the listener and for the pipe?"),
+    };
+    verdict
+        .saw(worker.clone())
+        .saw_all(sleepers.iter().filter(|line| *line != worker).cloned())
+        .fail()
+}
+
+#[test]
+fn who_has_lost_goes_back_to_sleep() {
+    grader::worth(3);
+    // Both have heard of the client when the first of them accepts it.
+    let hold = |at: &str| Injection::hold(at).expect("it is well written");
+    let Some(seen) = recorded(&["P2", "P3"], hold) else { return };
+    if !seen.stuck.is_empty() {
+        let told = seen.steps.iter().filter(|step| step.sentence.contains(" ready"));
+        must_not_sleep_in_accept(&seen.stuck, told.last().map(ToString::to_string));
+    }
+    seen.must(never_spin());
+    must_have_served(&seen.outcome);
+    seen.must(end_by_itself());
+    // And one that has lost while there will be more to do.
+    let fail = |at: &str| Injection::fail(&format!("{at}=EAGAIN")).expect("it is well written");
+    let Some(seen) = recorded(&["P2"], fail) else { return };
+    seen.must(survive_eagain()).must(end_by_itself());
+    must_have_served(&seen.outcome);
+}
