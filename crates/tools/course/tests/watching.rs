@@ -68,7 +68,7 @@ fn the_keys_do_what_they_say() -> Done {
 
     terminal.press("c");
     terminal.wait("Checking all exercises");
-    terminal.wait("two-branches             passes, 2 of 2");
+    terminal.wait("two-branches             passes, 3 of 3");
     terminal.wait("exit-or-_exit            not yet, 0 of 3");
     terminal.wait("odd                      not yet, 0 of 1");
     terminal.wait("1 of 3 exercises done.");

@@ -40,6 +40,14 @@ fn others_of_this_user() -> usize {
     statuses.filter_map(|status| threads(&status)).sum()
 }
 
+/// Whether this process has that limit on its user's processes, and no other (`/proc/PID/limits`).
+fn has_limit(program: impl std::fmt::Display, limit: usize) -> bool {
+    let limits = std::fs::read_to_string(format!("/proc/{program}/limits")).unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max processes"));
+    // Where nobody may look, the program has the benefit of the doubt.
+    line.is_none_or(|line| line.split_whitespace().next() == Some(&limit.to_string()))
+}
+
 /// How many children stand at their place.
 fn standing(now: &Snapshot) -> usize {
     now.others().filter(|p| p.blocked()).count()
@@ -154,6 +162,12 @@ fn when_a_fork_is_refused_nobody_is_left() {
     let mut running = run(&gate).arg(limit.to_string()).start();
     let started = until_started(&mut running, &mut gate);
     if started.as_ref().is_ok_and(|now| standing(now) == CHILDREN) {
+        if !has_limit(running.pid(), limit) {
+            Verdict::new("The program has not set the limit that it was told.")
+                .saw_all(running.snapshot().explain())
+                .ask("What does `limit_processes` do, and who calls it?")
+                .fail();
+        }
         grader::skip(
             "nobody is left when a fork is refused",
             "this machine has no limit on this user's processes",
