@@ -1,0 +1,158 @@
+//! Whom `rebuild-sets` hears, and for how many turns. The test is the clients.
+
+use grader::{Exit, Folder, Outcome, Process, Run, Running, Seed, State, Verdict};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+const CLIENTS: usize = 4;
+const TURNS: usize = 20;
+/// How long a client waits for an answer; a right one never comes near.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+struct Server {
+    running: Running,
+    /// In the order in which they came; `None`: it has left.
+    clients: Vec<Option<UnixStream>>,
+    /// How often each was answered.
+    answered: [usize; CLIENTS],
+    seed: Seed,
+    _folder: Folder,
+}
+
+impl Server {
+    /// Starts it, connects all clients, and waits until it sleeps.
+    fn start(seed: Seed) -> Self {
+        let folder = Folder::new();
+        let socket = folder.path().join("socket");
+        let run = Run::new(grader::program!("rebuild-sets")).arg(&socket).arg(CLIENTS.to_string());
+        let mut running = run.may_write(folder.path()).deadline(Duration::from_secs(5)).start();
+        let mut clients = Vec::new();
+        let all = running.until(|_| {
+            if clients.len() < CLIENTS {
+                let client = UnixStream::connect(&socket).ok()?;
+                client.set_read_timeout(Some(PATIENCE)).ok()?;
+                clients.push(Some(client));
+            }
+            (clients.len() == CLIENTS).then_some(())
+        });
+        if all.is_err() {
+            running.finish().must_end();
+            unreachable!("clients are accepted before `talk` is called");
+        }
+        Self { running, clients, answered: [0; CLIENTS], seed, _folder: folder }.must_sleep()
+    }
+
+    /// Fails unless it sleeps when nobody speaks.
+    fn must_sleep(mut self) -> Self {
+        let asleep = self.running.until(|now| now.program().filter(|p| p.blocked()).map(drop));
+        if asleep.is_ok() {
+            return self;
+        }
+        let outcome = self.running.finish();
+        must_not_be_awake(&outcome, self.clients.iter().any(Option::is_none));
+        outcome.must_end();
+        let left = self.clients.iter().filter(|client| client.is_none()).count();
+        Verdict::new(if left > 0 {
+            format!("The program leaves {} clients, since another one has left.", CLIENTS - left)
+        } else {
+            "The program leaves its clients.".to_owned()
+        })
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("When is the work done?")
+        .fail()
+    }
+
+    /// A client (from 1) says a word. Fails unless it is answered.
+    fn say(mut self, number: usize) -> Self {
+        let word: String = (0..5).map(|_| self.seed.random().lowercase()).collect();
+        let mut answer = [0; 5];
+        let said = match &mut self.clients[number - 1] {
+            Some(client) => {
+                client.write_all(word.as_bytes()).and_then(|()| client.read_exact(&mut answer))
+            }
+            None => unreachable!("who has left says nothing"),
+        };
+        if said.is_ok() && answer == word.to_ascii_uppercase().as_bytes() {
+            self.answered[number - 1] += 1;
+            return self.must_sleep();
+        }
+        let now = self.running.snapshot();
+        let call = now.program().filter(|p| p.blocked()).and_then(Process::call_name);
+        let others = self.answered.iter().sum::<usize>();
+        let verdict = if matches!(call, Some("read" | "recvfrom")) {
+            Verdict::new(format!("Client {number} speaks, and the program does not hear it: it sleeps for another one."))
+                .ask("Which call sleeps for all of them?")
+        } else if others == 0 {
+            Verdict::new(format!("Client {number} of {CLIENTS} has never been listened to."))
+                .saw("it was the first to speak, and the last to come: its descriptor has the highest number")
+                .ask("select(2): what is nfds, and which descriptor is the last that is looked at?")
+        } else {
+            Verdict::new(format!("Client {number} is no longer listened to."))
+                .saw(format!("so far, {others} words of others and its own were answered"))
+                .ask("Who is in the set after select has returned, and who is when it is called again?")
+        };
+        verdict
+            .saw(format!(
+                "client {number} said {word:?}, and was answered: {:?}",
+                String::from_utf8_lossy(&answer)
+            ))
+            .saw_all(now.explain())
+            .replay(&self.seed)
+            .fail()
+    }
+
+    /// A client (from 1) leaves.
+    fn leave(mut self, number: usize) -> Self {
+        self.clients[number - 1] = None;
+        self
+    }
+}
+
+fn must_not_be_awake(outcome: &Outcome, some_left: bool) {
+    let now = &outcome.snapshot;
+    if outcome.exit != Exit::Deadline || !now.program().is_some_and(|p| p.state == State::Running) {
+        return;
+    }
+    let verdict = if some_left {
+        Verdict::new("A client has left, and is asked again and again: the program never sleeps.")
+            .ask("Who has left is readable, and read returns 0. How often, and until when?")
+    } else {
+        Verdict::new("The program never sleeps: it asks again and again, and keeps a processor busy.")
+            .ask("How long does the call wait that it asks with, and what is there to do in the meantime?")
+    };
+    verdict.saw_all(now.explain()).fail()
+}
+
+#[test]
+fn whoever_speaks_first_is_answered() {
+    grader::worth(1);
+    Server::start(Seed::of("the last")).say(CLIENTS);
+}
+
+#[test]
+fn in_twenty_turns_everybody_is_answered() {
+    grader::worth(3);
+    let mut order = Seed::of("order");
+    let mut turns: Vec<usize> = (0..TURNS).map(|turn| 1 + turn % CLIENTS).collect();
+    order.random().shuffle(&mut turns);
+    turns.into_iter().fold(Server::start(Seed::of("twenty turns")), Server::say);
+}
+
+#[test]
+fn who_stays_is_answered_when_others_have_left() {
+    grader::worth(2);
+    let server = Server::start(Seed::of("leaving")).say(2).leave(2).must_sleep().say(3).say(1);
+    let server = server.leave(1).must_sleep().say(4).leave(3).must_sleep().leave(4);
+    let outcome = server.running.finish();
+    must_not_be_awake(&outcome, true);
+    outcome.must_end();
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new("All clients have left, and the program does not report success.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does read return when a client has left, and is that an error?")
+            .fail();
+    }
+}

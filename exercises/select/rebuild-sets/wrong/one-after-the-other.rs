@@ -1,0 +1,52 @@
+//! Asks one client after the other: each read sleeps for its own.
+//! Told: "it sleeps for another one"
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, count] = [0, 1].map(|at| args.get(at).map_or("", String::as_str));
+    let Ok(count) = count.parse() else {
+        eprintln!("rebuild-sets: expected the path of a socket, and a number of clients");
+        return ExitCode::from(2);
+    };
+    match accept(path, count).and_then(talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rebuild-sets: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// So many clients, in the order in which they come.
+fn accept(path: &str, count: usize) -> io::Result<Vec<UnixStream>> {
+    let listener = UnixListener::bind(path)?;
+    listener.incoming().take(count).collect()
+}
+
+fn talk(mut clients: Vec<UnixStream>) -> io::Result<()> {
+    while !clients.is_empty() {
+        let mut failed = None;
+        clients.retain(|client| {
+            answer(client).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Answers what a client has said, for which it sleeps if there is nothing; `false`: it has left.
+fn answer(mut client: &UnixStream) -> io::Result<bool> {
+    let mut bytes = [0; 64];
+    let count = client.read(&mut bytes)?;
+    client.write_all(&bytes[..count].to_ascii_uppercase())?;
+    Ok(count > 0)
+}

@@ -1,0 +1,64 @@
+//! nfds is the highest descriptor, without the one.
+//! Told: "has never been listened to"
+
+use nix::errno::Errno;
+use nix::sys::select::{FdSet, select};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, count] = [0, 1].map(|at| args.get(at).map_or("", String::as_str));
+    let Ok(count) = count.parse() else {
+        eprintln!("rebuild-sets: expected the path of a socket, and a number of clients");
+        return ExitCode::from(2);
+    };
+    match accept(path, count).and_then(talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rebuild-sets: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// So many clients, in the order in which they come.
+fn accept(path: &str, count: usize) -> io::Result<Vec<UnixStream>> {
+    let listener = UnixListener::bind(path)?;
+    listener.incoming().take(count).collect()
+}
+
+fn talk(mut clients: Vec<UnixStream>) -> io::Result<()> {
+    while !clients.is_empty() {
+        // Anew in each turn: what select leaves in it is the answer, and no longer the question.
+        let mut set = FdSet::new();
+        for client in &clients {
+            set.insert(client.as_fd());
+        }
+        // The highest descriptor.
+        let highest = clients.iter().map(|client| client.as_raw_fd()).max();
+        match select(highest, &mut set, None, None, None) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let ready = clients.iter().map(|client| set.contains(client.as_fd()));
+        let ready: Vec<bool> = ready.collect();
+        let mut turns = ready.into_iter();
+        // Who has left is readable for ever, and goes.
+        clients.retain(|client| {
+            !turns.next().unwrap_or_default() || answer(client).unwrap_or_default()
+        });
+    }
+    Ok(())
+}
+
+/// Answers what a client has said, for which it sleeps if there is nothing; `false`: it has left.
+fn answer(mut client: &UnixStream) -> io::Result<bool> {
+    let mut bytes = [0; 64];
+    let count = client.read(&mut bytes)?;
+    client.write_all(&bytes[..count].to_ascii_uppercase())?;
+    Ok(count > 0)
+}

@@ -1,0 +1,69 @@
+//! rebuild-sets SOCKET COUNT: one process answers several clients, whoever speaks.
+//!
+//! The tempting mistake is to fill the set once, before the loop. It is a question before the call and an answer after it: select takes out
+//! who is not ready. Hand in what is left, and in the second turn only the one is watched who spoke in the first. The others may
+//! say what they like. So the set is made anew in each turn; `poll`, which keeps question and answer apart, needs none of that.
+//!
+//! The other mistake is a number. `nfds` is the highest descriptor *plus one*: without the one, the last client is never heard. nix
+//! works it out when it is told `None`.
+
+use nix::errno::Errno;
+use nix::sys::select::{FdSet, select};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, count] = [0, 1].map(|at| args.get(at).map_or("", String::as_str));
+    let Ok(count) = count.parse() else {
+        eprintln!("rebuild-sets: expected the path of a socket, and a number of clients");
+        return ExitCode::from(2);
+    };
+    match accept(path, count).and_then(talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rebuild-sets: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// So many clients, in the order in which they come.
+fn accept(path: &str, count: usize) -> io::Result<Vec<UnixStream>> {
+    let listener = UnixListener::bind(path)?;
+    listener.incoming().take(count).collect()
+}
+
+/// Answers whichever client says something, until all of them have left.
+fn talk(mut clients: Vec<UnixStream>) -> io::Result<()> {
+    while !clients.is_empty() {
+        // Anew in each turn: what select leaves in it is the answer, and no longer the question.
+        let mut set = FdSet::new();
+        for client in &clients {
+            set.insert(client.as_fd());
+        }
+        match select(None, &mut set, None, None, None) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let ready = clients.iter().map(|client| set.contains(client.as_fd()));
+        let ready: Vec<bool> = ready.collect();
+        let mut turns = ready.into_iter();
+        // Who has left is readable for ever, and goes.
+        clients.retain(|client| {
+            !turns.next().unwrap_or_default() || answer(client).unwrap_or_default()
+        });
+    }
+    Ok(())
+}
+
+/// Answers what a client has said, for which it sleeps if there is nothing; `false`: it has left.
+fn answer(mut client: &UnixStream) -> io::Result<bool> {
+    let mut bytes = [0; 64];
+    let count = client.read(&mut bytes)?;
+    client.write_all(&bytes[..count].to_ascii_uppercase())?;
+    Ok(count > 0)
+}
