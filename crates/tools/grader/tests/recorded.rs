@@ -77,7 +77,7 @@ fn a_reader_that_could_write_to_its_pipe_itself_is_told_of_its_descriptor() {
     let Some(seen) = recorded(&["own-pipe"]) else { return };
     let text = verdict(&seen, hold_no_write_end_while_reading());
     assert!(text.starts_with("P1 reads from a pipe that it could write to itself."), "{text}");
-    assert!(text.contains("of P1 is a write end of pipe "), "{text}");
+    assert!(text.contains("of P1 is a write end of the same pipe"), "{text}");
     assert!(verdict(&seen, have_a_child_read_to_the_end()).starts_with("No child reads"));
 }
 
