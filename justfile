@@ -139,6 +139,13 @@ preflight:
     cargo test
     cargo lab build
 
+# Use the book in a browser as a reader does: needs Node.js and Chromium (`just browser unicorn` for one scene)
+[group('the workshop')]
+browser *args:
+    npm ci --silent --prefix crates/tools/lab/tests/browser
+    cargo build --quiet --package lab
+    node crates/tools/lab/tests/browser/lab.mjs "$@"
+
 # Programs that try to break the grader, each contained, all of them in a pid namespace that ends in five minutes
 [group('the workshop')]
 hostile:

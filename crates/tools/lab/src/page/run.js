@@ -20,10 +20,6 @@ export class Program {
     this.name = name;
     this.declared = declared;
     this.caption = section.querySelector(":scope > .caption");
-    if (declared.elsewhere) {
-      this.caption.after(make("p", "lab-elsewhere", declared.elsewhere));
-      return;
-    }
     this.start = button("Run", () => (this.ending ? this.stop() : this.run()));
     this.start.className = "lab-run";
     this.start.setAttribute("aria-label", `Run ${section.dataset.program}`);

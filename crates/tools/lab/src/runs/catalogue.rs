@@ -36,8 +36,6 @@ pub struct Declared {
     pub network: bool,
     /// Whether it is a server, which says where on loopback it listens, and is sent requests.
     pub serves: bool,
-    /// Why it can't be run from a page, where it can't; ends with what to do instead.
-    pub elsewhere: Option<String>,
     /// Whether the picture is left out: a run of thousands of steps, or one that measures time.
     pub undrawn: bool,
 }
@@ -145,9 +143,6 @@ impl Declared {
     /// # Errors
     /// What is not.
     pub fn allows(&self, order: &Order) -> Result<Policy, String> {
-        if let Some(elsewhere) = &self.elsewhere {
-            return Err(elsewhere.clone());
-        }
         if order.arguments.len() > self.arguments.len() {
             return Err(format!("it takes {} arguments at most", self.arguments.len()));
         }

@@ -203,6 +203,9 @@ fn arguments(declared: &Declared, order: &Order) -> Vec<String> {
     given.flat_map(|(value, argument)| argument.option.iter().chain([value])).cloned().collect()
 }
 
+const OUT: fn(String) -> Message = |text| Message::Out { text };
+const ERR: fn(String) -> Message = |text| Message::Err { text };
+
 /// Passes on what comes of a run.
 struct Follower<'a> {
     drawing: Drawing,
@@ -244,13 +247,13 @@ impl Follower<'_> {
                     self.page.tell(Message::Begun).await;
                 }
                 Some(Piece::Untraced(text)) => self.page.tell(Message::Unseen { text }).await,
-                Some(Piece::Stdout(bytes)) => self.out(out.text(&bytes)).await,
-                Some(Piece::Stderr(bytes)) => self.err(err.text(&bytes)).await,
+                Some(Piece::Stdout(bytes)) => self.wrote(out.text(&bytes), OUT).await,
+                Some(Piece::Stderr(bytes)) => self.wrote(err.text(&bytes), ERR).await,
                 Some(Piece::Event(event)) => self.drawing.add(*event),
             }
         }
-        self.out(out.rest()).await;
-        self.err(err.rest()).await;
+        self.wrote(out.rest(), OUT).await;
+        self.wrote(err.rest(), ERR).await;
         if self.drawing.due().is_some() {
             self.draw().await;
         }
@@ -268,20 +271,14 @@ impl Follower<'_> {
         }
     }
 
-    async fn out(&self, text: String) {
-        if !text.is_empty() {
-            self.page.tell(Message::Out { text }).await;
-        }
-    }
-
-    async fn err(&mut self, text: String) {
+    async fn wrote(&mut self, text: String, message: fn(String) -> Message) {
         if let Some(port) = port_in(&text).filter(|_| self.serves) {
             self.serves = false;
             self.place.listens_at(port);
             self.page.tell(Message::Listens { port }).await;
         }
         if !text.is_empty() {
-            self.page.tell(Message::Err { text }).await;
+            self.page.tell(message(text)).await;
         }
     }
 }
