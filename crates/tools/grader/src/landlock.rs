@@ -12,6 +12,9 @@ use std::path::Path;
 /// Devices that take writes and keep none.
 const SINKS: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
+/// Devices that may be asked about themselves by ioctl(2); what they let anybody change is the superuser's.
+const ASKED: [&str; 2] = ["/dev/random", "/dev/urandom"];
+
 const WRITE_FILE: u64 = 1 << 1;
 /// Removing and making files of all kinds, beside writing to them: `LANDLOCK_ACCESS_FS_*` of the first version.
 const WRITES: u64 = WRITE_FILE | 0b1_1111_1111 << 4;
@@ -80,6 +83,11 @@ pub(crate) fn rules(version: i32, folders: &[&Path]) -> Result<OwnedFd, String> 
     }
     for sink in SINKS.iter().map(Path::new).filter(|sink| sink.exists()) {
         allow(&rules, sink, WRITE_FILE | since(3, TRUNCATE))?;
+    }
+    if files & IOCTL_DEV != 0 {
+        for device in ASKED.iter().map(Path::new).filter(|device| device.exists()) {
+            allow(&rules, device, IOCTL_DEV)?;
+        }
     }
     Ok(rules)
 }
