@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -26,9 +27,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(course: &Course) -> Result<Self, Box<dyn Error>> {
+        Self::at(course.root())
+    }
+
+    /// The lab of the course at this root.
+    pub(crate) fn at(root: &Path) -> Result<Self, Box<dyn Error>> {
         let mut lab = Command::new(assert_cmd::cargo::cargo_bin!("lab"))
             .arg("--no-open")
-            .current_dir(course.root())
+            .current_dir(root)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
