@@ -48,7 +48,6 @@ fn run() -> nix::Result<()> {
 }
 
 /// Sleeps until SIGTERM has come, be that before this is called, in the middle of it, or much later.
-
 fn wait_until_told() -> nix::Result<()> {
     // 1. From here on, SIGTERM waits outside.
     let before = SigSet::from(Signal::SIGTERM).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;

@@ -57,7 +57,6 @@ fn run() -> io::Result<u8> {
 }
 
 /// A worker's life: greets the clients that it gets, until `orders` is at its end. A client that another worker has taken is none of its own.
-
 fn work(listener: &UnixListener, orders: &PipeReader) -> io::Result<()> {
     todo!("sleep for {listener:?} and {orders:?}, and for nothing else")
 }

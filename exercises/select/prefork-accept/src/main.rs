@@ -23,7 +23,6 @@ fn main() -> ExitCode {
 
 /// Listens at the path, and has so many workers, made before the first client comes, accept and `serve` clients, one after the other each. Then
 /// waits for the workers, which have no end of their own.
-
 fn run(path: &Path, count: u8) -> io::Result<()> {
     todo!("listen at {path:?}, make {count} workers, and wait for them")
 }

@@ -27,7 +27,6 @@ fn accept(path: &str, count: usize) -> io::Result<Vec<UnixStream>> {
 }
 
 /// Answers whichever client says something, until all of them have left.
-
 fn talk(clients: Vec<UnixStream>) -> io::Result<()> {
     todo!("sleep until one of {clients:?} has said something, answer it, and so on")
 }

@@ -30,7 +30,6 @@ enum Why {
 }
 
 /// Greets each client that comes, until the master says something on its pipe, or is gone.
-
 fn work(listener: &UnixListener) -> io::Result<Why> {
     todo!("sleep until there is a client at {listener:?} or something to hear, and then do that")
 }

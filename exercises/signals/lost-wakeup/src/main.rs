@@ -40,7 +40,6 @@ fn run() -> nix::Result<()> {
 }
 
 /// Sleeps until SIGTERM has come, be that before this is called, in the middle of it, or much later.
-
 fn wait_until_told() -> nix::Result<()> {
     todo!("sleep until TOLD, and miss no signal between the look and the sleep")
 }

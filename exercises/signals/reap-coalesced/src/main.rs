@@ -53,7 +53,6 @@ fn serve(busy: &str, gates: &[String]) -> io::Result<()> {
 /// Takes the ends of all children that have ended by now, however many that are, and never sleeps: pids and exit codes.
 ///
 /// Called each time when the handler of SIGCHLD has run.
-
 fn reap() -> nix::Result<Vec<(Pid, i32)>> {
     todo!("take the ends of all children that have ended, and don't sleep for the others")
 }

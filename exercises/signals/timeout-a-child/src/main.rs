@@ -42,7 +42,6 @@ fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<Wai
 
 /// Waits until the child has ended, and returns its end, soon after it. If it lives when `limit` has passed, it is asked to end, by SIGTERM;
 /// if it lives when `grace` has passed after that, it is made to, by SIGKILL.
-
 fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
     todo!("wait for {child}: at most {limit:?}, then SIGTERM; at most {grace:?} more, then SIGKILL")
 }

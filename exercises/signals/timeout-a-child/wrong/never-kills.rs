@@ -43,16 +43,12 @@ fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<Wai
     watch(child, limit, grace)
 }
 
-fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
+fn watch(child: Pid, limit: Duration, _grace: Duration) -> nix::Result<WaitStatus> {
     SigSet::from(Signal::SIGCHLD).thread_block()?;
-    let _ = grace;
-    for (time, signal) in [(limit, Signal::SIGTERM)] {
-        if let Some(status) = ended_within(child, time)? {
-            return Ok(status);
-        }
-        // It has not been reaped: the pid is its own, be it alive or not.
-        kill(child, signal)?;
+    if let Some(status) = ended_within(child, limit)? {
+        return Ok(status);
     }
+    kill(child, Signal::SIGTERM)?;
     waitpid(child, None)
 }
 

@@ -43,9 +43,9 @@ fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<Wai
     watch(child, limit, grace)
 }
 
-fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
+fn watch(child: Pid, limit: Duration, _grace: Duration) -> nix::Result<WaitStatus> {
     SigSet::from(Signal::SIGCHLD).thread_block()?;
-    for (time, signal) in [(limit, Signal::SIGTERM), (grace * 0, Signal::SIGKILL)] {
+    for (time, signal) in [(limit, Signal::SIGTERM), (Duration::ZERO, Signal::SIGKILL)] {
         if let Some(status) = ended_within(child, time)? {
             return Ok(status);
         }
