@@ -143,7 +143,7 @@ impl Recording<'_> {
             && let Some(process) = process
             && let Some(chosen) = borrow::bound_to(process.pid, pid, call.args[0] as i32)
         {
-            *address = self.names.in_text(&chosen);
+            *address = self.names.of_chosen(&chosen);
         }
     }
 

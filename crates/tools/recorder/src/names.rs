@@ -58,8 +58,21 @@ impl Names {
     /// The number of a pipe or socket, `pipe:[4711]`, among those of its kind, from 1.
     fn counted(&self, kind: &str, inode: &str) -> usize {
         let mut inodes = self.inodes.borrow_mut();
-        let next = inodes.keys().filter(|other| other.starts_with(kind)).count() + 1;
+        let known = inodes.iter().filter(|(other, _)| other.starts_with(kind));
+        let next = known.map(|(_, number)| number + 1).max().unwrap_or(1);
         *inodes.entry(format!("{kind}{inode}")).or_insert(next)
+    }
+
+    /// An address whose port the kernel has just chosen: it is a new one, even if it was another's before.
+    pub(crate) fn of_chosen(&self, address: &str) -> String {
+        let next = self.counted(PORT, "");
+        let mut inodes = self.inodes.borrow_mut();
+        inodes.remove(PORT);
+        if let Some((_, port)) = address.rsplit_once(':') {
+            inodes.insert(format!("{PORT}{port}"), next);
+        }
+        drop(inodes);
+        self.in_text(address)
     }
 
     fn is_counted(&self, kind: &str, inode: &str) -> bool {
@@ -134,5 +147,19 @@ mod tests {
             "/dev/pts/1 /dev/pts/2 /dev/pts/1"
         );
         assert_eq!(names.in_text("40000 127.0.0.1:40000 40000"), "40000 127.0.0.1:port-1 port-1");
+    }
+
+    #[test]
+    fn a_port_that_is_chosen_again_is_another_one() {
+        let names = Names::new(Places::default());
+        for (port, name) in
+            [(40000, "[::1]:port-1"), (40001, "[::1]:port-2"), (40000, "[::1]:port-3")]
+        {
+            assert_eq!(names.of_chosen(&format!("[::1]:{port}")), name);
+        }
+        assert_eq!(
+            names.in_text("[::1]:40000 [::1]:40001 [::1]:40002"),
+            "[::1]:port-3 [::1]:port-2 [::1]:port-4"
+        );
     }
 }

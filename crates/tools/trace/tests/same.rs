@@ -121,7 +121,11 @@ fn a_time_that_is_left_was_measured() {
     let poll =
         |time| Recording::new().call(P1, "poll", &[Argument::Polled(vec![]), Num(0), Num(time)], 0);
     alike(poll(9_999), poll(10_000));
+    alike(poll(9_910), poll(10_000));
     unlike(poll(1_000), poll(1_010));
+    let alarm = |left| Recording::new().call(P1, "alarm", &[Num(10)], left);
+    alike(alarm(10), alarm(9));
+    unlike(alarm(10), alarm(0));
 }
 
 #[test]
