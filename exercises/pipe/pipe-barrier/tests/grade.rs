@@ -153,7 +153,8 @@ fn must_end(outcome: &Outcome, began: usize, count: usize) {
         Verdict::new("Everything is set up, and the parent has not let anybody go.")
             .ask("What do the children wait for, and what does the parent wait for first?")
     };
-    verdict.saw_all(now.explain()).fail()
+    // One of the others is like the next.
+    verdict.saw_all(now.explain().into_iter().take(2)).fail()
 }
 
 #[test]
