@@ -19,18 +19,18 @@ const CALLS: &str = "read accept waitpid nanosleep select poll std_read std_acce
 /// Makes one call that nothing but a signal ends: nobody connects, nobody writes to `pipe`.
 fn make(call: &str, mut pipe: &PipeReader) -> io::Result<()> {
     const LONG: Duration = Duration::from_secs(60);
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = || TcpListener::bind("127.0.0.1:0");
     let mut set = FdSet::new();
     set.insert(pipe.as_fd());
     match call {
         "read" => _ = read(pipe, &mut [0])?,
-        "accept" => _ = nix::sys::socket::accept(listener.as_raw_fd())?,
+        "accept" => _ = nix::sys::socket::accept(listener()?.as_raw_fd())?,
         "waitpid" => _ = waitpid(spawn(|| pipe.read_exact(&mut [0]))?, None)?,
         "nanosleep" => _ = clock_nanosleep(ClockId::CLOCK_REALTIME, Flags::empty(), &LONG.into())?,
         "select" => _ = select(None, &mut set, None, None, None)?,
         "poll" => _ = poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?,
         "std_read" => _ = pipe.read(&mut [0])?,
-        "std_accept" => _ = listener.accept()?,
+        "std_accept" => _ = listener()?.accept()?,
         _ => thread::sleep(LONG),
     }
     Ok(())
