@@ -1,5 +1,5 @@
-//! The chapters' programs, each recorded again and again: it tells the same each time, and does what it
-//! does when nobody watches.
+//! The chapters' programs, each recorded again and again: it tells the same each time, on a page that is not
+//! too long, and does what it does when nobody watches.
 //!
 //! `cargo test -p recorder --test chapters -- --ignored` records each of them 50 times.
 
@@ -27,6 +27,9 @@ const BY_THE_CLOCK: &str = "interrupted";
 
 /// Their output is another one in each run, recorded or not: several processes write it, in any order.
 const RACES: [&str; 2] = ["master_command", "spawn_workers"];
+
+/// So many bytes a program's page may have at most.
+const PAGE: usize = 200_000;
 
 /// The programs of the chapters, built.
 fn programs() -> Vec<PathBuf> {
@@ -96,6 +99,10 @@ fn same_each_time(times: usize) {
     programs.retain(|program| !left_out.iter().any(|name| program.ends_with(name)));
     each(&programs, |program, file| {
         let first = recording(program, file);
+        let page = trace::html::page(&first, "").len();
+        if page > PAGE {
+            return Err(format!("its page has {page} bytes"));
+        }
         let differs = (1..times)
             .find_map(|time| Some((time, same::difference(&first, &recording(program, file))?)));
         differs.map_or(Ok(()), |(time, difference)| Err(format!("time {time}:\n{difference}")))

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows, and
 //! `lives.rs`, those about tasks and signals; `notes.rs`, what is
-//! said beside them; `fold.rs` and `files.rs`, how long stretches become short ones.
+//! said beside them; `fold.rs`, `files.rs` and `repeats.rs`, how long stretches become short ones.
 //!
 //! A call that returned at once is one row, where it returned. One that slept is two: where it went
 //! to sleep, and where it went on. Time runs down, and a row's place says nothing of how long.
@@ -12,6 +12,7 @@ mod files;
 mod fold;
 mod lives;
 mod notes;
+mod repeats;
 
 use std::collections::BTreeMap;
 
@@ -75,8 +76,8 @@ pub struct Row {
     pub injected: bool,
     /// The labels of the rows that were folded into it.
     pub(crate) inside: Vec<String>,
-    /// What makes rows alike: the call and what it works on.
-    pub(crate) key: String,
+    /// What makes rows alike: the call, and what it works on.
+    pub(crate) key: (String, String),
 }
 
 /// What a row is.
@@ -177,7 +178,7 @@ impl Rows {
     pub fn of(events: &[Event]) -> Self {
         let mut rows = Self::whole(events);
         fold::prologue(&mut rows.rows);
-        rows.rows = fold::repeats(files::looks(std::mem::take(&mut rows.rows)));
+        rows.rows = repeats::repeats(&files::looks(std::mem::take(&mut rows.rows)));
         rows
     }
 

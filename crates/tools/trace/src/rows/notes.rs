@@ -53,7 +53,8 @@ fn returned(
         Outcome::Error(error) => return crate::names::error(error).map(str::to_owned),
         Outcome::Interrupted => return None,
         Outcome::Task(child) if name.starts_with("wait") => {
-            let status = model.processes.get(child).and_then(|child| child.status)?;
+            let status = model.processes.get(child).and_then(|child| child.status);
+            let Some(status) = status else { return without_task(model, event) };
             return Some(format!("reaps {child}: {}", status_words(status)));
         }
         Outcome::Task(_) | Outcome::Value(_) => {}
@@ -156,8 +157,9 @@ fn without_task(model: &Model, event: &Event) -> Option<String> {
     Some(sentence.strip_prefix(&format!("{} ", event.task))?.to_owned())
 }
 
-/// Rows with the same key are the same thing once more, if the same tasks do it.
-pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> String {
+/// Rows with the same key are the same thing once more, if the same tasks do it. With the same first
+/// half of it, they are alike.
+pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> (String, String) {
     match (&event.what, kind) {
         (What::Leave { name, arguments, result }, _) => {
             let result = match result {
@@ -167,14 +169,15 @@ pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> String {
                 Outcome::Interrupted => "interrupted",
             };
             let fd = Arguments(arguments).fd(0);
-            format!("{kind:?} {name} {fd:?} {result}")
+            (format!("{kind:?} {name} {result}"), format!("{fd:?}"))
         }
         // A waiting call is known by its descriptor: how much it asks for may differ.
         (_, RowKind::Waits) => {
             let head = label.split_once(',').map_or(label, |(head, _)| head);
-            format!("{kind:?} {}", nameless(head))
+            let (name, rest) = head.split_once('(').unwrap_or((head, ""));
+            (format!("{kind:?} {name}"), nameless(rest))
         }
-        _ => format!("{kind:?} {}", nameless(label)),
+        _ => (format!("{kind:?} {}", nameless(label)), String::new()),
     }
 }
 

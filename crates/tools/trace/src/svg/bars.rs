@@ -51,7 +51,10 @@ pub(super) fn bars(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str)
     let dots: String = acts
         .map(|((row, _), top)| format!("M{} {}h0", layout.bar(row.task), top + MIDDLE))
         .collect();
-    format!("{bars}<path class=\"acts ring\" d=\"{dots}\"/><path class=\"acts\" d=\"{dots}\"/>\n")
+    format!(
+        "{bars}<g class=\"acts ring\"><path id=\"{prefix}dots\" d=\"{dots}\"/></g>\
+         <use class=\"acts\" href=\"#{prefix}dots\"/>\n"
+    )
 }
 
 fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task) -> String {

@@ -1,0 +1,51 @@
+//! What is folded, and what is too different for that.
+
+mod common;
+
+use common::*;
+use trace::Task;
+use trace::rows::{Row, Rows};
+
+/// Children write in turn, and their parent reads; it closes another descriptor each time.
+fn rounds(times: usize) -> Vec<Row> {
+    let children = [P2, P3, Task(4), Task(5)];
+    let begin = children.iter().fold(Recording::with_pipe(0), |all, child| all.fork(P1, *child));
+    let round = |all: Recording, number: usize| {
+        let all = all.write(children[number % 4], 4, "done\n").read(P1, 3, "done\n");
+        all.fails(P1, "close", &[Fd(100 + number as i32)], "EBADF")
+    };
+    Rows::of(&(0..times).fold(begin, round).0).rows
+}
+
+fn folded(rows: &[Row]) -> Vec<&str> {
+    let labels = rows.iter().map(|row| row.label.as_str());
+    labels.filter(|label| label.starts_with('…')).collect()
+}
+
+#[test]
+fn in_a_long_recording_what_others_do_alike_is_folded_and_they_are_named() {
+    let rows = rounds(100);
+    let label =
+        "… 3 rows like these, 99 times more, with P3, P4, P5, P2, P3, P4, … in the place of P2";
+    assert_eq!(folded(&rows), [label]);
+}
+
+#[test]
+fn in_a_short_one_it_is_told_of_each() {
+    assert_eq!(folded(&rounds(10)), [""; 0]);
+}
+
+#[test]
+fn what_ends_otherwise_is_not_folded() {
+    let close = |all: Recording, number: usize| {
+        let fd = [Fd(100 + number as i32)];
+        if number == 100 {
+            all.fails(P1, "close", &fd, "EIO")
+        } else {
+            all.fails(P1, "close", &fd, "EBADF")
+        }
+    };
+    let rows = Rows::of(&(0..250).fold(Recording::new(), close).0).rows;
+    assert_eq!(folded(&rows), ["… 99 more like this", "… 148 more like this"]);
+    assert!(rows.iter().any(|row| row.label.contains("EIO")));
+}
