@@ -208,6 +208,18 @@ fn what_was_there_before_is_not_taken_for_a_pipe_of_the_recording() {
 }
 
 #[test]
+fn at_a_terminal_0_1_and_2_are_one_thing() {
+    let table = [0, 1, 2].map(|fd| (fd, "/dev/pts/1", 1, false, 2));
+    let told = |recording: Recording| data(&page(&recording.0, "terminal"))["things"].clone();
+    let texts = |recording: Recording| data(&page(&recording.0, "terminal"))["texts"].to_string();
+    let all = || Recording::new().descriptors(P1, &table);
+    assert_eq!(told(all().call(P1, "getppid", &[], 1)).as_array().map(Vec::len), Some(1));
+    let all = texts(all().close(P1, 1));
+    assert!(all.contains("\"standard input, output, error: the terminal\""), "{all}");
+    assert!(all.contains("\"standard input, error: the terminal\""), "{all}");
+}
+
+#[test]
 fn before_the_first_step_the_whole_picture_is_seen() {
     let page = page(&conversation().0, "pipe");
     assert!(

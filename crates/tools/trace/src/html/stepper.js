@@ -108,8 +108,16 @@
       const closed = (Array.isArray(was) ? was : []).filter((fd) => !kept.has(key(fd)));
       const shown = [...own.map((fd) => [fd, ""]), ...closed.map((fd) => [fd, "closed"])];
       shown.sort((one, other) => one[0][0] - other[0][0]);
+      // Neighbours that lead to one thing stand together, as 0, 1 and 2 do at a terminal.
+      const groups = [];
       for (const [fd, cls] of shown) {
-        const item = make("li", `fd ${cls || (old.has(key(fd)) ? "" : "new")}`, `fd ${fd[0]}`);
+        const looks = cls || (old.has(key(fd)) ? "" : "new"), like = [looks, ...fd.slice(1)].join();
+        const last = groups.at(-1);
+        if (last?.like === like) last.numbers.push(fd[0]);
+        else groups.push({ fd, cls, looks, like, numbers: [fd[0]] });
+      }
+      for (const { fd, cls, looks, numbers } of groups) {
+        const item = make("li", `fd ${looks}`, `fd ${numbers.join(", ")}`);
         if (fd[3] && !cls) item.append(make("small", "", " cloexec"));
         const to = make("span", "to");
         to.append(make("span", "verb", cls ? " was closed: " : " leads to "), data.texts[data.things[fd[2]][0]]);
@@ -118,7 +126,7 @@
           item.dataset.to = fd[1];
           item.classList.add(data.things[fd[2]][1]);
           const entry = seen.get(fd[1]) ?? { thing: fd[2], count: 0 };
-          entry.count += 1;
+          entry.count += numbers.length;
           seen.set(fd[1], entry);
         }
         list.append(item);
@@ -164,10 +172,10 @@
       const shown = pictures.find((picture) => picture.svg.getClientRects().length);
       if (!shown || at < 0) return;
       const row = shown.rows[at].getBoundingClientRect();
-      const top = bar.getBoundingClientRect().bottom + 20;
-      const covers = side.getBoundingClientRect();
-      const below = covers.left < row.left + 50 ? covers.top : innerHeight;
-      const bottom = Math.min(innerHeight, below) - 20;
+      // Bar and panel are out of sight where the picture is: this is what they cover once they stick.
+      const top = parseFloat(getComputedStyle(bar).top) + bar.offsetHeight + 20;
+      const below = side.getBoundingClientRect().left < row.left + 50 ? side.offsetHeight : 0;
+      const bottom = innerHeight - below - 20;
       // It is left where it is while what comes next can be seen too.
       const ideal = top + (bottom - top) * 0.4;
       const fits = row.top >= top && row.bottom <= bottom - (bottom - top) * 0.2;
@@ -198,7 +206,9 @@
       sentence.textContent = all ? about : rows[at].cells[1].firstChild.textContent;
       const line = all ? "" : rows[at].cells[2]?.textContent;
       const source = make("p", "trace-line");
-      if (line) source.append("in ", make("code", "", line));
+      // Where all lines are in one file, the table's head has its name.
+      const file = find("thead th:nth-child(3)")?.textContent.split(" of ")[1];
+      if (line) source.append(...(file ? [`line ${line} of `, make("code", "", file)] : ["in ", make("code", "", line)]));
       const folded = all ? null : rows[at].cells[1].querySelector("details");
       more.replaceChildren(...(line ? [source] : []), ...(folded ? [folded.cloneNode(true)] : []));
       // One that is disabled would lose the focus, and the keys with it.

@@ -23,6 +23,9 @@ struct Data {
     steps: Vec<Step>,
 }
 
+/// How the names of 0, 1 and 2 begin.
+const STANDARD: &str = "standard ";
+
 type Thing = (usize, String, i32, bool);
 
 /// What has changed with a row.
@@ -117,14 +120,18 @@ impl Data {
 
     fn table(&mut self, model: &Model, task: Task) -> Fds {
         let slots = model.table(task).into_iter().flat_map(|table| &table.slots);
+        // 0, 1 and 2 are what the program got, whatever that is called here.
+        let mut standard: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (fd, slot) in slots.clone() {
+            let name = model.name_of(task, *fd).filter(|name| name.starts_with(STANDARD));
+            standard.entry(slot.description).or_default().extend(name);
+        }
         let fds = slots.filter_map(|(fd, slot)| {
             let kind = &model.descriptions.get(&slot.description)?.kind;
             let mut thing = thing(model, kind);
-            // 0, 1 and 2 are what the program got, whatever that is called here.
-            if let Some(name) = model.name_of(task, *fd)
-                && name.starts_with("standard ")
-            {
-                thing.0 = name;
+            let names = &standard[&slot.description];
+            if names.iter().any(|name| model.name_of(task, *fd).as_ref() == Some(name)) {
+                thing.0 = together(names, kind);
             }
             Some((*fd, slot.description, self.thing(thing), slot.close_on_exec.into()))
         });
@@ -138,6 +145,20 @@ impl Data {
             self.things.push(thing);
             self.things.len() - 1
         })
+    }
+}
+
+/// What 0, 1 and 2 are, as far as they lead to one thing; at a terminal, all three do.
+fn together(names: &[String], kind: &Kind) -> String {
+    let terminal = matches!(kind, Kind::Outside(path) | Kind::Other(path) | Kind::File(path)
+        if path.starts_with("/dev/pts/") || path.starts_with("/dev/tty"));
+    match names {
+        [first, others @ ..] if terminal => {
+            let others = others.iter().map(|name| name.trim_start_matches(STANDARD));
+            let all: Vec<&str> = std::iter::once(first.as_str()).chain(others).collect();
+            format!("{}: the terminal", all.join(", "))
+        }
+        names => names.join(", "),
     }
 }
 
