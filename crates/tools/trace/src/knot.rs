@@ -53,11 +53,11 @@ fn wakers(model: &Model, blocked: &Blocked) -> Vec<(Task, String)> {
                     None => continue,
                 }
             }
-            Wait::Child(Some(child)) | Wait::Made(child) => {
+            Wait::Child(Some(child)) | Wait::Change(Some(child)) | Wait::Made(child) => {
                 wakers.push((model.process_of(*child), why));
                 continue;
             }
-            Wait::Child(None) => {
+            Wait::Child(None) | Wait::Change(None) => {
                 let children = living_children(model, model.process_of(blocked.task));
                 wakers.extend(children.into_iter().map(|child| (child, why.clone())));
                 continue;
@@ -140,7 +140,7 @@ fn causes(model: &Model, blocked: &[Blocked]) -> Vec<String> {
                 Wait::Connection(socket) => {
                     Some(format!("Nobody is left who would connect to socket {socket}"))
                 }
-                Wait::Child(None) => childless(model, sleeper.task),
+                Wait::Child(None) | Wait::Change(None) => childless(model, sleeper.task),
                 Wait::Signal(_) => {
                     Some(format!("Nobody is left who would send {} a signal", sleeper.task))
                 }

@@ -12,6 +12,7 @@ const REAL_TIME: i32 = 34;
 
 /// `SIGCHLD`'s number.
 pub(crate) const SIGCHLD: i32 = 17;
+pub(crate) const SIGCONT: i32 = 18;
 
 /// A signal's name: `SIGCHLD`, `SIGRTMIN+3`.
 #[must_use]

@@ -13,6 +13,21 @@ fn awaited(recording: Recording) -> String {
     Blocked::of(&recording.model(), P1).expect("P1 is in a call").awaited()
 }
 
+#[test]
+fn who_asks_for_stops_too_waits_for_either() {
+    let asks = [Argument::Task(P2), Argument::Null, Flags(2), Argument::Null];
+    let told = [Argument::Task(P2), Argument::Signal(19), Flags(2), Argument::Null];
+    let asking = Recording::new().fork(P1, P2).enter(P1, "wait4", &asks);
+    assert_eq!(awaited(asking.sleeps(P1)), "P2 to end or stop");
+    let rows = Recording::new().fork(P1, P2).enter(P1, "wait4", &asks);
+    let rows = rows.leave(P1, "wait4", &told, Outcome::Task(P2)).0;
+    let notes = trace::rows::Rows::of(&rows).rows;
+    assert_eq!(
+        notes.last().and_then(|row| row.note.as_deref()),
+        Some("is told that P2 was stopped by SIGSTOP")
+    );
+}
+
 fn hangs() -> Recording {
     Recording::with_pipe(0).fork(P1, P2).reads(P2, 3).waits(P1).sleeps(P1)
 }

@@ -22,6 +22,8 @@ pub enum Wait {
     Connection(u32),
     /// A child, or this one, to end.
     Child(Option<Task>),
+    /// A child, or this one, to end or stop.
+    Change(Option<Task>),
     /// What it has made with `vfork` to exec or end.
     Made(Task),
     /// One of these signals; empty: any.
@@ -166,6 +168,8 @@ impl Wait {
             Self::Connection(socket) => format!("a connection on socket {socket}"),
             Self::Child(None) => "a child to end".into(),
             Self::Child(Some(task)) => format!("{task} to end"),
+            Self::Change(None) => "a child to end or stop".into(),
+            Self::Change(Some(task)) => format!("{task} to end or stop"),
             Self::Made(task) => format!("{task} to exec or end"),
             Self::Signal(signals) if signals.is_empty() => "a signal".into(),
             Self::Signal(signals) => {

@@ -7,6 +7,8 @@ use crate::names::O_ACCMODE;
 
 const POLLIN: u16 = 1;
 const POLLOUT: u16 = 4;
+/// `waitid` calls it WSTOPPED.
+const WUNTRACED: u64 = 2;
 
 /// What a task waits for in a call, and how long at most, in nanoseconds.
 pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Option<u64>) {
@@ -25,8 +27,8 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
             Some(address) => format!("its connection to {address} to be taken"),
             None => "its connection to be taken".into(),
         })),
-        "wait4" => Some(Wait::Child(arguments.task(0))),
-        "waitid" => Some(Wait::Child(arguments.task(1))),
+        "wait4" => Some(child(arguments.task(0), arguments.flags(2))),
+        "waitid" => Some(child(arguments.task(1), arguments.flags(3))),
         "nanosleep" | "clock_nanosleep" => {
             Some(arguments.time().map_or_else(|| Wait::Other("time to pass".into()), Wait::Time))
         }
@@ -51,6 +53,10 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         name => Some(Wait::Other(format!("{name} to be done"))),
     };
     (one.into_iter().collect(), None)
+}
+
+fn child(task: Option<Task>, flags: u64) -> Wait {
+    if flags & WUNTRACED == 0 { Wait::Child(task) } else { Wait::Change(task) }
 }
 
 fn to_read(model: &Model, task: Task, fd: i32) -> Wait {

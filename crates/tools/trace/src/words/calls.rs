@@ -5,7 +5,7 @@ use super::status_words;
 use crate::call::Argument;
 use crate::event::{Disposition, Outcome, Task};
 use crate::model::{Arguments, Change, Kind, Model, Place};
-use crate::names::{bytes, count, list, signal, signals};
+use crate::names::{SIGCONT, bytes, count, list, signal, signals};
 
 /// A call that has returned a number.
 pub(super) fn done(
@@ -145,11 +145,11 @@ pub(super) fn told(
             let status =
                 model.processes.get(&model.process_of(other)).and_then(|found| found.status);
             match (status, arguments.get(1)) {
+                (_, Some(Argument::Signal(SIGCONT))) => {
+                    format!("{task} is told that {other} was continued")
+                }
                 (_, Some(Argument::Signal(stop))) => {
-                    format!(
-                        "{task} is told that {other} was stopped or continued: {}",
-                        signal(*stop)
-                    )
+                    format!("{task} is told that {other} was stopped by {}", signal(*stop))
                 }
                 (Some(status), _) => {
                     format!("{task} reaps {other}, which ended with {}", status_words(status))
