@@ -6,7 +6,7 @@ use crate::recording::Recording;
 
 /// Nothing is known of the programs' sources.
 #[derive(Default)]
-pub(crate) struct Lines;
+pub(crate) struct Lines {}
 
 impl Lines {
     pub(crate) fn forked(&mut self, _parent: Task, _child: Task) {}
