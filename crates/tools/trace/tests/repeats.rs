@@ -49,3 +49,21 @@ fn what_ends_otherwise_is_not_folded() {
     assert_eq!(folded(&rows), ["… 99 more like this", "… 148 more like this"]);
     assert!(rows.iter().any(|row| row.label.contains("EIO")));
 }
+
+#[test]
+fn who_is_reaped_in_a_folded_row_is_seen_to_go_there() {
+    let children = [P2, P3, Task(4), Task(5)];
+    let begin = children.iter().fold(Recording::new(), |all, child| all.fork(P1, *child));
+    let close = |all: Recording, number| all.fails(P1, "close", &[Fd(100 + number)], "EBADF");
+    let long = (0..250).fold(begin, close);
+    let all =
+        children.iter().fold(long, |all, child| all.exit(*child, 0).waits(P1).reaps(P1, *child, 0));
+    assert!(folded(&Rows::of(&all.0).rows)[1].contains("with P3, P4, P5 in the place of P2"));
+    let picture = trace::svg::picture(&all.0);
+    let row = picture
+        .split("<g class=\"row")
+        .find(|row| row.contains("in the place of"))
+        .expect("it is drawn");
+    let row = row.split("</g>").next().unwrap_or_default();
+    assert_eq!(row.matches("class=\"gone\"").count(), 3, "{row}");
+}

@@ -84,7 +84,12 @@ impl Pen<'_> {
             } else if before.is_none() && after.is_some() && self.layout.shared {
                 let _ = write!(self.out, "<text class=\"small\" x=\"{x}\" y=\"11\">{task}</text>");
             }
-            if matches!(before, Some(State::Zombie(_))) && after.is_none() {
+            let reaped = match before {
+                Some(State::Zombie(_)) => true,
+                Some(_) => matches!(self.row.kind, RowKind::Folded(_)),
+                None => false,
+            };
+            if reaped && after.is_none() {
                 let (left, up) = (x - 5, MIDDLE - 5);
                 let _ = write!(
                     self.out,

@@ -106,6 +106,10 @@ impl Scene {
             bands[moment.index] = band;
         });
         for index in 1..bands.len() {
+            // A folded row changes all that its rows have changed.
+            if matches!(rows.rows[index].kind, RowKind::Folded(_)) {
+                bands[index].before = bands[index - 1].after.clone();
+            }
             let queues = queue_flows(&bands[index - 1].levels, &bands[index].levels);
             bands[index].flows.extend(queues);
         }

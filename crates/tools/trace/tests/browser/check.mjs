@@ -189,6 +189,19 @@ const linked = async (url, nth, number, width) => {
   await close(page);
 };
 
+// The first step lets the bar and the panel stick, and the row that was clicked is still seen.
+const steady = async (url) => {
+  const page = await open(url, { width: 360 });
+  const row = page.locator(".trace-picture.narrow .row, .trace-picture.only .row").nth(8);
+  await row.evaluate((row) => row.scrollIntoView({ block: "center" }));
+  await row.locator("text").first().click();
+  await page.waitForTimeout(500);
+  const [from, to] = await Promise.all([".trace-bar", ".trace-side"].map((part) => section(page).locator(part).boundingBox()));
+  const { y } = await row.boundingBox();
+  check(y >= from.y + from.height - 1 && y < to.y, url, "the row that was clicked is not seen", y, from, to);
+  await close(page);
+};
+
 // Without JavaScript the picture is there, whole, and nothing that would do nothing.
 const plain = async (url) => {
   const page = await open(url, { script: false });
@@ -211,7 +224,7 @@ for (const path of process.argv.slice(2)) {
   await close(page);
   check(count > 0, path, "has no recording");
   if (!count) continue;
-  for (const look of [looks, keys, links, plain, calm]) await look(url, alone);
+  for (const look of [looks, keys, links, steady, plain, calm]) await look(url, alone);
   console.log(path, `${count} recording(s)`, failures ? `${failures} failure(s) so far` : "fine");
 }
 await browser.close();
