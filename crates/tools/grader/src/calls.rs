@@ -69,6 +69,21 @@ pub(crate) fn wait(number: c_long, args: [u64; 6]) -> Wait {
     }
 }
 
+/// Whether a sleep in this call ends after some time at the latest, whatever else happens.
+pub(crate) fn has_a_limit(number: c_long, args: [u64; 6]) -> bool {
+    let [_, _, third, fourth, fifth, _] = args;
+    let milliseconds = |register: u64| register as u32 as i32 >= 0;
+    match name(number) {
+        Some("poll") => milliseconds(third),
+        Some("epoll_wait" | "epoll_pwait") => milliseconds(fourth),
+        Some("ppoll" | "rt_sigtimedwait") => third != 0,
+        Some("epoll_pwait2" | "futex") => fourth != 0,
+        Some("select" | "pselect6") => fifth != 0,
+        Some("nanosleep" | "clock_nanosleep") => true,
+        _ => false,
+    }
+}
+
 const CALLS: &[(c_long, &str)] = &[
     (libc::SYS_accept, "accept"),
     (libc::SYS_accept4, "accept4"),
@@ -123,6 +138,16 @@ mod tests {
         assert_eq!(wait(libc::SYS_wait4, [42, 0, 0, 0, 0, 0]), Wait::Child(42));
         assert_eq!(wait(libc::SYS_wait4, [u64::from(u32::MAX), 0, 0, 0, 0, 0]), Wait::AnyChild);
         assert_eq!(wait(libc::SYS_wait4, [u64::MAX, 0, 0, 0, 0, 0]), Wait::AnyChild);
+    }
+
+    #[test]
+    fn a_timeout_is_a_limit_and_none_is_none() {
+        let none = u64::from(u32::MAX);
+        assert!(has_a_limit(libc::SYS_ppoll, [0x7ffc, 1, 0x7ffc, 0, 0, 0]));
+        assert!(!has_a_limit(libc::SYS_ppoll, [0x7ffc, 1, 0, 0, 0, 0]));
+        assert!(has_a_limit(libc::SYS_epoll_pwait, [3, 0x7ffc, 1, 50, 0, 0]));
+        assert!(!has_a_limit(libc::SYS_epoll_pwait, [3, 0x7ffc, 1, none, 0, 0]));
+        assert!(!has_a_limit(libc::SYS_read, [0, 0x7ffc, 1, 1, 1, 1]));
     }
 
     #[test]

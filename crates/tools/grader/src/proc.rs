@@ -113,6 +113,17 @@ impl Process {
         self.state == State::Sleeping && self.wait() == Some(Wait::Time)
     }
 
+    /// Whether it was asleep for some time at the most, whatever it was waiting for: in a call with a timeout.
+    #[must_use]
+    pub fn goes_by_the_clock(&self) -> bool {
+        match self.call {
+            Call::In { number, args } => {
+                self.state == State::Sleeping && calls::has_a_limit(number, args)
+            }
+            Call::Hidden | Call::None => false,
+        }
+    }
+
     /// The name of the call that it was in, if it was in one that the grader knows.
     #[must_use]
     pub fn call_name(&self) -> Option<&'static str> {

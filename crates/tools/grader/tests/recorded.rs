@@ -26,6 +26,7 @@ fn a_child_that_is_waited_for_satisfies_all() {
         .must(leave_nobody())
         .must(never_spin())
         .must(never_sleep_by_the_clock())
+        .must(set_no_timeout())
         .must(close_nothing_twice())
         .must(signal_no_group())
         .must(call("wait4"))
@@ -104,6 +105,8 @@ fn who_sleeps_an_hour_sleeps_by_the_clock() {
     let Some(seen) = run.deadline(Duration::from_millis(500)).recorded().record() else { return };
     let text = verdict(&seen, never_sleep_by_the_clock());
     assert!(text.starts_with("P1 sleeps by the clock, in clock_nanosleep("), "{text}");
+    let text = verdict(&seen, set_no_timeout());
+    assert!(text.starts_with("P1 gets up by the clock"), "{text}");
     assert!(verdict(&seen, end_by_itself()).contains("P1 is blocked in clock_nanosleep("));
 }
 

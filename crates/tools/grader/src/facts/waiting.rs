@@ -108,6 +108,24 @@ pub fn never_sleep_by_the_clock() -> Claim<impl Check> {
     })
 }
 
+/// Nobody's sleep has an end by the clock, whatever else it waits for: there is no timeout in it.
+pub fn set_no_timeout() -> Claim<impl Check> {
+    claim("set no timeout", |seen| {
+        let timed = |step: &&Seen| {
+            let Some(blocked) = &step.blocked else { return false };
+            let time = |wait: &Wait| matches!(wait, Wait::Time(_));
+            blocked.at_most.is_some() || blocked.waits.iter().any(time)
+        };
+        let Some(step) = seen.steps.iter().find(timed) else { return Ok(()) };
+        Err(Verdict::new(format!(
+            "{} gets up by the clock, to look whether something has happened.",
+            step.event.task
+        ))
+        .saw(step.to_string())
+        .ask("What is it waiting for, and which call sleeps exactly until that has happened?"))
+    })
+}
+
 /// Whether a task that falls asleep has a handler for a signal that was held back until this call.
 fn lets_a_signal_in(before: &[Seen], sleeps: &Seen) -> bool {
     let enters = |step: &&Seen| {
