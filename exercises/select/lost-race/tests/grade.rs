@@ -87,7 +87,7 @@ fn who_has_lost_goes_back_to_sleep() {
         let told = seen.steps.iter().filter(|step| step.sentence.contains(" ready"));
         must_not_sleep_in_accept(&seen.stuck, told.last().map(ToString::to_string));
     }
-    seen.must(never_spin());
+    seen.must(never_spin()).must(set_no_timeout());
     must_have_served(&seen.outcome);
     seen.must(end_by_itself());
     // And one that has lost while there will be more to do.

@@ -45,7 +45,27 @@ impl Server {
 
     /// Fails unless it sleeps when nobody speaks.
     fn must_sleep(mut self) -> Self {
-        let asleep = self.running.until(|now| now.program().filter(|p| p.blocked()).map(drop));
+        let asleep = self.running.until(|now| {
+            let program = now.program().filter(|p| p.state == State::Sleeping)?;
+            let others = now.others().count();
+            Some((program.goes_by_the_clock(), others, program.call_name(), now.describe(program)))
+        });
+        if let Ok((true, _, _, does)) = &asleep {
+            Verdict::new(
+                "The program sleeps by the clock: it gets up to look whether somebody has spoken.",
+            )
+            .saw(format!("the program {does}, with a timeout"))
+            .ask("Who could wake it, and at which moment? What is the timeout there for?")
+            .fail();
+        }
+        if let Ok((_, others, call, does)) = &asleep
+            && (*others > 0 || matches!(call, Some("futex" | "wait4")))
+        {
+            Verdict::new("It is not one that sleeps for all clients in one call: others, threads or processes, sleep for each.")
+                .saw(format!("there are {others} more processes, and the program itself {does}"))
+                .ask("Which call sleeps for all of them, and how many does it take for that?")
+                .fail();
+        }
         if asleep.is_ok() {
             return self;
         }

@@ -11,6 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Worker {
     running: Running,
     folder: Folder,
+    /// It has greeted somebody.
+    greets: bool,
 }
 
 impl Worker {
@@ -19,7 +21,7 @@ impl Worker {
         let folder = Folder::new();
         let run = Run::new(grader::program!("two-sources")).arg(folder.path().join("socket"));
         let running = run.may_write(folder.path()).stdin_later().start();
-        let mut worker = Self { running, folder };
+        let mut worker = Self { running, folder, greets: false };
         // Its socket is there before it sleeps in `work`.
         let socket = worker.folder.path().join("socket");
         let there = worker.running.until(|_| socket.exists().then_some(()));
@@ -31,7 +33,25 @@ impl Worker {
     }
 
     fn must_sleep(mut self) -> Self {
-        let asleep = self.running.until(|now| now.program().filter(|p| p.blocked()).map(drop));
+        let asleep = self.running.until(|now| {
+            let worker = now.program().filter(|p| p.state == State::Sleeping)?;
+            let alone = now.others().count() == 0;
+            Some((worker.goes_by_the_clock(), alone, worker.call_name(), now.describe(worker)))
+        });
+        if let Ok((true, _, _, does)) = &asleep {
+            Verdict::new("The worker sleeps by the clock: it gets up to look whether there is something to do.")
+                .saw(format!("the worker {does}, with a timeout"))
+                .ask("Who could wake it, and at which moment? What is the timeout there for?")
+                .fail();
+        }
+        if let Ok((_, alone, call, does)) = &asleep
+            && (!alone || self.greets && matches!(call, Some("read" | "futex" | "wait4")))
+        {
+            Verdict::new("The worker doesn't sleep for two things in one call: somebody else, a thread or a process, does the other half.")
+                .saw(format!("clients are greeted, and the worker itself {does}"))
+                .ask("Which call sleeps for both, and how many does it take for that?")
+                .fail();
+        }
         if asleep.is_err() {
             let outcome = self.running.finish();
             must_not_be_awake(&outcome);
@@ -46,7 +66,7 @@ impl Worker {
     }
 
     /// Has a client greeted. Fails if it is not.
-    fn greet(self, number: usize) -> Self {
+    fn greet(mut self, number: usize) -> Self {
         let hello =
             UnixStream::connect(self.folder.path().join("socket")).and_then(|mut client| {
                 client.set_read_timeout(Some(PATIENCE))?;
@@ -54,6 +74,7 @@ impl Worker {
                 client.read_to_string(&mut hello).map(|_| hello)
             });
         if hello.as_deref().ok() == Some("hello\n") {
+            self.greets = true;
             return self;
         }
         let now = self.running.snapshot();

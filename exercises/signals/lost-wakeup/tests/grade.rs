@@ -8,7 +8,7 @@ use grader::{Exit, Injection, Outcome, Recorded, Run, Running, State, Verdict};
 use nix::sys::signal::{Signal, kill};
 
 /// Every call in which one can sleep until a signal comes.
-const SLEEPS: [&str; 13] = [
+const SLEEPS: [&str; 17] = [
     "pause",
     "rt_sigsuspend",
     "rt_sigtimedwait",
@@ -18,7 +18,11 @@ const SLEEPS: [&str; 13] = [
     "pselect6",
     "epoll_wait",
     "epoll_pwait",
+    "epoll_pwait2",
     "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
     "futex",
     "nanosleep",
     "clock_nanosleep",
@@ -33,8 +37,16 @@ fn send_when_it_sleeps(mut running: Running, signal: Signal) -> Running {
     let asleep = running.until(|now| {
         let program = now.program()?;
         let still = program.state == State::Sleeping && program.signals.pending.is_empty();
-        still.then_some(())
+        still.then(|| (program.goes_by_the_clock(), now.describe(program)))
     });
+    if let Ok((true, does)) = &asleep {
+        Verdict::new(
+            "The program sleeps by the clock: it gets up to look whether SIGTERM has come.",
+        )
+        .saw(format!("the program {does}"))
+        .ask("Who could wake it, and at which moment? What is the timeout there for?")
+        .fail();
+    }
     if asleep.is_err() {
         let outcome = running.finish();
         let awake = outcome.snapshot.program().is_some_and(|p| p.state == State::Running);
