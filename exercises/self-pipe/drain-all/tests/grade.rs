@@ -80,7 +80,10 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
             .replay(seed)
     };
     let me = rest.program;
-    if rest.waiting_readers().iter().any(|(who, pipe)| who.pid == me && pipe.is_written_by(me)) {
+    let waits = |now: &Snapshot| {
+        now.waiting_readers().iter().any(|(who, pipe)| who.pid == me && pipe.is_written_by(me))
+    };
+    if waits(rest) || waits(&outcome.snapshot) {
         how(Verdict::new("The drain waits for the next signal: it reads where nothing is left, from an end that blocks."))
             .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
             .fail();
@@ -120,6 +123,22 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
     }
 }
 
+/// Fails if a full pipe would have the handler wait.
+fn must_have_a_write_end_that_never_blocks(rest: &Snapshot) {
+    let me = rest.program;
+    let own = rest.pipes().into_iter().filter(|pipe| pipe.is_read_by(me));
+    let writers = own.flat_map(|pipe| pipe.writers).filter(|(pid, _)| *pid == me);
+    for (_, number) in writers {
+        let end = rest.program().and_then(|program| program.descriptor(number));
+        if end.is_some_and(|end| end.flags & libc::O_NONBLOCK == 0) {
+            Verdict::new("The end to write to can block: when the pipe is full, the handler waits for the very process that it interrupts.")
+                .saw(format!("descriptor {number} is open to write, without O_NONBLOCK"))
+                .ask("Which of the two ends does the handler use, and what must never happen to a handler?")
+                .fail();
+        }
+    }
+}
+
 #[test]
 fn a_few_bytes_are_one_turn() {
     grader::worth(1);
@@ -136,5 +155,7 @@ fn thousands_of_bytes_are_one_turn() {
 #[test]
 fn it_sleeps_until_the_first_one() {
     grader::worth(1);
-    must_be_emptied_at_once(&run(0), &Seed::of("none"));
+    let seen = run(0);
+    must_be_emptied_at_once(&seen, &Seed::of("none"));
+    must_have_a_write_end_that_never_blocks(&seen.rest);
 }

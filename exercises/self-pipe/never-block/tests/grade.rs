@@ -51,6 +51,17 @@ fn must_come_through(outcome: &Outcome, signals: u64, seed: &Seed) {
         }
     }
     if outcome.exit == Exit::Deadline && over {
+        let me = now.program;
+        if now.waiting_readers().iter().any(|(who, pipe)| who.pid == me && pipe.is_written_by(me)) {
+            how(Verdict::new("`news` waits for the next signal: it reads where nothing is left, from an end that blocks."))
+                .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
+                .fail();
+        }
+        if now.program().is_some_and(|p| p.state == State::Running) {
+            how(Verdict::new("The storm is over, and the program never comes to rest: it asks again and again."))
+                .ask("Which answer of read says that there is nothing left, and what should follow from it?")
+                .fail();
+        }
         how(Verdict::new(
             "SIGTERM came when the pipe was full: its byte was refused, and with it the news.",
         ))

@@ -9,8 +9,15 @@ fn program() -> Run {
 
 /// A run in which SIGTERM comes just before the program goes to sleep. `None`: nobody may trace here.
 fn signalled_before_the_sleep() -> Option<Recorded> {
-    let signal = Injection::signal("P1:poll:1=TERM").expect("it is well written");
-    let seen = program().recorded().inject(signal).record()?;
+    signalled_before(&["poll"])
+}
+
+/// A run in which SIGTERM comes just before the first of each of these calls.
+fn signalled_before(calls: &[&str]) -> Option<Recorded> {
+    let signal =
+        |call: &&str| Injection::signal(&format!("P1:{call}:1=TERM")).expect("it is well written");
+    let run = calls.iter().map(signal).fold(program().recorded(), |run, it| run.inject(it));
+    let seen = run.record()?;
     if matches!(seen.outcome.exit, Exit::Code(101)) {
         seen.outcome.must_end();
     }
@@ -89,6 +96,12 @@ fn a_signal_just_before_the_sleep_is_not_lost() {
         .must(not_sleep_through(Signal::SIGTERM));
     seen.must(end_by_itself());
     must_have_been_woken(&seen.outcome);
+    // Before the pipe is there: as long as no handler is set, the signal may end the program.
+    let Some(seen) = signalled_before(&["pipe", "pipe2"]) else { return };
+    if seen.outcome.exit != Exit::Signal(Signal::SIGTERM as i32) {
+        seen.must(wake_only_itself()).must(end_by_itself());
+        must_have_been_woken(&seen.outcome);
+    }
 }
 
 #[test]

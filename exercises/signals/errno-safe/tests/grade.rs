@@ -5,6 +5,7 @@
 use grader::facts::*;
 use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 
 /// A path that can't be opened, and why.
 fn path(seed: &mut Seed) -> (String, Errno) {
@@ -54,13 +55,14 @@ fn interrupted(room: &str, seed: &mut Seed) -> Option<Outcome> {
         seen.outcome.must_end();
     }
     seen.must(stay_safe_in_handlers()).must(print_nothing_in_handlers()).must(end_by_itself());
-    if seen.outcome.exit == Exit::Signal(nix::sys::signal::Signal::SIGUSR1 as i32) {
+    if seen.outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32) {
         Verdict::new("SIGUSR1 has ended the program: nothing was set for it.")
             .saw(seen.outcome.ending())
             .ask("Which call sets what a process does with a signal?")
             .fail();
     }
     must_report(&seen.outcome, why, seed);
+    seen.must(run_its_handler(Signal::SIGUSR1, 1));
     Some(seen.outcome)
 }
 
