@@ -101,6 +101,28 @@ fn must_hold_no_more(now: &Snapshot, family: &Family, gates: &[&Path; 2], file: 
         };
         told(told(verdict, "the first", &of_first), "the second", &of_second).fail();
     }
+    // What nobody was to change is as it is in your program.
+    for (open, who, number, what) in [
+        (&of_first, "first", 0, "input"),
+        (&of_first, "first", 2, "error"),
+        (&of_second, "second", 2, "error"),
+    ] {
+        let before = program.descriptor(number).map(|d| &d.target);
+        if at(open, number).as_ref().map(|d| &d.target) != before {
+            told(Verdict::new(format!("The {who} program has another standard {what} than your program.")), "it", open)
+                .saw(format!("your program's descriptor {number} leads to {}", leads_to(program.descriptor(number))))
+                .ask("Which three descriptors does the pipeline replace, of all the six that the two programs have?")
+                .fail();
+        }
+    }
+    for (process, who) in [(first, "first"), (second, "second")] {
+        if process.parent != program.pid {
+            Verdict::new(format!("The {who} program is no child of yours: somebody else runs it."))
+                .saw(format!("it is a child of pid {}; your program is pid {}", process.parent, program.pid))
+                .ask("Who makes the pipe, and who starts the two? What is left for your program to do?")
+                .fail();
+        }
+    }
     // Each process's own copies of the ends.
     let writes = |open: &[&Descriptor]| open.iter().any(|d| d.writable && d.target == *pipe);
     let reads = |open: &[&Descriptor]| open.iter().any(|d| !d.writable && d.target == *pipe);
@@ -137,6 +159,14 @@ fn must_hold_no_more(now: &Snapshot, family: &Family, gates: &[&Path; 2], file: 
             .fail();
         }
     }
+}
+
+/// Why there are no two children at their gates.
+enum Alone {
+    /// The second one isn't made before the first one has ended.
+    First,
+    /// The program itself stands at a gate.
+    Became,
 }
 
 /// Fails because the two programs never stood side by side.
@@ -177,22 +207,32 @@ fn both_programs_run_at_once_with_a_pipe_of_their_own() {
     let family = running.until(|now| {
         // Looked at only when they stand there already.
         let before = std::mem::replace(&mut there, gates.arrived());
+        let stands = |p: &Process| {
+            p.blocked() && p.descriptors.iter().any(|d| paths.contains(&d.target.as_path()))
+        };
         match before {
+            1 | 2 if now.program().is_some_and(stands) => Some(Err(Alone::Became)),
             2 => Family::of(now, &paths).map(|_| Ok(now.clone())),
             // It stands there, and whoever should start the other one sleeps.
             1 => {
                 let waits = now.program().is_some_and(|p| p.blocked());
-                let stands = now.others().any(|p| {
-                    p.blocked() && p.descriptors.iter().any(|d| paths.contains(&d.target.as_path()))
-                });
-                (waits && stands && now.others().count() == 1).then_some(Err(()))
+                let first = now.others().any(stands);
+                (waits && first && now.others().count() == 1).then_some(Err(Alone::First))
             }
             _ => None,
         }
     });
     let now = match family {
         Ok(Ok(now)) => now,
-        Ok(Err(())) => {
+        Ok(Err(Alone::Became)) => Verdict::new(
+            "Your program has become one of the two itself: nobody is left to wait for both.",
+        )
+        .saw_all(running.snapshot().explain())
+        .ask(
+            "How many children does a pipeline of two take, and who is there when they have ended?",
+        )
+        .fail(),
+        Ok(Err(Alone::First)) => {
             Verdict::new("The second program is not started before the first one has ended.")
                 .saw_all(running.snapshot().explain())
                 .ask("How much can the first one say before somebody reads, and who would that be?")

@@ -57,6 +57,12 @@ fn must_come_back_once(outcome: &Outcome) -> String {
     }
     outcome.must_end();
     outcome.must_leave_nobody();
+    let own = |line: &&str| pid_of(line).is_some_and(|pid| pid == me);
+    if let ([], Some(line)) = (ends.as_slice(), complaints.lines().find(own)) {
+        evidence(Verdict::new(format!("`run` returned an error, and not a code: {line}")))
+            .ask("Who is to hear that a program can't be run, and as which number?")
+            .fail();
+    }
     match ends.as_slice() {
         [(_, code)] => code.clone(),
         _ => evidence(Verdict::new("The program was run. Nobody is left to say how it ended."))
@@ -65,9 +71,28 @@ fn must_come_back_once(outcome: &Outcome) -> String {
     }
 }
 
+/// Fails if `sh` is found by its path only.
+fn must_be_found(outcome: &Outcome) {
+    if outcome.exit != Exit::Code(127) {
+        return;
+    }
+    let by_path = Run::new(grader::program!("run")).args(["/bin/sh", "-c", "exit 0"]).finish();
+    if by_path.exit == Exit::Code(0) {
+        Verdict::new("`sh` was not found, and it is there: in one of the folders of PATH.")
+            .saw("`run /bin/sh -c 'exit 0'` succeeds")
+            .saw_all(outcome.complaint())
+            .saw(outcome.ending())
+            .ask("exec(3): which of the exec functions look for a name in PATH, and which take it as it is?")
+            .fail();
+    }
+}
+
 /// Fails unless the program has ended with this code, and has said so.
 fn must_relay(outcome: &Outcome, expected: u8, otherwise: impl FnOnce(&str) -> Verdict) {
     let code = must_come_back_once(outcome);
+    if expected != 127 {
+        must_be_found(outcome);
+    }
     if code != expected.to_string() || outcome.exit != Exit::Code(expected.into()) {
         otherwise(&code)
             .saw(format!("`run` returned {code}; expected: {expected}"))
@@ -108,8 +133,16 @@ fn the_program_is_told_what_the_command_line_says() {
     let words = ["first", "two words", "", "*", random.as_str()];
     let outcome = run_sh(r#"printf '<%s>\n' "$0" "$@""#, &words).finish();
     outcome.must_end();
+    must_be_found(&outcome);
     let expected: Vec<String> = words.iter().map(|word| format!("<{word}>")).collect();
     let Told { lines, .. } = told(&outcome);
+    if lines.is_empty() && outcome.exit == Exit::Code(0) {
+        Verdict::new("The program has succeeded, and nothing of what it printed is there.")
+            .saw(format!("sh should print {expected:?}"))
+            .saw(outcome.ending())
+            .ask("Where does the program's standard output lead to? Who has it, and what did that one do with it?")
+            .fail();
+    }
     if lines != expected {
         Verdict::new("The program was told other words than those of your command line.")
             .saw(format!("for `run sh -c …`, sh should print {expected:?}"))

@@ -1,0 +1,47 @@
+//! Has a shell do it.
+//! Told: "is no child of yours: somebody else runs it"
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let args = std::env::args_os().skip(1);
+    let words: Vec<CString> = args.filter_map(|arg| CString::new(arg.into_vec()).ok()).collect();
+    let bar = words.iter().position(|word| word.as_bytes() == b"--");
+    let Some((first, second)) = bar.map(|at| (&words[..at], &words[at + 1..])) else {
+        return usage();
+    };
+    let [file, first @ ..] = first else { return usage() };
+    if first.is_empty() || second.is_empty() {
+        return usage();
+    }
+    let file = File::create(OsStr::from_bytes(file.as_bytes()));
+    match file.and_then(|file| pipeline(first, second, file)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mini-pipeline: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("mini-pipeline: expected a file, a program with its arguments, --, and another one");
+    ExitCode::from(2)
+}
+
+/// Runs `first | second > file`: both at once, and each with no more open than its 0, 1 and 2.
+///
+/// Waits for the end of both, and returns the exit code of the second one; 128 and the signal's number if a signal has
+/// killed it.
+fn pipeline(first: &[CString], second: &[CString], file: File) -> io::Result<u8> {
+    let quoted = |words: &[CString]| -> String {
+        words.iter().map(|word| format!("'{}' ", word.to_string_lossy())).collect()
+    };
+    let line = format!("{} | {}", quoted(first), quoted(second));
+    let status = Command::new("sh").arg("-c").arg(line).stdout(file).status()?;
+    Ok(status.code().unwrap_or(1) as u8)
+}

@@ -1,0 +1,69 @@
+//! The first program gets the whole pipe: its input is what it says itself.
+//! Told: "The first program has another standard input than your program."
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, dup2_stdin, dup2_stdout, execvp, fork};
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = std::env::args_os().skip(1);
+    let words: Vec<CString> = args.filter_map(|arg| CString::new(arg.into_vec()).ok()).collect();
+    let bar = words.iter().position(|word| word.as_bytes() == b"--");
+    let Some((first, second)) = bar.map(|at| (&words[..at], &words[at + 1..])) else {
+        return usage();
+    };
+    let [file, first @ ..] = first else { return usage() };
+    if first.is_empty() || second.is_empty() {
+        return usage();
+    }
+    let file = File::create(OsStr::from_bytes(file.as_bytes()));
+    match file.and_then(|file| pipeline(first, second, file)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mini-pipeline: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("mini-pipeline: expected a file, a program with its arguments, --, and another one");
+    ExitCode::from(2)
+}
+
+/// Runs `first | second > file`: both at once, and each with no more open than its 0, 1 and 2.
+///
+/// Waits for the end of both, and returns the exit code of the second one; 128 and the signal's number if a signal has
+/// killed it.
+fn pipeline(first: &[CString], second: &[CString], file: File) -> io::Result<u8> {
+    let (reader, writer) = io::pipe()?;
+    // SAFETY: this program has one thread.
+    let ForkResult::Parent { child: one } = unsafe { fork() }? else {
+        let moved = dup2_stdin(&reader).and_then(|()| dup2_stdout(&writer));
+        moved.map_or_else(|_| std::process::exit(126), |()| become_program(first))
+    };
+    // SAFETY: this program has one thread.
+    let ForkResult::Parent { child: other } = unsafe { fork() }? else {
+        let moved = dup2_stdin(&reader).and_then(|()| dup2_stdout(&file));
+        moved.map_or_else(|_| std::process::exit(126), |()| become_program(second))
+    };
+    drop((reader, writer, file));
+    waitpid(one, None)?;
+    match waitpid(other, None)? {
+        WaitStatus::Exited(_, code) => Ok(code as u8),
+        WaitStatus::Signaled(_, signal, _) => Ok(128 + signal as u8),
+        other => Err(io::Error::other(format!("{other:?}"))),
+    }
+}
+
+/// Becomes the program `argv[0]`; leaves if there is none.
+fn become_program(argv: &[CString]) -> ! {
+    let Err(error) = execvp(&argv[0], argv);
+    eprintln!("mini-pipeline: {:?}: {error}", argv[0]);
+    // SAFETY: `_exit` takes a number, and this process ends.
+    unsafe { nix::libc::_exit(127) }
+}
