@@ -93,6 +93,18 @@ fn a_child_that_reads_to_the_end_does_what_a_reader_should() {
 }
 
 #[test]
+fn what_has_come_by_a_pipe_is_counted() {
+    let Some(seen) = recorded(&["message", "6000"]) else { return };
+    seen.must(have_children_read(6000)).must(read_in_all(6000)).must(leave_to_its_children("yyyy"));
+    let text = verdict(&seen, leave_to_its_children("xxxx"));
+    assert!(text.starts_with("The parent says the child's words."), "{text}");
+    let text = verdict(&seen, have_children_read(6001));
+    assert!(text.starts_with("The children have read 6000 bytes from pipes"), "{text}");
+    let text = verdict(&seen, read_in_all(1 << 20));
+    assert!(text.starts_with("What was said did not go from one process"), "{text}");
+}
+
+#[test]
 fn who_asks_again_and_again_spins() {
     let Some(seen) = recorded(&["ask-again"]) else { return };
     let text = verdict(&seen, never_spin());

@@ -4,7 +4,7 @@
 //! `RLIMIT_NPROC`): a few forks succeed, and then the kernel refuses one with EAGAIN.
 
 use grader::{
-    Containment, Exit, Gates, Interrupted, Outcome, Run, Running, Snapshot, State, Verdict,
+    Containment, Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict,
 };
 
 /// How many children the program is asked for: more than it will have room for when there is a limit.
@@ -66,8 +66,10 @@ fn until_started(running: &mut Running, gate: &mut Gates) -> Result<Snapshot, In
 
 /// Fails unless nobody is left.
 fn must_have_ended_them(outcome: &Outcome) {
-    let zombies = outcome.left_behind.iter().filter(|p| p.state == State::Zombie).count();
-    let alive = outcome.left_behind.len() - zombies;
+    // To whom a signal has come is about to end, and will be a zombie.
+    let lives_on = |p: &&Process| p.state != State::Zombie && p.signals.pending.is_empty();
+    let alive = outcome.left_behind.iter().filter(lives_on).count();
+    let zombies = outcome.left_behind.len() - alive;
     if alive > 0 {
         Verdict::new(format!(
             "The program is gone, and {alive} of its children live on: nobody has ended them."

@@ -49,6 +49,11 @@ fn until_the_child_stands() -> Standing {
         Err(why) => {
             let outcome = ended_early(running, why);
             let verdict = match outcome.snapshot.others().next() {
+                Some(child) if child.state != State::Zombie && why == Interrupted::Ended => {
+                    Verdict::new(
+                        "The program ended while its child was still to come to its gate, or stood there.",
+                    )
+                }
                 Some(child) if child.state == State::Zombie => Verdict::new(
                     "The child ended before its gate was opened: its part is to stand there.",
                 ),

@@ -82,6 +82,9 @@ fn no_family(running: Running, why: Interrupted) -> ! {
             "Nobody is to become an orphan: there is no child whose parent is the program's child.",
         ),
         (_, 0) => Verdict::new("The program has no child."),
+        (Interrupted::Deadline, _) => Verdict::new(
+            "The family is there, and the process in the middle does not come to its gate.",
+        ),
         _ => Verdict::new("The family is not the one that was asked for."),
     };
     verdict

@@ -66,6 +66,14 @@ fn each_child_is_told_as_it_ends() {
         let expected = format!("child {number} exited with {number}");
         match next_line(&mut running) {
             Ok(line) if line == expected => {}
+            Ok(line) if line == format!("child {number} exited with {}", number << 8) => {
+                Verdict::new("The wait status was taken for the exit code.")
+                    .saw(format!("expected {expected:?}"))
+                    .saw(format!("got      {line:?}"))
+                    .ask("How else can a child end than by exiting, and where in the status is the code?")
+                    .replay(&seed)
+                    .fail()
+            }
             Ok(line) => Verdict::new(format!(
                 "Child {number} has ended, but the program tells of it wrongly."
             ))

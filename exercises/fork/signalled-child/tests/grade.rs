@@ -57,10 +57,17 @@ fn an_exit_code_is_told_as_it_is() {
     for code in [42, 1, random, 143, 255, 0] {
         let order = format!("exit {code}");
         must_report(&order, &start(&order).finish(), code, |got| {
-            (got == (128 + code) % 256).then(|| {
+            match got {
+            _ if got == (128 + code) % 256 => Some(
                 Verdict::new("128 was added to an exit code: it is for signals only.")
-                    .ask("Which variant of the status has a code in it, and which one a signal?")
-            })
+                    .ask("Which variant of the status has a code in it, and which one a signal?"),
+            ),
+            0 => Some(
+                Verdict::new("An exit code was told as 0, as if the wait status were the code: its low byte has room for signals only.")
+                    .ask("Where in the status is the exit code, and what takes it out?"),
+            ),
+            _ => None,
+        }
         });
     }
 }
@@ -117,17 +124,25 @@ fn a_stopped_child_has_not_ended() {
     let order = format!("stop {code}");
     let mut running = start(&order);
     let mut has_stopped = false;
-    let seen: Result<Pid, Interrupted> = running.until(|now| {
+    let seen: Result<Option<Pid>, Interrupted> = running.until(|now| {
         let child = now.others().find(|p| p.state == State::Stopped)?;
         // The kernel shows the call of a stopped process only when that is off its processor, and it has told its
         // parent by then. Looked at after that, the parent is awake, or asleep once more, or gone.
         let had_stopped = std::mem::replace(&mut has_stopped, child.call != Call::None);
         let parent = now.program()?;
-        let waits = parent.blocked() || parent.sleeping_for_time();
-        (had_stopped && waits).then_some(child.host)
+        if had_stopped && parent.sleeping_for_time() {
+            return Some(None);
+        }
+        (had_stopped && parent.blocked()).then_some(Some(child.host))
     });
     match seen {
-        Ok(child) => {
+        Ok(None) => Verdict::new(
+            "The parent goes by the clock: it sleeps for a time, whatever its child does.",
+        )
+        .saw_all(running.snapshot().explain())
+        .ask("How long may a child be stopped? And which call sleeps exactly until it has ended?")
+        .fail(),
+        Ok(Some(child)) => {
             // It is stopped, and its parent has not reaped it, so the pid is still its own.
             let _ = kill(child, Signal::SIGCONT);
             must_report(&order, &running.finish(), code, |_| None);

@@ -1,19 +1,46 @@
 //! What the kernel must have seen of `two-branches`.
 
 use grader::{Exit, Outcome, Run, Seed, Verdict};
+use std::time::Duration;
+
+/// So much processor time is none that a parent needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+
+/// What the parent does while somebody is to read the number.
+#[derive(Debug, PartialEq, Eq)]
+enum Parent {
+    Reads,
+    Sleeps,
+    Waits,
+}
 
 /// Runs the program, and tells it the code when somebody waits to read it: that must be the child.
 fn run(code: u8) -> Outcome {
     let mut running = Run::new(grader::program!("two-branches")).stdin_later().start();
+    let mut child_reads = false;
     let parent_reads = running.until(|now| {
         let parent = now.program()?;
         if parent.waits_to_read(0).unwrap_or(false) {
-            return Some(true);
+            return Some(Parent::Reads);
         }
         // Where the machine does not show who is in which call, whoever sleeps beside the parent reads.
-        now.others().find(|p| p.waits_to_read(0).unwrap_or(p.blocked())).map(|_| false)
+        let reads = now.others().any(|p| p.waits_to_read(0).unwrap_or(p.blocked()));
+        // The parent is looked at only when the child waits already: from then on it is the parent's turn.
+        if !std::mem::replace(&mut child_reads, reads) {
+            return None;
+        }
+        if parent.sleeping_for_time() {
+            return Some(Parent::Sleeps);
+        }
+        (parent.blocked() || parent.cpu >= SPINNING).then_some(Parent::Waits)
     });
-    if parent_reads == Ok(true) {
+    if parent_reads == Ok(Parent::Sleeps) {
+        Verdict::new("The parent goes by the clock: it sleeps for a time, whatever its child does.")
+            .saw_all(running.snapshot().explain())
+            .ask("How long may a child wait for its number? And which call sleeps exactly until it has ended?")
+            .fail();
+    }
+    if parent_reads == Ok(Parent::Reads) {
         Verdict::new("The parent reads the number itself: it would know it without any child.")
             .saw_all(running.snapshot().explain())
             .ask("How can the parent come to know a number that only the child has read?")
@@ -40,7 +67,7 @@ fn the_parent_exits_with_the_childs_code() {
         }
         let verdict = match outcome.exit {
             Exit::Code(0) if outcome.reaped_a_child => Verdict::new(format!(
-                "Asked to relay {code}, the parent exited with 0: as it would if it took the wait status for the code."
+                "Asked to relay {code}, the parent exited with 0: as it would if it took the wait status for the code, or never looked at it."
             ))
             .saw(format!(
                 "a child's exit with {code} gives the status {code} * 256 = {}; exit(3) keeps the low 8 bits",

@@ -116,6 +116,22 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
     }
 }
 
+/// Fails if one writer alone says what are no records: nobody could have torn them.
+fn must_be_records(text: &[String], seed: &Seed) {
+    let outcome = run(text).finish();
+    outcome.must_end();
+    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    if let Some(wrong) = torn(&output, text) {
+        Verdict::new("These are no records, though there is one writer only, and nobody who could tear them.")
+            .saw(wrong)
+            .saw(format!("what came out begins with {}", head(&output)))
+            .saw_all(outcome.complaint())
+            .ask("What stands at the beginning of each record, with which number, and what at its end?")
+            .replay(seed)
+            .fail();
+    }
+}
+
 /// The run with every writer held before each of its writes, until all others have come to one.
 fn held(texts: &[String]) -> Option<Recorded> {
     let hold = |call: &str| Injection::hold(&format!("{call}:*")).expect("it is well written");
@@ -126,6 +142,7 @@ fn held(texts: &[String]) -> Option<Recorded> {
 fn what_is_sent_comes_out_in_records() {
     grader::worth(1);
     let (texts, seed) = texts("atomic-records");
+    must_be_records(&texts[..1], &seed);
     must_come_out_whole(&run(&texts).finish(), &texts, &seed, &[]);
 }
 
@@ -133,6 +150,7 @@ fn what_is_sent_comes_out_in_records() {
 fn no_record_is_torn_when_all_write_by_turns() {
     grader::worth(2);
     let (texts, seed) = texts("atomic-records, by turns");
+    must_be_records(&texts[..1], &seed);
     let Some(seen) = held(&texts) else { return };
     // The first writer, and how many calls it has made.
     let steps = seen.steps.iter().map(|step| &step.sentence);

@@ -24,6 +24,14 @@ fn start() -> Pair {
             return None;
         }
         let child = now.others().find(|other| other.parent == now.program)?;
+        // A gate that has just been passed may not have its number yet; where no number is shown, none is waited for.
+        let has_gate = |p: &Process| {
+            let mut held = p.descriptors.iter().peekable();
+            held.peek().is_none() || held.any(|d| gates.paths().contains(&d.target))
+        };
+        if ![now.program()?, child].into_iter().all(has_gate) {
+            return None;
+        }
         Some((now.program()?.clone(), child.clone(), now.pipes()))
     });
     match pair {
@@ -59,6 +67,11 @@ impl Pair {
         self.pipes.iter().any(|pipe| pipe.is_written_by(who.pid))
     }
 
+    /// Whether a process stands at this gate.
+    fn is_at(&self, who: &Process, gate: usize) -> bool {
+        who.descriptors.iter().any(|d| d.target == self.gates.paths()[gate])
+    }
+
     /// Which ends a process has, in words.
     fn ends(&self, title: &str, who: &Process) -> String {
         let of =
@@ -88,6 +101,8 @@ impl Pair {
         let verdict = match [self.reads(parent), self.writes(parent), self.reads(child), self.writes(child)] {
             [true, true, true, true] => Verdict::new("There are four ends of the pipe: neither of the two has closed any.")
                 .ask("What does a fork do with the descriptors, and who uses which of them?"),
+            [false, true, true, false] if self.is_at(child, 1) => Verdict::new("The child listens, and the parent talks: it is the other way round.")
+                .ask("Which of the two is to talk, and what has fork returned there?"),
             [false, true, true, false] => Verdict::new("Each of the two has closed the end that it was to use, and has kept the other one.")
                 .ask("The child is to write, and the parent to read. In which order does pipe(2) return the ends?"),
             [false, false, false, false] => {

@@ -118,5 +118,6 @@ fn it_comes_by_a_pipe_that_is_read_to_its_end() {
     seen.must(hold_no_write_end_while_reading())
         .must(end_by_itself())
         .must(have_a_child_read_to_the_end())
+        .must(have_children_read(text.len() as u64))
         .must(reap_every_child());
 }

@@ -3,7 +3,7 @@
 //! A pipe holds 64 KiB, so of a mebibyte each nothing gets through unless somebody reads while the other writes. Where the
 //! processes are run one at a time, either of them is the slow one.
 
-use grader::facts::end_by_itself;
+use grader::facts::{end_by_itself, read_in_all};
 use grader::{Exit, Outcome, Policy, Process, Run, Seed, Snapshot, Verdict};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -191,6 +191,7 @@ fn it_does_so_whoever_is_the_faster_one() {
         seen.must(end_by_itself());
         let text = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
         let said = text.lines().map(str::to_owned).collect();
-        must_have_arrived(&Talk { outcome: seen.outcome, said, size }, &seed);
+        must_have_arrived(&Talk { outcome: seen.outcome.clone(), said, size }, &seed);
+        seen.must(read_in_all(2 * size as u64));
     }
 }

@@ -67,6 +67,16 @@ fn shown(text: &str, before: &str) -> String {
     format!("{place} {:?}", text.chars().take(120).collect::<String>())
 }
 
+/// Whether a writer has ended with an error.
+fn gave_up(outcome: &Outcome) -> bool {
+    outcome.exit == Exit::Code(1) && outcome.complaint().is_some()
+}
+
+fn a_writer_gave_up() -> Verdict {
+    Verdict::new("A writer could not open LOG, or not write to it, and has ended with an error.")
+        .ask("For what was LOG opened, and which of the things asked for go together?")
+}
+
 fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str, seed: &Seed) {
     outcome.must_end();
     let verdict = match against(&log(folder), count, before) {
@@ -74,12 +84,19 @@ fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str,
             Verdict::new("LOG is not made, where it was not there.")
                 .ask("Which flag of open(2) makes a file?")
         }
+        Some(_) if gave_up(outcome) => a_writer_gave_up(),
         Some(verdict) => verdict,
         None if outcome.exit == Exit::Code(0) => return,
         None => Verdict::new("All records are there, and the program does not report success.")
             .ask("Which call failed?"),
     };
     verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(seed).fail()
+}
+
+fn must_not_have_given_up(outcome: &Outcome) {
+    if gave_up(outcome) {
+        a_writer_gave_up().saw(outcome.ending()).saw_all(outcome.complaint()).fail();
+    }
 }
 
 #[test]
@@ -143,6 +160,7 @@ fn nobody_writes_over_what_came_in_between() {
     seen.outcome.must_end();
     let text = log(&folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
+    must_not_have_given_up(&seen.outcome);
     let calls = |call: &str| seen.steps.iter().any(|step| step.sentence.contains(call));
     let verdict = if !text.starts_with(&before()) {
         verdict
@@ -167,6 +185,7 @@ fn a_record_is_one_piece() {
     seen.outcome.must_end();
     let text = log(&folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
+    must_not_have_given_up(&seen.outcome);
     if !text.starts_with(&before()) || !text.contains("Anna 1Bert") {
         verdict.saw_all(steps(&seen)).fail();
     }

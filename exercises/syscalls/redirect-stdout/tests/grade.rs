@@ -9,6 +9,8 @@ use std::time::Duration;
 const RECORDED: Duration = Duration::from_secs(20);
 
 const FILE: &str = "output.txt";
+/// What stands in it before, where it is there.
+const OLD: &str = "a longer text, which stood in the file before\n";
 
 fn run(folder: &Folder) -> Run {
     let run = Run::new(grader::program!("redirect-stdout")).may_write(folder.path());
@@ -35,6 +37,10 @@ fn must_have_gone_there(folder: &Folder, outcome: &Outcome, word: &str, seed: &S
         Some(bytes) if bytes.is_empty() => {
             Verdict::new("What the command wrote went nowhere: when it began, it could not write to 1.")
                 .ask("Which descriptors does an exec close, and for what was this one opened?")
+        }
+        Some(bytes) if bytes == OLD.as_bytes() => {
+            Verdict::new("What stood in FILE before is still there, and nothing was written: FILE was not opened for that.")
+                .ask("What does open(2) do with a file that is there already, with which flags?")
         }
         Some(bytes) if bytes.windows(line.len()).any(|part| part == line) => {
             Verdict::new("What stood in FILE before is still there.")
@@ -72,7 +78,7 @@ fn what_stood_there_before_is_gone() {
     grader::worth(1);
     let mut seed = Seed::of("old file");
     let (folder, word) = (Folder::new(), word(&mut seed));
-    folder.put(FILE, "a longer text, which stood in the file before\n");
+    folder.put(FILE, OLD);
     let outcome = run(&folder).args(["/bin/echo", &word]).finish();
     must_have_gone_there(&folder, &outcome, &word, &seed);
 }
@@ -90,6 +96,12 @@ fn command(folder: &Folder) -> Option<Process> {
         Ok(stays) => Some(stays).filter(|program| program.call != Call::Hidden),
         Err(_) => {
             let outcome = running.finish();
+            if outcome.snapshot.others().count() > 0 {
+                Verdict::new("The command runs in another process: this one was to become it.")
+                    .saw_all(outcome.snapshot.explain())
+                    .ask("Whose descriptors should `redirect` change, and who runs COMMAND after that?")
+                    .fail();
+            }
             outcome.must_end();
             Verdict::new("The command was not run, or ended at once.")
                 .saw(outcome.ending())
@@ -115,8 +127,8 @@ fn the_command_finds_one_number_that_leads_there() {
     let leads = |number, path: &Path| held().any(|it| it.number == number && it.target == path);
     let other = held().find(|it| it.number != 1 && it.target == file);
     let verdict = if held().all(|it| it.number != 1) {
-        Verdict::new("1 was gone at the exec: it was marked close-on-exec.")
-            .ask("Which of the calls that make a descriptor mark it, and does dup2 copy the mark?")
+        Verdict::new("1 was gone at the exec: it was closed before, or marked close-on-exec.")
+            .ask("Which calls mark a descriptor that they make, and does dup2 copy the mark? And who owned 1 when `redirect` returned?")
     } else if let Some(other) = other.filter(|it| it.number == 0 || it.number == 2) {
         Verdict::new(format!("{} does not lead where it led, but to FILE.", other.number))
             .ask("Which number was to be led elsewhere?")

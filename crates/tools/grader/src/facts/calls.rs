@@ -2,9 +2,12 @@
 
 use super::{Check, Claim, claim};
 use crate::{Recorded, Seen, Verdict};
-use trace::What;
 use trace::call::Argument;
 use trace::event::Outcome;
+use trace::{Task, What};
+
+/// Calls that read bytes.
+const READS: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
 
 /// The steps in which this call begins.
 fn begins<'a>(seen: &'a Recorded, call: &str) -> Vec<&'a Seen> {
@@ -28,6 +31,43 @@ pub fn never_call(name: &'static str) -> Claim<impl Check> {
         Some(step) => Err(Verdict::new(format!("The program calls {name}."))
             .saw(step.to_string())
             .ask(format!("What can be had here without {name}?"))),
+    })
+}
+
+/// The first process leaves these words to its children: none of its own writes has them in it.
+pub fn leave_to_its_children(words: &'static str) -> Claim<impl Check> {
+    claim(format!("leave it to its children to say {words:?}"), move |seen| {
+        let says = |step: &&Seen| {
+            let writes =
+                matches!(&step.event.what, What::Enter { name, .. } if name.starts_with("write"));
+            writes && step.process == Task(1) && step.sentence.contains(words)
+        };
+        match seen.steps.iter().find(says) {
+            None => Ok(()),
+            Some(step) => Err(Verdict::new("The parent says the child's words.")
+                .saw(step.to_string())
+                .ask("Which process is to come to the line that says them, and what has fork returned there?")),
+        }
+    })
+}
+
+/// So many bytes are read, by whoever of the program's processes and by whichever call.
+pub fn read_in_all(bytes: u64) -> Claim<impl Check> {
+    claim(format!("read {bytes} bytes in all"), move |seen| {
+        let count = |step: &Seen| match &step.event.what {
+            What::Leave { name, result: Outcome::Value(count), .. }
+                if READS.contains(&name.as_str()) =>
+            {
+                u64::try_from(*count).unwrap_or_default()
+            }
+            _ => 0,
+        };
+        let read: u64 = seen.steps.iter().map(count).sum();
+        if read >= bytes {
+            return Ok(());
+        }
+        Err(Verdict::new(format!("What was said did not go from one process to the other: {read} bytes were read, of {bytes}."))
+            .ask("A fork has copied the memory. How else could one of them know what the other one says?"))
     })
 }
 

@@ -88,6 +88,23 @@ pub fn have_a_child_read_to_the_end() -> Claim<impl Check> {
     })
 }
 
+/// Processes other than the first read so many bytes from pipes, all of them together.
+pub fn have_children_read(bytes: u64) -> Claim<impl Check> {
+    claim(format!("have its children read {bytes} bytes from pipes"), move |seen| {
+        let reads = transfers(seen, READS, false);
+        let childrens: Vec<_> = reads.iter().filter(|read| read.task != Task(1)).collect();
+        let came: u64 = childrens.iter().map(|read| read.bytes).sum();
+        if came >= bytes {
+            return Ok(());
+        }
+        Err(Verdict::new(format!(
+            "The children have read {came} bytes from pipes; {bytes} were to come to them that way."
+        ))
+        .saw_all(childrens.iter().take(3).map(|read| read.step.to_string()))
+        .ask("By which way does a child come to what it says, if not by the pipe?"))
+    })
+}
+
 /// Whoever reads from a pipe has closed its own write ends before: while it holds one, the pipe's end can't come.
 pub fn hold_no_write_end_while_reading() -> Claim<impl Check> {
     claim("hold no write end of a pipe while reading from it", |seen| {

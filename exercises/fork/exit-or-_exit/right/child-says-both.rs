@@ -1,0 +1,43 @@
+//! The child says TEXT with its own words, and the parent forgets its copy.
+
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork};
+use std::io;
+use std::process::ExitCode;
+
+/// What the child has to say.
+const CHILD_SAYS: &str = " | the child was here";
+/// What the parent says after the child's end.
+const PARENT_SAYS: &str = " | the parent saw it end";
+
+fn main() -> ExitCode {
+    let Some(text) = std::env::args().nth(1) else {
+        eprintln!("exit-or-_exit: expected a text");
+        return ExitCode::from(2);
+    };
+    // This line stays as it is. There is no newline in it: where are its bytes when it returns?
+    print!("{text}");
+    match split() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("exit-or-_exit: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn split() -> io::Result<()> {
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            print!("{CHILD_SAYS}");
+            std::process::exit(0)
+        }
+        ForkResult::Parent { child } => {
+            waitpid(child, None)?;
+            let all = nix::unistd::write(io::stdout(), PARENT_SAYS.as_bytes())?;
+            // SAFETY: `_exit` ends this process at once; what is in its buffer has been said.
+            unsafe { nix::libc::_exit(i32::from(all < PARENT_SAYS.len())) }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A buffer of 1024 bytes must be enough for everybody.
+//! Told: "The program panicked"
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match say_all() {
+        Ok(count) => {
+            println!("end after {count}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("framed-reader: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Says each message, its length before it, and returns how many there were.
+fn say_all() -> io::Result<usize> {
+    // A `File` reads what it is asked for. `Stdin` has a buffer, and reads ahead.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut count = 0;
+    while let Some(message) = read_message(&mut input)? {
+        println!("[{}] {}", message.len(), message.escape_ascii());
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let [mut high, mut low] = [[0]; 2];
+    if input.read(&mut high)? == 0 {
+        return Ok(None);
+    }
+    input.read_exact(&mut low)?;
+    let length = usize::from(u16::from_be_bytes([high[0], low[0]]));
+    let mut buffer = [0; 1024];
+    input.read_exact(&mut buffer[..length])?;
+    Ok(Some(buffer[..length].to_vec()))
+}

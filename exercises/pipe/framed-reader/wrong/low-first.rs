@@ -1,0 +1,43 @@
+//! The low byte of the length is taken for the first one.
+//! Told: "The low byte of a length was taken for the high one"
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match say_all() {
+        Ok(count) => {
+            println!("end after {count}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("framed-reader: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Says each message, its length before it, and returns how many there were.
+fn say_all() -> io::Result<usize> {
+    // A `File` reads what it is asked for. `Stdin` has a buffer, and reads ahead.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut count = 0;
+    while let Some(message) = read_message(&mut input)? {
+        println!("[{}] {}", message.len(), message.escape_ascii());
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let [mut low, mut high] = [[0]; 2];
+    if input.read(&mut low)? == 0 {
+        return Ok(None);
+    }
+    input.read_exact(&mut high)?;
+    let mut message = vec![0; u16::from_le_bytes([low[0], high[0]]).into()];
+    input.read_exact(&mut message)?;
+    Ok(Some(message))
+}
