@@ -34,7 +34,7 @@ fn reap_all(children: &[Pid]) -> nix::Result<()> {
             .zip(children)
             .map(|(number, &child)| scope.spawn(move || tell(number, child)))
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Errno::EIO))).collect()
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(Errno::EIO)))
     })
 }
 
