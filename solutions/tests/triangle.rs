@@ -14,7 +14,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -80,14 +80,20 @@ impl Exercise {
 fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
     let chosen = chosen();
     let (built, mut complaints) = build(&chosen);
+    // Twice as many at a time as there are processors: they stay busy, and nobody waits for one for seconds.
+    let graders = 2 * thread::available_parallelism().map_or(1, usize::from);
+    let waiting = Mutex::new(chosen.into_iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let checks: Vec<_> = thread::scope(|scope| {
-        let grading: Vec<_> = chosen
-            .into_iter()
-            .map(|exercise| {
+        let work = || {
+            let mut found = Vec::new();
+            while let Some(exercise) = next() {
                 let built = built.get(&exercise.name).cloned().unwrap_or_default();
-                scope.spawn(move || grade(&exercise, &built))
-            })
-            .collect();
+                found.extend(grade(&exercise, &built));
+            }
+            found
+        };
+        let grading: Vec<_> = (0..graders).map(|_| scope.spawn(work)).collect();
         grading.into_iter().map(|thread| thread.join().expect("grading does not panic")).collect()
     });
     complaints.extend(checks.into_iter().flatten());

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 /// How long a program may run, unless its test says otherwise. Compiling is over by then.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// The same for one that is recorded. Most of its time is the recorder's, which may have to wait for a processor; and
+/// who hangs is found out without a deadline.
+const RECORDED: Duration = Duration::from_secs(10);
 /// How many bytes of each output stream are kept; a program that writes more is ended.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// How many processes and threads a program may add to those that its user has already.
@@ -31,7 +34,7 @@ pub struct Run {
     pub(crate) env: Vec<(OsString, OsString)>,
     stdin: Stdin,
     stdout_is_a_file: bool,
-    deadline: Duration,
+    deadline: Option<Duration>,
     output_limit: usize,
     memory: u64,
     pub(crate) descriptors: u64,
@@ -61,7 +64,7 @@ enum Stdin {
 }
 
 impl Run {
-    /// A run of this program: no arguments, empty standard input, three seconds.
+    /// A run of this program: no arguments, empty standard input, three seconds, or ten where it is recorded.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -69,7 +72,7 @@ impl Run {
             env: Vec::new(),
             stdin: Stdin::Ready(Vec::new()),
             stdout_is_a_file: false,
-            deadline: DEADLINE,
+            deadline: None,
             output_limit: OUTPUT_LIMIT,
             memory: MEMORY,
             descriptors: DESCRIPTORS,
@@ -120,7 +123,7 @@ impl Run {
 
     /// Sets how long the program may run.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
         self
     }
 
@@ -206,6 +209,7 @@ impl Run {
     /// Starts the program. `traced` is told its pid, and traces it before it lets it go on.
     pub(crate) fn try_start(self, traced: Option<Traced<'_>>) -> Result<Running, String> {
         let layers = Layers::of(self.containment);
+        let deadline = self.deadline.unwrap_or(if traced.is_some() { RECORDED } else { DEADLINE });
         let (stdout, stdout_of_program) =
             if self.stdout_is_a_file { Stream::file()? } else { Stream::pipe()? };
         let (stderr, stderr_of_program) = Stream::pipe()?;
@@ -231,8 +235,8 @@ impl Run {
             stdout,
             stderr,
             lines_read: 0,
-            deadline: self.deadline,
-            deadline_at: Instant::now() + self.deadline,
+            deadline,
+            deadline_at: Instant::now() + deadline,
             output_limit: self.output_limit,
             audience: None,
         })

@@ -53,7 +53,7 @@ fn make_orphan(gate: &Path, bell: &Bell) -> io::Result<()> {
         if let ForkResult::Parent { .. } = unsafe { fork() }? {
             end_at(gate)
         }
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(std::time::Duration::from_secs(2));
         println!("adopted by pid {}", getppid());
         std::process::exit(0)
     }

@@ -7,7 +7,6 @@ use grader::facts::{end_by_itself, leak_nothing_to};
 use grader::{
     Descriptor, Exit, Injection, Interrupted, Outcome, Process, Run, Seed, Snapshot, Verdict,
 };
-use std::time::Duration;
 
 fn run(count: usize) -> Run {
     Run::new(grader::program!("no-leak-to-exec")).arg(count.to_string())
@@ -139,7 +138,7 @@ fn there_is_no_moment_at_which_a_pipe_could_leak() {
     let count = 2;
     let hold = |call| Injection::hold(&format!("P1:{call}:*")).expect("it is well written");
     // Two programs more, one step at a time: on a busy machine that takes a while. Who hangs is noticed without a deadline.
-    let run = run(count).deadline(Duration::from_secs(20));
+    let run = run(count);
     let recording = run.recorded().inject(hold("fcntl")).inject(hold("ioctl"));
     let Some(seen) = recording.record() else { return };
     seen.must(leak_nothing_to("probe")).must(leak_nothing_to("neighbour")).must(end_by_itself());

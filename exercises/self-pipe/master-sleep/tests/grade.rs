@@ -30,7 +30,7 @@ fn held_until_the_end_of(worker: usize, calls: &[&str]) -> Option<Recorded> {
     let hold = |call: &&str| Injection::hold(&format!("P1:{call}:1=P{}:exit_group:1", worker + 1));
     let holds = calls.iter().map(|call| hold(call).expect("it is well written"));
     // Time for a wrong answer to come to its timeout.
-    let run = master(LONG, worker, &[]).deadline(Duration::from_secs(6)).recorded();
+    let run = master(LONG, worker, &[]).recorded();
     let seen = holds.fold(run, |run, hold| run.inject(hold)).record()?;
     must_not_sleep_in_wait(&seen.outcome);
     seen.outcome.must_end();

@@ -5,10 +5,6 @@
 use grader::facts::*;
 use grader::{Exit, Injection, Interrupted, Outcome, Recorded, Run, Running, Seed, State, Verdict};
 use nix::sys::signal::{Signal, kill};
-use std::time::Duration;
-
-/// Call by call, a run takes a while on a busy machine. Who hangs in it is noticed without a deadline.
-const RECORDED: Duration = Duration::from_secs(20);
 
 /// How often it is interrupted, one time after the other.
 const TIMES: usize = 40;
@@ -26,7 +22,7 @@ fn run() -> Run {
 /// A recorded run whose read number so-and-so fails with this.
 fn failing(text: &str, nth: u32, error: &str) -> Option<Recorded> {
     let failure = Injection::fail(&format!("read:{nth}={error}")).expect("it is well written");
-    run().stdin(text).deadline(RECORDED).recorded().inject(failure).record()
+    run().stdin(text).recorded().inject(failure).record()
 }
 
 fn must_have_read(outcome: &Outcome, text: &str, seed: &Seed) {
