@@ -215,7 +215,8 @@ fn both_programs_run_at_once_with_a_pipe_of_their_own() {
             2 => Family::of(now, &paths).map(|_| Ok(now.clone())),
             // It stands there, and whoever should start the other one sleeps.
             1 => {
-                let waits = now.program().is_some_and(|p| p.blocked());
+                // One that opens a gate is about to stand there.
+                let waits = now.program().is_some_and(|p| p.blocked() && p.opening.is_none());
                 let first = now.others().any(stands);
                 (waits && first && now.others().count() == 1).then_some(Err(Alone::First))
             }
