@@ -14,7 +14,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError, RwLock, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -75,15 +75,6 @@ impl Exercise {
         root().join("solutions").join(&self.chapter).join(format!("{}.rs", self.name))
     }
 }
-
-/// Held for writing by one who wants to be graded while nobody else is.
-///
-/// Many wrong answers are races: *how* they go wrong depends on who gets the processor. One that has failed, but for
-/// another reason than it declares, is looked at again alone, and that is said. That it fails is demanded at once.
-static QUIET: RwLock<()> = RwLock::new(());
-
-/// How a complaint begins about a wrong answer that has failed for another reason than it declares.
-const NOT_TOLD: &str = "is not told";
 
 #[test]
 fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
@@ -216,27 +207,15 @@ fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
         return vec![format!("{}: no program, or no test, was built", exercise.name)];
     };
     let mut complaints = Vec::new();
-    let mut check = |candidate: &str,
-                     program: &Path,
-                     judge: &dyn Fn(&Grades) -> Result<(), String>| {
-        let look = || {
+    let mut check =
+        |candidate: &str, program: &Path, judge: &dyn Fn(&Grades) -> Result<(), String>| {
             let grades = run(exercise, tests, program);
             let result = grades.as_ref().map_err(Clone::clone).and_then(judge);
-            (grades, result)
+            if let Err(complaint) = result {
+                let output = grades.map(|grades| grades.output).unwrap_or_default();
+                complaints.push(format!("{}, {candidate}: {complaint}\n{output}", exercise.name));
+            }
         };
-        let others = QUIET.read().unwrap_or_else(PoisonError::into_inner);
-        let (mut grades, mut result) = look();
-        drop(others);
-        if result.as_ref().is_err_and(|complaint| complaint.starts_with(NOT_TOLD)) {
-            let _alone = QUIET.write().unwrap_or_else(PoisonError::into_inner);
-            eprintln!("{}, {candidate}: told otherwise beside others, graded again", exercise.name);
-            (grades, result) = look();
-        }
-        if let Err(complaint) = result {
-            let output = grades.map(|grades| grades.output).unwrap_or_default();
-            complaints.push(format!("{}, {candidate}: {complaint}\n{output}", exercise.name));
-        }
-    };
 
     check("the starter", starter, &|grades| match grades.passed() {
         passed if !passed.is_empty() => {
@@ -268,7 +247,7 @@ fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
         };
         check(&name, &candidate(&name), &|grades| match grades.failed() {
             failed if failed.is_empty() => Err("passes every test".into()),
-            _ if !grades.mentions(&told) => Err(format!("{NOT_TOLD} {told:?}")),
+            _ if !grades.mentions(&told) => Err(format!("is not told {told:?}")),
             _ => Ok(()),
         });
         if let Some(other) = fragments.insert(told, name.clone()) {
