@@ -1,4 +1,4 @@
-// Reloads the page when the book was rebuilt. `cargo lab` adds this; it is not in the files.
+// Reloads the page when the book was rebuilt, and brings it to life once it stands. `cargo lab` adds this; it is not in the files.
 (() => {
     const book = document.currentScript.dataset.book;
     let events;
@@ -24,4 +24,18 @@
     window.addEventListener('pagehide', () => events && events.close());
     window.addEventListener('pageshow', (event) => event.persisted && follow());
     follow();
+    // Not before: whoever only reads shall not wait for what they may never press.
+    const enliven = () => {
+        const style = document.createElement('link');
+        const script = document.createElement('script');
+        Object.assign(style, { rel: 'stylesheet', href: '/.lab/lab.css' });
+        Object.assign(script, { type: 'module', src: '/.lab/lab.js' });
+        style.onload = () => document.head.append(script);
+        document.head.append(style);
+    };
+    if (document.readyState === 'complete') {
+        enliven();
+    } else {
+        window.addEventListener('load', enliven);
+    }
 })();

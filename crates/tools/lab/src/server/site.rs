@@ -27,7 +27,7 @@ struct File {
 }
 
 impl Site {
-    /// The book's files, with our scripts in each page.
+    /// The book's files, with our script in each page.
     pub fn new(files: &Files) -> Self {
         // A page that outlives this server compares it with the next one's, so it can't count from 0.
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -71,7 +71,7 @@ impl File {
             return Self { bytes: Bytes::copy_from_slice(bytes), kind, policy: None };
         }
         let policy = Some(headers::policy(&String::from_utf8_lossy(bytes)));
-        Self { bytes: with_scripts(id, bytes), kind, policy }
+        Self { bytes: with_script(id, bytes), kind, policy }
     }
 }
 
@@ -86,16 +86,12 @@ fn programs(page: &str) -> Vec<String> {
     names.collect()
 }
 
-/// A page with what makes it live. What a plain `mdbook build` writes has none of it.
-fn with_scripts(id: u64, page: &[u8]) -> Bytes {
+/// A page with the script that makes it live. What a plain `mdbook build` writes has none of it.
+fn with_script(id: u64, page: &[u8]) -> Bytes {
     const END: &[u8] = b"</body>";
     let Some(end) = page.windows(END.len()).rposition(|window| window == END) else {
         return Bytes::copy_from_slice(page);
     };
-    let tags = format!(
-        "<link rel=\"stylesheet\" href=\"/.lab/lab.css\">\n\
-         <script src=\"/.lab/reload.js\" data-book=\"{id}\"></script>\n\
-         <script type=\"module\" src=\"/.lab/lab.js\"></script>\n"
-    );
-    [&page[..end], tags.as_bytes(), &page[end..]].concat().into()
+    let tag = format!("<script async src=\"/.lab/reload.js\" data-book=\"{id}\"></script>\n");
+    [&page[..end], tag.as_bytes(), &page[end..]].concat().into()
 }

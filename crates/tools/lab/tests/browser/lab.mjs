@@ -8,7 +8,7 @@
 // CHROMIUM says which browser it is, if not /usr/bin/chromium; LAB, which lab, if not target/debug/lab.
 import { chromium } from "playwright-core";
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -100,6 +100,25 @@ const until = async (locator, like, timeout = 20_000) => {
   }
   throw new Error(`never ${like}, but ${JSON.stringify(text)}`);
 };
+// What the lab has started, its children's children too: proc_pid_stat(5), where the name may hold anything but ends with `)`.
+const descendants = () => {
+  const parents = new Map();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      parents.set(Number(pid), Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ")[1]));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const below = new Set([lab.pid]);
+  for (let before = 0; before !== below.size;) {
+    before = below.size;
+    for (const [pid, parent] of parents) if (below.has(parent)) below.add(pid);
+  }
+  below.delete(lab.pid);
+  return [...below];
+};
+const gone = (pids) => until({ textContent: async () => String(pids.filter((pid) => existsSync(`/proc/${pid}`))) }, /^$/);
 const axe = async (page, what, include) => {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const found = await page.evaluate((include) => axe.run({ include }, { resultTypes: ["violations"] }), include);
@@ -109,6 +128,16 @@ const axe = async (page, what, include) => {
 };
 
 const scenes = {
+  "a page stands before the lab comes to it": async () => {
+    const page = await open("/pipe.html");
+    const early = await page.evaluate(() => {
+      const { loadEventStart } = performance.getEntriesByType("navigation")[0];
+      const ours = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/.lab/"));
+      return ours.filter(({ startTime }) => startTime < loadEventStart).map(({ name }) => new URL(name).pathname);
+    });
+    check(early.every((path) => ["/.lab/reload.js", "/.lab/events"].includes(path)), "it waits for", early);
+    await close(page);
+  },
   "a program runs, and its picture is stepped through by keys": async () => {
     const page = await open("/fork.html");
     check(!page.url().includes("lab="), "the token is still in the address", page.url());
@@ -137,9 +166,10 @@ const scenes = {
     await until(says(section), /Stopped/);
     await run(page, "quit_cleanup");
     await until(section.locator(".lab-family"), /quit_cleanup.*quit_cleanup/s);
-    const pid = (await section.locator(".lab-family code").first().textContent()).trim();
-    check(/^\d+$/.test(pid), "a pid", pid);
+    const running = descendants();
+    check(running.length >= 2, "a server and its cleaner run", running);
     await page.goto(`${origin}/fork.html`);
+    await gone(running);
     await page.waitForSelector(".lab-ready");
     await close(page);
   },
@@ -299,6 +329,22 @@ const scenes = {
     check(answers.framed !== "fork", JSON.stringify(answers));
     await context.close();
     site.close();
+  },
+  // The last: nothing can be asked after it.
+  "a lab that is killed leaves nothing, and the page says that it is gone": async () => {
+    const page = await open("/signals.html");
+    const section = program(page, "quit_cleanup");
+    await section.locator("input").fill("none");
+    await run(page, "quit_cleanup");
+    await until(section.locator(".lab-output"), /I have a temporary file/, LONG);
+    const running = descendants();
+    page.removeAllListeners("console"); // Chromium complains of the broken stream itself.
+    lab.kill("SIGKILL");
+    await gone(running);
+    await until(section, /does not answer/);
+    await section.locator(":scope > .caption > .lab-run").click();
+    await until(section, /does not answer/);
+    await close(page);
   },
 };
 
