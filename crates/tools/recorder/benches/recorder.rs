@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 /// The programs, with the name by which they are told.
 const PROGRAMS: [(&str, &[&str]); 3] = [
@@ -21,7 +21,8 @@ fn main() -> ExitCode {
         println!("No strace here, so there is nothing to compare with.");
     }
     let mut slower = false;
-    println!("{:26}{:>10}{:>10}{:>10}", "median of 5", "plain", "recorder", "strace");
+    let title = format!("median of {ROUNDS}");
+    println!("{title:26}{:>10}{:>10}{:>10}", "plain", "recorder", "strace");
     for (name, program) in PROGRAMS {
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {

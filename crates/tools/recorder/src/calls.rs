@@ -60,6 +60,7 @@ impl Recording<'_> {
         if call.sends_to_many() {
             self.forget_taken_signals();
         }
+        self.shows_processors(task, &call);
         if let Some(tracee) = self.tasks.get_mut(&task) {
             tracee.call = Some(call);
         }

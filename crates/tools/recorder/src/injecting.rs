@@ -154,6 +154,7 @@ impl Recording<'_> {
 
     /// A call has returned, or its task has ended in it.
     pub(crate) fn is_over(&mut self, task: Task, call: &Call) {
+        self.shows_processors_no_more(task);
         if call.nth > 0 {
             self.counts.over.insert((task, call.name), call.nth);
         }

@@ -41,6 +41,17 @@ impl Recording<'_> {
         whose.is_some_and(|whose| whose != task && self.tasks.contains_key(&whose))
     }
 
+    /// Whether a call is about to read a file of /proc.
+    pub(crate) fn reads_proc_file(&self, task: Task, call: &Call) -> bool {
+        let Some(tracee) = self.tasks.get(&task) else { return false };
+        let number = match call.name {
+            "read" | "readv" | "pread64" | "preadv" | "splice" | "copy_file_range" => call.args[0],
+            "sendfile" => call.args[1],
+            _ => return false,
+        };
+        self.proc_files.contains(&(tracee.process, number as i32))
+    }
+
     /// What stands in /proc is times and addresses, and another text each time: it is not shown.
     pub(crate) fn follow_proc_files(&mut self, task: Task, call: &mut Call, result: i64) {
         let Some(process) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };

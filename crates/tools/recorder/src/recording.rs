@@ -20,6 +20,7 @@ use crate::injecting::Counts;
 use crate::lines::Lines;
 use crate::names::Names;
 use crate::places::Places;
+use crate::processor::{Crowd, Processor};
 use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
@@ -132,8 +133,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) turns: Turns,
     /// The last stop tells of nothing that could have woken anybody.
     pub(crate) calm: bool,
-    /// For how many times more it is not worth to ask again and again for a stop.
-    pub(crate) crowded: u32,
+    pub(crate) crowd: Crowd,
+    pub(crate) processor: Option<Processor>,
     /// Counts the times at which somebody became ready.
     pub(crate) clock: u64,
     /// Signals may have come to wait that were not told.
@@ -178,7 +179,8 @@ impl<'a> Recording<'a> {
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),
             calm: false,
-            crowded: 0,
+            crowd: Crowd::new(),
+            processor: None,
             clock: 0,
             sent: None,
             proc_files: HashSet::new(),
@@ -223,5 +225,6 @@ impl<'a> Recording<'a> {
         self.inherited = open.iter().filter_map(|&fd| files::leads_to(pid, fd)).collect();
         self.tell(task, What::Descriptors { table: Moment::default().table(pid, &self.names) });
         self.begins_a_program(task, &name);
+        self.bind_first(pid);
     }
 }

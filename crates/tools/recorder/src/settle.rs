@@ -33,7 +33,7 @@ impl Recording<'_> {
             if somebody_ends || self.tasks.keys().any(|&task| self.moves(task)) {
                 self.end_if_due();
                 if std::mem::take(&mut soon)
-                    && let Some((pid, stop)) = self.next_soon()?
+                    && let Some((pid, stop)) = self.next_soon(None)?
                 {
                     self.heard(pid, stop, None);
                     continue;

@@ -81,7 +81,9 @@ impl Recording<'_> {
         let leader = self.processes.get(&process).map_or(pid, |process| process.pid);
         self.clock += 1;
         let state = State::Ready { since: self.clock, signal: 0 };
-        let tracee = Tracee::new(pid, process, leader, state);
+        let mut tracee = Tracee::new(pid, process, leader, state);
+        let made_by = maker.and_then(|maker| self.tasks.get(&maker));
+        tracee.left_alone = made_by.is_some_and(|maker| maker.left_alone);
         if maker.is_none() || self.may_be_nested {
             let ids = tracee.look.ids();
             self.may_be_nested |= ids.len() > 1;

@@ -53,6 +53,8 @@ pub(crate) struct Tracee {
     pub(crate) handlers: u32,
     /// How it ends, once it does.
     pub(crate) exit_status: Option<Status>,
+    /// Somebody has chosen where it runs, or one that has made it.
+    pub(crate) left_alone: bool,
     pub(crate) look: Look,
 }
 
@@ -72,6 +74,7 @@ impl Tracee {
             sent: 0,
             handlers: 0,
             exit_status: None,
+            left_alone: false,
             look: Look::new(leader, pid),
         }
     }

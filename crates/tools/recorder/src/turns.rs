@@ -22,9 +22,6 @@ pub(crate) const PAUSE: Duration = Duration::from_micros(50);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(10);
 /// How long to ask again and again for a stop, before anything else is done.
 const SOON: Duration = Duration::from_micros(30);
-/// If that took so long, others had the processor; and for how many times nobody asks so then.
-const CROWDED: Duration = Duration::from_micros(500);
-const FOR_A_WHILE: u32 = 500;
 /// How long to wait before asking again whether somebody can still come.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// After so much time, a task that computes is looked at; after so much of the processor's time, others
@@ -67,7 +64,8 @@ impl Recording<'_> {
         let (began, mut pause, mut soon) = (Instant::now(), PAUSE, true);
         let mut ran_by_then = None;
         while !free && self.runs(task) {
-            let next = if std::mem::take(&mut soon) { self.next_soon()? } else { self.next()? };
+            let next =
+                if std::mem::take(&mut soon) { self.next_soon(Some(task))? } else { self.next()? };
             if let Some((pid, stop)) = next {
                 self.heard(pid, stop, Some(task));
                 soon = true;
@@ -149,19 +147,12 @@ impl Recording<'_> {
 
     /// The next stop, if it comes so soon that going to sleep would take longer. Whoever waits for this processor,
     /// as the task itself may, has it meanwhile; where many do, that takes long, and then nobody asks so for a while.
-    pub(crate) fn next_soon(&mut self) -> Result<Option<(Pid, Stop)>, Error> {
-        if self.crowded > 0 {
-            self.crowded -= 1;
-            return self.next();
-        }
-        let began = Instant::now();
+    pub(crate) fn next_soon(&mut self, turn: Option<Task>) -> Result<Option<(Pid, Stop)>, Error> {
+        let Some(waiting) = self.begins_to_ask(turn) else { return self.next() };
         loop {
             let next = self.next()?;
-            let asked = began.elapsed();
-            if asked > CROWDED {
-                self.crowded = FOR_A_WHILE;
-            }
-            if next.is_some() || asked >= SOON {
+            if next.is_some() || waiting.elapsed() >= SOON {
+                self.makes_way_in_a_crowd(&waiting);
                 return Ok(next);
             }
             std::thread::yield_now();
