@@ -2,6 +2,7 @@
 //!
 //! The pieces are the recorder's: it lets the kernel return no more than so many bytes from each read.
 
+use grader::facts::give_up_after;
 use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
 
 /// Each message with its length before it.
@@ -224,5 +225,41 @@ fn an_input_that_ends_within_a_message_is_an_error() {
                 .replay(&seed)
                 .fail();
         }
+    }
+}
+
+#[test]
+fn a_read_that_fails_is_no_end() {
+    grader::worth(1);
+    let mut seed = Seed::of("fails");
+    let sent = messages(&mut seed);
+    for nth in [1, seed.random().u32(2..=4)] {
+        let fails = Injection::fail(&format!("read:{nth}=EIO")).expect("it is well written");
+        let run = Run::new(grader::program!("framed-reader")).output_limit(1 << 12);
+        let Some(seen) = run.stdin(framed(&sent)).recorded().inject(fails).record() else { return };
+        let outcome = &seen.outcome;
+        if outcome.exit != Exit::TooMuchOutput {
+            outcome.must_end();
+        }
+        seen.must(give_up_after("EIO"));
+        let verdict = if outcome.exit == Exit::Code(0) {
+            Verdict::new("A read failed, and the program takes that for the end of the input.").ask(
+                "Which answer of read says that nothing more will come, and what has an error said?",
+            )
+        } else if outcome.exit != Exit::Code(1)
+            || !outcome.complaint().is_some_and(|text| text.contains("os error 5"))
+        {
+            Verdict::new("A read failed, and what the program reports is something else.")
+                .ask("Which error does `read_message` return, and whose is it?")
+        } else {
+            continue;
+        };
+        verdict
+            .saw(format!("read number {nth} fails with EIO, an error of the device"))
+            .saw(outcome.ending())
+            .saw(format!("it said: {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw_all(outcome.complaint())
+            .replay(&seed)
+            .fail();
     }
 }
