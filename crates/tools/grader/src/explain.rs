@@ -52,6 +52,10 @@ impl Snapshot {
             State::Zombie if process.pid == self.program => "has ended".into(),
             State::Zombie => "has exited, and nobody has reaped it".into(),
             State::Stopped => "is stopped by a signal, and nobody has continued it".into(),
+            State::Traced => {
+                let call = called(process).map(|call| format!(", in {call}")).unwrap_or_default();
+                format!("is held by whoever traces it{call}")
+            }
             State::Running => {
                 format!("is running, after {:.2} s of processor time", process.cpu.as_secs_f64())
             }
@@ -61,12 +65,9 @@ impl Snapshot {
     }
 
     fn blocked(&self, process: &Process) -> String {
-        let Call::In { number, .. } = process.call else {
+        let Some(call) = called(process) else {
             return "is asleep in the kernel (this machine does not show in which call)".into();
         };
-        let call = process
-            .call_name()
-            .map_or_else(|| format!("system call {number}"), |name| format!("{name}(2)"));
         let reason = match process.wait().unwrap_or(Wait::Other) {
             Wait::Child(pid) => format!(", waiting for pid {pid}"),
             Wait::AnyChild => ", waiting for any of its children".into(),
@@ -116,6 +117,13 @@ impl Snapshot {
             _ => None,
         }
     }
+}
+
+/// The call that a process is in, if it is in one and the machine shows it.
+fn called(process: &Process) -> Option<String> {
+    let Call::In { number, .. } = process.call else { return None };
+    let name = process.call_name();
+    Some(name.map_or_else(|| format!("system call {number}"), |name| format!("{name}(2)")))
 }
 
 /// A path as a person would call it: only the last part of a long one.

@@ -26,6 +26,8 @@ pub enum State {
     Uninterruptible,
     /// Stopped by a signal.
     Stopped,
+    /// Held by whoever traces it: in a recorded run, by the recorder, which lets one go on at a time.
+    Traced,
     /// It has ended, and its parent has not reaped it.
     Zombie,
     /// Another letter of proc(5).
@@ -277,7 +279,8 @@ impl Stat {
                 "R" => State::Running,
                 "S" => State::Sleeping,
                 "D" => State::Uninterruptible,
-                "T" | "t" => State::Stopped,
+                "T" => State::Stopped,
+                "t" => State::Traced,
                 "Z" => State::Zombie,
                 other => State::Other(other.chars().next()?),
             },

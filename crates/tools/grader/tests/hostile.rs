@@ -86,7 +86,7 @@ const SCENES: &[Scene] = &[
     scene("subreaper", &["code 0"], "is still alive"),
     scene("sibling", &["code 0"], "is still alive"),
     scene("new-namespaces", &["deadline"], "is blocked in"),
-    scene("traced-by-itself", &["deadline"], "is stopped by a signal"),
+    scene("traced-by-itself", &["deadline"], "is held by whoever traces it"),
     scene("abstract-socket", &["code 0"], "is still alive"),
     scene("watches", &["code 0"], "watches"),
     scene("pipe-as-output", &["code 0"], ""),

@@ -123,6 +123,15 @@ fn who_sleeps_an_hour_sleeps_by_the_clock() {
 }
 
 #[test]
+fn who_is_held_by_the_recorder_is_not_said_to_be_stopped() {
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("spin-both");
+    let Some(seen) = run.deadline(Duration::from_millis(500)).recorded().record() else { return };
+    let text = verdict(&seen, never_spin());
+    assert!(text.contains("is running, after"), "{text}");
+    assert!(text.contains("is held by whoever traces it"), "{text}");
+}
+
+#[test]
 fn a_verdict_against_a_fact_is_recorded_as_the_learners_and_not_as_a_fault() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let again = std::process::Command::new(std::env::current_exe().expect("this program"))

@@ -63,6 +63,16 @@ fn main() {
         "spin" => loop {
             std::hint::spin_loop();
         },
+        "spin-both" => {
+            child(|| {
+                loop {
+                    std::hint::spin_loop();
+                }
+            });
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         "ask-again" => {
             child(for_ever);
             println!("ready");
