@@ -60,7 +60,8 @@ fn serve(busy: &str, gates: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the ends of all children that have ended by now, however many that are, and never sleeps: pids and exit codes.
+/// Takes the ends of all children that have ended by now, however many that are, and never sleeps: pids and exit codes; 128 and the signal's
+/// number for a child that a signal has killed.
 ///
 /// Called each time when the handler of SIGCHLD has run.
 fn reap() -> nix::Result<Vec<(Pid, i32)>> {

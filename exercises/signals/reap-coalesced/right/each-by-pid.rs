@@ -67,6 +67,10 @@ fn reap() -> nix::Result<Vec<(Pid, i32)>> {
             ended.push((pid, code));
             false
         }
+        Ok(WaitStatus::Signaled(pid, signal, _)) => {
+            ended.push((pid, 128 + signal as i32));
+            false
+        }
         Ok(_) | Err(Errno::EINTR) => true,
         Err(error) => {
             failed = Some(error);

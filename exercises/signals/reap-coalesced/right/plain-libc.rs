@@ -60,7 +60,12 @@ fn reap() -> nix::Result<Vec<(Pid, i32)>> {
         if pid <= 0 {
             return Ok(ended);
         }
-        ended.push((Pid::from_raw(pid), libc::WEXITSTATUS(status)));
+        let code = if libc::WIFSIGNALED(status) {
+            128 + libc::WTERMSIG(status)
+        } else {
+            libc::WEXITSTATUS(status)
+        };
+        ended.push((Pid::from_raw(pid), code));
     }
 }
 

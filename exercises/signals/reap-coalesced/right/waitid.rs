@@ -61,6 +61,10 @@ fn reap() -> nix::Result<Vec<(Pid, i32)>> {
                 waitid(Id::Pid(pid), now)?;
                 ended.push((pid, code));
             }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                waitid(Id::Pid(pid), now)?;
+                ended.push((pid, 128 + signal as i32));
+            }
             Ok(_) | Err(Errno::ECHILD) => return Ok(ended),
             Err(error) => return Err(error),
         }

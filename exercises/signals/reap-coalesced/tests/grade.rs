@@ -11,6 +11,8 @@ use nix::unistd::Pid;
 const CHILDREN: usize = 5;
 /// The gate at which the program is busy; the children's are the next ones.
 const BUSY: usize = 1;
+/// What is to be reported of a child that SIGKILL has ended.
+const KILLED: usize = 128 + Signal::SIGKILL as usize;
 
 /// A program whose children stand at their gates, and itself at its own.
 struct Family {
@@ -18,6 +20,8 @@ struct Family {
     gates: Gates,
     /// The children, in the order in which they were made.
     children: Vec<Pid>,
+    /// The one (from 1) that a signal has killed.
+    killed: Option<usize>,
 }
 
 impl Family {
@@ -35,12 +39,25 @@ impl Family {
         };
         let arrived = running.until(|_| (gates.arrived() == 1 + CHILDREN).then_some(()));
         assert_eq!(arrived, Ok(()), "it goes to its gates before `reap` is called");
-        Self { running, gates, children }
+        Self { running, gates, children, killed: None }
     }
 
     /// Lets this child (from 1) end, and waits until it has.
     fn end(&mut self, number: usize) {
         self.gates.open(BUSY + number);
+        self.wait_for_the_end(number);
+    }
+
+    /// The same, by a signal.
+    fn kill(&mut self, number: usize) {
+        let snapshot = self.running.snapshot();
+        let child = snapshot.get(self.children[number - 1]).expect("it stands at its gate");
+        kill(child.host, Signal::SIGKILL).expect("it can be killed");
+        self.killed = Some(number);
+        self.wait_for_the_end(number);
+    }
+
+    fn wait_for_the_end(&mut self, number: usize) {
         let pid = self.children[number - 1];
         let gone = |now: &Snapshot| match now.get(pid) {
             Some(child) => (child.state == State::Zombie).then_some(()),
@@ -52,18 +69,24 @@ impl Family {
 
     /// Fails unless exactly these children (from 1) are reported next, in whichever order.
     fn must_report(mut self, numbers: &[usize]) -> Self {
-        let line =
-            |number: &usize| format!("pid {} ended with {number}", self.children[number - 1]);
+        let code = |number| if self.killed == Some(number) { KILLED } else { number };
+        let line = |number: &usize| {
+            format!("pid {} ended with {}", self.children[number - 1], code(*number))
+        };
         let mut awaited: Vec<String> = numbers.iter().map(line).collect();
         while !awaited.is_empty() {
             match self.running.line() {
                 Ok(line) if awaited.contains(&line) => awaited.retain(|other| *other != line),
                 Ok(line) if !line.starts_with("pid ") => {}
-                Ok(line) => Verdict::new("Something else is reported than has happened.")
-                    .saw(format!("said: {line}"))
-                    .saw(format!("could have been said: {}", awaited.join(", ")))
-                    .ask("What does the status tell that waitpid returns, and of whom?")
-                    .fail(),
+                Ok(line) => Verdict::new(if line.ends_with(" ended with 0") {
+                    "A child that a signal has killed is reported as if it had exited with 0."
+                } else {
+                    "Something else is reported than has happened."
+                })
+                .saw(format!("said: {line}"))
+                .saw(format!("could have been said: {}", awaited.join(", ")))
+                .ask("What does the status tell that waitpid returns, and of whom?")
+                .fail(),
                 Err(why) => self.not_reported(numbers.len(), &awaited, why),
             }
         }
@@ -75,6 +98,9 @@ impl Family {
         let outcome = self.running.finish();
         let missing = format!("not reported: {}", missing.join(", "));
         if why == Interrupted::Deadline {
+            if self.killed.is_some() && ended == 1 {
+                explain_sleep_on_a_kill(&outcome, &missing);
+            }
             explain_sleep(&outcome, ended, &missing);
         }
         outcome.must_end();
@@ -131,6 +157,22 @@ fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
     verdict.saw(missing.to_owned()).saw_all(now.explain()).fail()
 }
 
+/// Fails with what has become of the one child that has ended, by a signal, if the program sleeps for a signal.
+fn explain_sleep_on_a_kill(outcome: &Outcome, missing: &str) {
+    let now = &outcome.snapshot;
+    let Some(program) = now.program().filter(|p| p.blocked()) else { return };
+    if matches!(program.call_name(), Some("wait4" | "waitid")) {
+        return;
+    }
+    let reaped = now.others().all(|p| p.state != State::Zombie);
+    let what = if reaped { "reaped, and then not reported" } else { "not reaped" };
+    Verdict::new(format!("A child that a signal has killed is {what}."))
+        .saw(missing.to_owned())
+        .saw_all(now.explain())
+        .ask("In which ways can a child end, and what does `waitpid` return for each of them?")
+        .fail()
+}
+
 #[test]
 fn ends_one_by_one_are_reported_one_by_one() {
     grader::worth(1);
@@ -176,6 +218,19 @@ fn those_that_live_are_not_waited_for() {
         return;
     };
     seen.must(set_no_timeout()).must(end_by_itself());
+}
+
+#[test]
+fn a_child_that_a_signal_has_killed_has_ended_as_well() {
+    grader::worth(1);
+    let mut family = Family::start();
+    family.gates.open(BUSY);
+    family.kill(3);
+    family = family.must_report(&[3]);
+    for number in [1, 2, 4, 5] {
+        family.end(number);
+    }
+    must_be_over(family.must_report(&[1, 2, 4, 5]));
 }
 
 /// Stops a child (from 1), and lets it go on.
