@@ -50,7 +50,8 @@ pub enum Deed {
         /// Which call must be over.
         until: Option<Moment>,
     },
-    /// Sends it this signal just before the call begins, after all that it has checked.
+    /// Sends its process this signal just before the call begins, after all that it has checked: as with kill(2), any thread
+    /// may take it. A thread that the moment names, and that isn't its process's first, is sent it itself.
     Signal(i32),
     /// The call is not made, and fails with this.
     Fail(Errno),

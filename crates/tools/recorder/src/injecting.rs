@@ -132,15 +132,27 @@ impl Recording<'_> {
 
     fn sends(&mut self, task: Task, index: usize, call: &str, signal: i32) {
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
-        let Some(process) = self.processes.get(&tracee.process) else { return };
-        let (process, thread) = (process.pid, tracee.pid);
-        if tgkill(process, thread, signal).is_err() {
+        let Some(process) = self.processes.get_mut(&tracee.process) else { return };
+        let asked = self.options.injections.get(index).and_then(|injection| injection.at.task);
+        // To a process, as kill(2) sends it: the kernel finds a thread that takes it.
+        let to_thread = asked.is_some() && task != tracee.process;
+        let (to, sent) = if to_thread {
+            (task, tgkill(process.pid, tracee.pid, signal))
+        } else {
+            (tracee.process, kill(process.pid, signal))
+        };
+        if sent.is_err() {
             return;
         }
-        tracee.sent |= look::only(signal);
-        tracee.pending |= look::only(signal);
+        let (sent, pending) = if to_thread {
+            (&mut tracee.sent, &mut tracee.pending)
+        } else {
+            (&mut process.sent, &mut process.pending)
+        };
+        *sent |= look::only(signal);
+        *pending |= look::only(signal);
         self.tell_injected(task, index, call, Injected::Signal(signal));
-        self.tell(task, What::Signalled { signal, by: Some(Task::OUTSIDE) });
+        self.tell(to, What::Signalled { signal, by: Some(Task::OUTSIDE) });
         self.sent = Some(Sent { by: Some(Task::OUTSIDE), signal });
     }
 
@@ -292,6 +304,11 @@ impl Counts {
 /// Whether a program says something on standard error: about what it does, and not a part of it.
 fn is_remark(call: &Call) -> bool {
     matches!(call.name, "write" | "writev") && call.args[0] == libc::STDERR_FILENO as u64
+}
+
+fn kill(process: Pid, signal: i32) -> nix::Result<()> {
+    // SAFETY: kill takes numbers only.
+    Errno::result(unsafe { libc::kill(process.as_raw(), signal) }).map(drop)
 }
 
 fn tgkill(process: Pid, thread: Pid, signal: i32) -> nix::Result<()> {

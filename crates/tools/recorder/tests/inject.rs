@@ -167,6 +167,20 @@ fn a_blocked_signal_waits_for_the_call() {
 }
 
 #[test]
+fn a_signal_goes_to_the_process_unless_a_thread_is_named() {
+    for policy in POLICIES {
+        for (at, to) in [("P1:futex", P1), ("P2:rt_sigtimedwait", P2)] {
+            let signal = format!("{at}=USR1");
+            let options = [policy, &["--signal", &signal]].concat();
+            let recorded = injected(&options, "thread-takes");
+            assert_eq!(recorded.stdout, "SIGUSR1\n", "{}", recorded.text);
+            let by = Some(Task::OUTSIDE);
+            recorded.exactly(to, What::Signalled { signal: libc::SIGUSR1, by });
+        }
+    }
+}
+
+#[test]
 fn who_is_held_until_a_call_runs_after_it() {
     for policy in POLICIES {
         for (until, read) in [("P2:write:2", "ab"), ("P2:write:3", "abc"), ("P2:exit_group", "abc")]

@@ -31,6 +31,7 @@ pub(crate) fn run(name: &str) {
         "count-stays" => count_stays(),
         "writes" => three_writes(),
         "handler-writes" => handler_writes(),
+        "thread-takes" => thread_takes(),
         other => crate::channels::run(other),
     }
 }
@@ -205,6 +206,15 @@ fn three_writes() {
     println!("{}", String::from_utf8_lossy(&buffer[..length]));
     while reader.read(&mut buffer).expect("it can read") > 0 {}
     waitpid(child, None).expect("our child");
+}
+
+/// A thread takes the signal, and the first one, which holds it back as well, waits for that thread.
+fn thread_takes() {
+    let signals = SigSet::from(Signal::SIGUSR1);
+    signals.thread_block().expect("it can be blocked");
+    let thread = std::thread::spawn(move || signals.wait());
+    let taken = thread.join().expect("it doesn't panic").expect("a signal comes");
+    println!("{taken}");
 }
 
 /// Its handler makes the same call as the program.

@@ -1,0 +1,53 @@
+//! A thread takes the signal by sigwait, and the first one waits for that thread.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// SIGTERM has come.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn on_term(_: nix::libc::c_int) {
+    TOLD.store(true, Ordering::Relaxed);
+}
+
+/// SIGUSR1 wakes, and means nothing.
+extern "C" fn on_usr1(_: nix::libc::c_int) {}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lost-wakeup: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> nix::Result<()> {
+    let handlers: [(_, extern "C" fn(nix::libc::c_int)); 2] =
+        [(Signal::SIGTERM, on_term), (Signal::SIGUSR1, on_usr1)];
+    for (signal, handler) in handlers {
+        let action =
+            SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handlers do nothing but store to an atomic.
+        unsafe { sigaction(signal, &action) }?;
+    }
+    println!("ready");
+    wait_until_told()?;
+    println!("told");
+    Ok(())
+}
+
+fn wait_until_told() -> nix::Result<()> {
+    let term = SigSet::from(Signal::SIGTERM);
+    let before = term.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    if !TOLD.load(Ordering::Relaxed) {
+        // It has the mask of who starts it: so nobody but its sigwait lets the signal in.
+        let taken = thread::spawn(move || term.wait()).join();
+        taken.unwrap_or(Err(Errno::EINVAL))?;
+    }
+    before.thread_set_mask()
+}
