@@ -2,7 +2,7 @@
 
 use grader::{Folder, Process, Run, Running, Snapshot, State, Verdict};
 use nix::unistd::Pid;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -52,8 +52,8 @@ impl Server {
         Ok(BufReader::new(client))
     }
 
-    /// As many clients as there are workers, at the same time: who serves each of them.
-    fn serve_all(&self) -> BTreeSet<Pid> {
+    /// As many clients as there are workers, at the same time: who serves each of them, until it is dropped.
+    fn serve_all(&self) -> BTreeMap<Pid, BufReader<UnixStream>> {
         let clients = (1..=WORKERS).map(|number| self.connect().map(|client| (number, client)));
         let clients: Vec<_> = match clients.collect() {
             Ok(clients) => clients,
@@ -63,18 +63,18 @@ impl Server {
                     .ask("Who listens there, and since when?"),
             ),
         };
-        let mut served = BTreeSet::new();
-        // Each stays until all have been served.
+        let mut served = BTreeMap::new();
+        // Who serves two at once is told so below: the first of them stays.
         let mut staying = Vec::new();
         for (number, mut client) in clients {
             let mut line = String::new();
             let read = client.read_line(&mut line);
             let pid = line.trim().strip_prefix("worker ").and_then(|pid| pid.parse().ok());
             if let (Ok(_), Some(pid)) = (read, pid) {
-                served.insert(Pid::from_raw(pid));
-                staying.push(client);
+                staying.extend(served.insert(Pid::from_raw(pid), client));
                 continue;
             }
+            let served = served.into_keys().collect();
             must_not_be_the_master(self, &served);
             self.fail(
                 Verdict::new(format!("Client {number} of {WORKERS} is connected, and nobody serves it."))
@@ -83,6 +83,15 @@ impl Server {
             );
         }
         served
+    }
+
+    /// Waits until each worker sleeps or has left; how many are there then.
+    fn settled(&mut self) -> usize {
+        let settled = self.running.until(|now| {
+            now.others().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
+        });
+        let now = settled.unwrap_or_else(|_| self.running.snapshot());
+        now.others().filter(|p| p.state != State::Zombie).count()
     }
 
     fn fail(&self, verdict: Verdict) -> ! {
@@ -152,7 +161,7 @@ fn all_workers_have_one_listening_socket() {
 fn so_many_clients_are_served_by_so_many_workers() {
     grader::worth(2);
     let server = Server::start();
-    must_be_workers(&server, &server.serve_all());
+    must_be_workers(&server);
 }
 
 fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
@@ -169,16 +178,19 @@ fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
     }
 }
 
-fn must_be_workers(server: &Server, served: &BTreeSet<Pid>) {
-    must_not_be_the_master(server, served);
+/// As many clients as there are workers, at the same time: each has one of the workers that were made before.
+fn must_be_workers(server: &Server) {
+    let clients = server.serve_all();
+    let served: BTreeSet<Pid> = clients.keys().copied().collect();
+    must_not_be_the_master(server, &served);
     let now = server.running.snapshot();
     let workers: BTreeSet<Pid> = now.others().map(|p| p.pid).collect();
-    if *served != workers {
+    if served != workers {
         server.fail(
             Verdict::new("The clients were not served by the workers that were made before.")
                 .saw(format!(
                     "clients were served by {}; the workers are {}",
-                    names(served),
+                    names(&served),
                     names(&workers)
                 ))
                 .ask("Which process calls accept?"),
@@ -186,25 +198,50 @@ fn must_be_workers(server: &Server, served: &BTreeSet<Pid>) {
     }
 }
 
-#[test]
-fn a_worker_that_was_left_serves_the_next() {
-    grader::worth(2);
+/// A server whose first client was served and has left. Fails unless all workers are there after that.
+fn served_one() -> Server {
     let mut server = Server::start();
     let first = server.connect().and_then(|mut client| client.read_line(&mut String::new()));
     if first.is_err() {
         server.fail(Verdict::new("A client is not served.").ask("Who calls accept?"));
     }
     // It has left. Its worker is free again, or gone.
-    let settled = server.running.until(|now| {
-        now.others().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
-    });
-    if let Ok(now) = settled
-        && now.others().filter(|p| p.blocked()).count() < WORKERS
-    {
+    if server.settled() < WORKERS {
         server.fail(
             Verdict::new("A worker leaves after its first client.")
                 .ask("Who serves client number five?"),
         );
     }
-    must_be_workers(&server, &server.serve_all());
+    server
+}
+
+#[test]
+fn a_worker_that_was_left_serves_the_next() {
+    grader::worth(2);
+    must_be_workers(&served_one());
+}
+
+#[test]
+fn a_client_that_left_before_it_was_accepted_takes_no_worker_along() {
+    grader::worth(1);
+    let mut server = served_one();
+    let busy = server.serve_all();
+    // Nobody is free, so these two stand in the queue, in this order.
+    let left = server.connect().map(drop);
+    let next = server.connect();
+    drop(busy);
+    let mut line = String::new();
+    let served = left.and(next).and_then(|mut client| client.read_line(&mut line));
+    // Who had the first of them has had it by now.
+    if server.settled() < WORKERS || served.is_err() {
+        server.fail(
+            Verdict::new(
+                "A worker gives up because of a client that had left before it was served.",
+            )
+            .saw("while all workers were busy, a client connected and left at once")
+            .saw("then the others left, and the workers went on to that one")
+            .ask("What does writing to that client return, and whom does this error concern?"),
+        );
+    }
+    must_be_workers(&server);
 }
