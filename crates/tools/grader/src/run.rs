@@ -6,6 +6,7 @@ use crate::memory::Watch;
 use crate::ready::Traced;
 use crate::verdict::fault;
 use crate::{Containment, Outcome, Recording, Running};
+use nix::unistd::fchown;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
@@ -218,6 +219,12 @@ impl Run {
             Stdin::Later => pipe().map(|(reader, writer)| (reader, Some(writer)))?,
         };
         let mut ready = self.ready(layers)?;
+        if let Some(user) = ready.plan.user {
+            // To open /dev/stdout is to open the pipe anew, and that asks whose it is.
+            for stream in [&stdin, &stdout_of_program, &stderr_of_program] {
+                fchown(stream, Some(user.into()), None).map_err(|e| format!("fchown(2): {e}"))?;
+            }
+        }
         ready.plan.stdio =
             [stdin.as_raw_fd(), stdout_of_program.as_raw_fd(), stderr_of_program.as_raw_fd()];
         let (leash, program) = ready.launch(traced).map_err(|failed| failed.to_string())?;

@@ -150,6 +150,21 @@ fn a_file_and_a_pipe_hold_the_same_output() {
 }
 
 #[test]
+fn the_standard_streams_can_be_opened_by_their_names() {
+    let script =
+        "cat /dev/stdin > /dev/stdout; echo err > /dev/stderr; echo out >> /proc/self/fd/1";
+    for containment in [Containment::Bare, Containment::Fallback, Containment::Namespaces] {
+        let run = || Run::new("/bin/sh").args(["-c", script]).contained(containment);
+        let mut piped = run().stdin_later().start();
+        piped.tell(b"in\n");
+        for outcome in [piped.finish(), run().stdin("in\n").stdout_to_a_file().finish()] {
+            let said = [&outcome.stdout, &outcome.stderr].map(|text| String::from_utf8_lossy(text));
+            assert_eq!(said, ["in\nout\n", "err\n"], "{containment:?}");
+        }
+    }
+}
+
+#[test]
 fn input_that_comes_later_finds_the_program_waiting_for_it() {
     let mut running = subject(&["cat"]).stdin_later().start();
     let waits = running.until(|now| match now.program()?.waits_to_read(0) {
