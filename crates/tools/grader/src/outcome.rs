@@ -119,6 +119,26 @@ impl Outcome {
             .fail()
     }
 
+    /// Fails the test if the last line of `main` came more than once: a child has come back from this function, too.
+    ///
+    /// # Panics
+    /// With a [`Verdict`] that says so.
+    pub fn must_come_back_once(&self, from: &str, last_line: &str) {
+        let said = [self.stdout.as_slice(), b"\n", &self.stderr].concat();
+        let times =
+            String::from_utf8_lossy(&said).lines().filter(|line| *line == last_line).count();
+        if times > 1 {
+            Verdict::new(format!(
+                "A child came back from `{from}`, and went on as a second parent."
+            ))
+            .saw(format!("{last_line:?} was said {times} times"))
+            .ask(
+                "Where does a function return to in a process that was copied in the middle of it?",
+            )
+            .fail()
+        }
+    }
+
     /// How the program ended, as a sentence.
     #[must_use]
     pub fn ending(&self) -> String {

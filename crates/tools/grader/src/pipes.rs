@@ -77,6 +77,24 @@ impl Snapshot {
         })
     }
 
+    /// The pipe on which this process sleeps and to which only that other one can write. Its end says no more than that the other's
+    /// descriptors are closed, which is so before that one has ended. `None`, too, where a pidfd or a signalfd may tell more.
+    #[must_use]
+    pub fn hears_only_by_a_pipe(&self, process: &Process, of: Pid) -> Option<Pipe> {
+        let leads_to =
+            |word| process.descriptors.iter().any(|d| d.target.to_string_lossy().contains(word));
+        let on = match process.wait()? {
+            Wait::Read(number) => Some(process.descriptor(number)?.target.clone()),
+            Wait::Ready if !leads_to("pidfd") && !leads_to("signalfd") => None,
+            _ => return None,
+        };
+        self.pipes().into_iter().find(|pipe| {
+            pipe.is_read_by(process.pid)
+                && on.as_ref().is_none_or(|on| *on == pipe.name)
+                && pipe.writers.iter().all(|(writer, _)| *writer == of)
+        })
+    }
+
     fn waiting(&self, on: impl Fn(Wait) -> Option<i32>) -> Vec<(&Process, Pipe)> {
         let pipes = self.pipes();
         let asleep = self.processes.iter().filter(|process| process.state == State::Sleeping);

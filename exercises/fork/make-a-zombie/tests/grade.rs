@@ -3,7 +3,7 @@
 //! Three gates make the moments to look at: at one of them stands the child, which ends when the test opens it; at the
 //! other two the program, before and after it has cleared the zombie.
 
-use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, State, Verdict};
+use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict};
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -45,7 +45,10 @@ fn until_the_child_stands() -> Standing {
             .ask("Which of the two processes should go where, and what has fork told each of them?")
             .fail()
         }
-        Ok((child, parent)) => Standing { running, end, steps, child, parent },
+        Ok((child, parent)) => {
+            must_not_go_by_a_pipe(&running.snapshot(), &child, &parent);
+            Standing { running, end, steps, child, parent }
+        }
         Err(why) => {
             let outcome = ended_early(running, why);
             let verdict = match outcome.snapshot.others().next() {
@@ -70,6 +73,21 @@ fn until_the_child_stands() -> Standing {
                 .fail()
         }
     }
+}
+
+/// Fails if the parent hears of its child's end by a pipe of which only the child has the other end.
+fn must_not_go_by_a_pipe(now: &Snapshot, child: &Process, parent: &Process) {
+    let Some(pipe) = now.hears_only_by_a_pipe(parent, child.pid) else { return };
+    Verdict::new("The parent takes the end of a pipe for its child's end: that comes before.")
+        .saw(format!("the program {}", now.describe(parent)))
+        .saw(format!(
+            "the child, pid {}, has the only write end of {}",
+            child.pid,
+            pipe.name.display()
+        ))
+        .saw("who ends has its descriptors closed first, and is a zombie later")
+        .ask("Which call returns when the child has ended, and not when it is about to?")
+        .fail();
 }
 
 fn ended_early(running: Running, why: Interrupted) -> Outcome {

@@ -107,6 +107,7 @@ fn told(outcome: &Outcome) -> Vec<String> {
 fn must_not_have_spoken(family: Family) -> Family {
     // It ends after its line, so that there is nothing to read before.
     if family.orphan.state != State::Zombie {
+        must_not_go_by_a_pipe(&family);
         return family;
     }
     let Family { mut running, middle, orphan, .. } = family;
@@ -116,6 +117,22 @@ fn must_not_have_spoken(family: Family) -> Family {
         .saw(format!("pid {}, its child, has said {said:?} and ended", orphan.pid))
         .ask("When does a process get another parent, and who can know that it has happened?")
         .fail()
+}
+
+/// Fails if the orphan hears of the middle's end by a pipe of which only the middle has the other end.
+fn must_not_go_by_a_pipe(Family { running, middle, orphan, .. }: &Family) {
+    let now = running.snapshot();
+    let Some(pipe) = now.hears_only_by_a_pipe(orphan, middle.pid) else { return };
+    Verdict::new("The orphan takes the end of a pipe for its parent's end: that comes before.")
+        .saw(format!("pid {} {}", orphan.pid, now.describe(orphan)))
+        .saw(format!(
+            "the middle, pid {}, has the only write end of {}",
+            middle.pid,
+            pipe.name.display()
+        ))
+        .saw("who ends has its descriptors closed first; later its children get another parent")
+        .ask("Who knows for certain that the middle has ended, and so could ring?")
+        .fail();
 }
 
 /// Opens the gate, hears the rest, and checks who was said to be the parent.
@@ -129,6 +146,7 @@ fn must_name_the_adopter(adopter: Adopter) {
         never_told(&outcome.snapshot, &orphan);
     }
     outcome.must_end();
+    outcome.must_come_back_once("make_orphan", "the middle and its child have ended");
     let told = told(&outcome);
     let facts = |verdict: Verdict| {
         verdict

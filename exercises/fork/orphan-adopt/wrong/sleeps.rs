@@ -21,7 +21,10 @@ fn main() -> ExitCode {
         }
     };
     match make_and_outlive(gate, adopts) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            println!("the middle and its child have ended");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("orphan-adopt: {error}");
             ExitCode::from(2)

@@ -171,6 +171,7 @@ fn then_all_of_them_begin() {
         .collect();
     began.sort_unstable();
     must_end(&outcome, began.len(), count);
+    outcome.must_come_back_once("start_together", "all children have ended");
     outcome.must_leave_nobody();
     let all: Vec<usize> = (1..=count).collect();
     if first != format!("set up for {count} children")

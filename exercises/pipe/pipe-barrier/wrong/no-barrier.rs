@@ -18,7 +18,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match start_together(count, Path::new(gate)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            println!("all children have ended");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("pipe-barrier: {error}");
             ExitCode::from(2)

@@ -107,6 +107,7 @@ fn must_come_through(input: &[u8], seed: &Seed) {
             .replay(seed)
             .fail();
     }
+    outcome.must_come_back_once("run", "all stages have ended");
     outcome.must_leave_nobody();
     if outcome.exit != Exit::Code(0) {
         Verdict::new("Everything came through, and the program does not report success.")

@@ -8,7 +8,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            eprintln!("all stages have ended");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("three-stage-pipeline: {error}");
             ExitCode::from(2)
