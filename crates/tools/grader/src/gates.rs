@@ -14,10 +14,20 @@ use std::path::{Path, PathBuf};
 /// there, then through. So a test can know where every process stands, and never has to guess by the clock.
 #[derive(Debug)]
 pub struct Gates {
-    writers: Vec<Option<File>>,
+    gates: Vec<Gate>,
     paths: Vec<PathBuf>,
     // Last: the folder goes after the files in it are closed.
     _folder: Folder,
+}
+
+#[derive(Debug)]
+enum Gate {
+    /// Nobody was there at the last look.
+    Shut,
+    /// Somebody stands there for as long as this write end is held.
+    Held { _writer: File },
+    /// Whoever has stood there may go on, and may not have closed it yet: it is taken no more.
+    Open,
 }
 
 impl Gates {
@@ -43,7 +53,7 @@ impl Gates {
                 fault(&format!("cannot open {} to the program: {error}", path.display()));
             }
         }
-        Self { writers: paths.iter().map(|_| None).collect(), paths, _folder: folder }
+        Self { gates: paths.iter().map(|_| Gate::Shut).collect(), paths, _folder: folder }
     }
 
     /// The gates' paths, in order.
@@ -52,19 +62,21 @@ impl Gates {
         &self.paths
     }
 
-    /// Takes the write end of every gate at which somebody has arrived, and tells how many that are by now.
+    /// Takes the write end of every gate at which somebody has arrived, and tells at how many somebody stands by now.
     ///
     /// A reader that has arrived goes from `open(2)` to `read(2)`, and stays there until [`Gates::open`].
     ///
     /// # Panics
     /// When a gate cannot be opened for another reason than that nobody is there.
     pub fn arrived(&mut self) -> usize {
-        for (writer, path) in self.writers.iter_mut().zip(&self.paths) {
-            if writer.is_none() {
-                *writer = take_write_end(path);
+        for (gate, path) in self.gates.iter_mut().zip(&self.paths) {
+            if let Gate::Shut = gate
+                && let Some(writer) = take_write_end(path)
+            {
+                *gate = Gate::Held { _writer: writer };
             }
         }
-        self.writers.iter().flatten().count()
+        self.gates.iter().filter(|gate| matches!(gate, Gate::Held { .. })).count()
     }
 
     /// Lets whoever waits at this gate (counted from 1) go on: its `read(2)` meets the end of the file.
@@ -72,8 +84,9 @@ impl Gates {
     /// # Panics
     /// When there is no such gate.
     pub fn open(&mut self, number: usize) {
-        match self.writers.get_mut(number.wrapping_sub(1)) {
-            Some(writer) => drop(writer.take()),
+        match self.gates.get_mut(number.wrapping_sub(1)) {
+            Some(gate @ Gate::Held { .. }) => *gate = Gate::Open,
+            Some(Gate::Shut | Gate::Open) => {}
             None => fault(&format!("there is no gate {number}")),
         }
     }

@@ -4,7 +4,8 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -29,15 +30,20 @@ fn a_killed_grader_leaves_nobody_and_its_folders_go_with_the_next_one() {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).expect("it is text");
         assert_eq!(folders(temporary.path()).len(), 2, "gates, and a folder for the run");
+        let (daemon, port) = line.trim().split_once(' ').expect("a pid and a port");
+        let daemon = Pid::from_raw(daemon.parse().expect("a pid"));
+        let port = (Ipv4Addr::LOCALHOST, port.parse().expect("a port"));
+        assert!(TcpStream::connect(port).is_ok(), "the daemon listens");
         host.kill().expect("it can be killed");
         host.wait().expect("it can be reaped");
 
-        let daemon = Pid::from_raw(line.trim().parse().expect("a pid"));
         let give_up = Instant::now() + Duration::from_secs(10);
         while kill(daemon, None) != Err(Errno::ESRCH) {
             assert!(Instant::now() < give_up, "{containment}: pid {daemon} outlives its test");
             std::thread::sleep(Duration::from_millis(1));
         }
+        let refused = TcpStream::connect(port).expect_err("nobody listens any more");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{containment}");
         assert_eq!(fs::read_to_string("/proc/self/mountinfo").expect("proc"), mounts);
         assert_eq!(fs::read_to_string("/proc/self/cgroup").expect("proc"), groups);
         let next = in_it(env!("CARGO_BIN_EXE_grader")).args(["run", "--", "true"]).output();

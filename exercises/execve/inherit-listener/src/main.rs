@@ -56,7 +56,7 @@ fn run_somebody(gate: &Path) -> io::Result<()> {
     Command::new("sh").args(["-c", script]).arg(gate).status().map(drop)
 }
 
-/// Runs this program again, in a child, which has the listener open and is told its number by `become_myself`. Keeps no copy of it.
+/// Runs this program again, in a child, which has the listener open and is told its number by `become_myself`.
 ///
 /// Waits for that program's end, and returns its status as `end_of` does.
 fn hand_over(listener: UnixListener) -> io::Result<u8> {

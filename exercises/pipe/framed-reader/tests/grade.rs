@@ -195,7 +195,8 @@ fn it_does_not_matter_where_the_bytes_are_torn() {
         let run = Run::new(grader::program!("framed-reader"));
         let run = run.output_limit(1 << 12);
         let Some(seen) = run.stdin(framed(&sent)).recorded().inject(tear).record() else { return };
-        let pieces = format!("no read has brought more than {piece} of the bytes");
+        let bytes = if piece == 1 { "byte" } else { "bytes" };
+        let pieces = format!("no read has brought more than {piece} {bytes}");
         judge(&seen.outcome, &sent, &pieces, &seed);
     }
 }

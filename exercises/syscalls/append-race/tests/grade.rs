@@ -3,7 +3,7 @@
 //! The one writer is held just before it writes, until the other one has written: whoever has looked for the end before that
 //! is seen to write over it each time, and not once in a million times. Where nobody may trace, it is left to luck, and three checks remain.
 
-use grader::{Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Verdict};
+use grader::{Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Seen, Verdict};
 
 const LOG: &str = "log.txt";
 /// The calls by which a record may be written.
@@ -155,7 +155,12 @@ fn nobody_writes_over_what_came_in_between() {
     let Some(verdict) = against(&text, 2, &before()) else { return };
     must_not_have_given_up(&seen.outcome);
     let calls = |call: &str| seen.steps.iter().any(|step| step.sentence.contains(call));
-    let verdict = if !text.starts_with(&before()) {
+    let rewinds =
+        |step: &Seen| step.sentence.contains(" calls lseek(") && step.sentence.contains("SEEK_SET");
+    let verdict = if !text.starts_with(&before()) && seen.steps.iter().any(rewinds) {
+        Verdict::new("What stood in LOG before is written over: a writer goes back to the beginning (lseek, SEEK_SET) before it writes.")
+            .ask("Where should a record begin, and who knows where that is at the moment of the write?")
+    } else if !text.starts_with(&before()) {
         verdict
     } else if calls("P2 calls lseek(") {
         Verdict::new("There is a gap: Anna (P2) has gone to the end, and writes there later, when Bert (P3) has written already.")

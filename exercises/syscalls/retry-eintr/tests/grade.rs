@@ -8,6 +8,8 @@ use nix::sys::signal::{Signal, kill};
 
 /// How often it is interrupted, one time after the other.
 const TIMES: usize = 40;
+/// More reads than anybody needs who reads to the end once.
+const ENOUGH: u32 = 200;
 
 /// Random letters, for several reads of eight bytes.
 fn text(seed: &mut Seed) -> String {
@@ -19,20 +21,34 @@ fn run() -> Run {
     Run::new(grader::program!("retry-eintr"))
 }
 
-/// A recorded run whose read number so-and-so fails with this.
+/// A recorded run whose read number so-and-so fails with this. Fails if the program goes on reading for ever.
 fn failing(text: &str, nth: u32, error: &str) -> Option<Recorded> {
-    let failure = Injection::fail(&format!("read:{nth}={error}")).expect("it is well written");
-    run().stdin(text).recorded().inject(failure).record()
+    let fails = |nth: u32, error: &str| {
+        Injection::fail(&format!("read:{nth}={error}")).expect("it is well written")
+    };
+    // Nobody who stops at the end of the input comes to this one.
+    let last = fails(ENOUGH, "EBADF");
+    let run = run().stdin(text).recorded().inject(fails(nth, error)).inject(last.clone());
+    let mut seen = run.record()?;
+    let came_to_it = !seen.unmet.contains(&last);
+    seen.unmet.retain(|injection| *injection != last);
+    if came_to_it {
+        answered_for_ever()
+            .saw(format!("read was called {ENOUGH} times, of a text of {} bytes", text.len()))
+            .fail();
+    }
+    Some(seen)
+}
+
+fn answered_for_ever() -> Verdict {
+    Verdict::new("The call has its answer, and the program makes it again and again.")
+        .ask("Which answer says that a call was interrupted? And does a call that succeeds set errno back?")
 }
 
 fn must_have_read(outcome: &Outcome, text: &str, seed: &Seed) {
     let busy = |program: &grader::Process| program.state == State::Running;
     if outcome.exit == Exit::Deadline && outcome.snapshot.program().is_some_and(busy) {
-        Verdict::new("The call has its answer, and the program makes it again and again.")
-            .saw_all(outcome.snapshot.explain())
-            .ask("Which answer says that a call was interrupted? And does a call that succeeds set errno back?")
-            .replay(seed)
-            .fail();
+        answered_for_ever().saw_all(outcome.snapshot.explain()).replay(seed).fail();
     }
     outcome.must_end();
     let came = String::from_utf8_lossy(&outcome.stdout).into_owned();

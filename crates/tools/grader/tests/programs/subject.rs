@@ -30,11 +30,19 @@ fn main() {
         }
         "leave-an-orphan" => drop(child(for_ever)),
         "daemon" => daemon(),
+        "open-and-stay" => {
+            let mut gate = std::fs::File::open(arg(1)).expect("open");
+            gate.read_to_end(&mut Vec::new()).expect("read");
+            println!("through");
+            for_ever()
+        }
         "closed-folder-and-daemon" => {
             let closed = std::env::temp_dir().join("closed");
             std::fs::create_dir_all(closed.join("inside")).expect("mkdir");
             let nobody = std::os::unix::fs::PermissionsExt::from_mode(0o000);
             std::fs::set_permissions(closed, nobody).expect("chmod");
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+            println!("{}", listener.local_addr().expect("it has one").port());
             daemon()
         }
         "close-output" => {
@@ -201,10 +209,12 @@ fn show() {
 fn host() {
     let me = std::env::current_exe().expect("exe");
     let _gates = grader::Gates::new(2);
-    let mut running = grader::Run::new(me).args(["closed-folder-and-daemon"]).start();
+    let run = grader::Run::new(me).args(["closed-folder-and-daemon"]);
+    let mut running = run.network(grader::Network::Shared).start();
+    let port = running.line().expect("the port that the daemon listens at");
     let daemon: i32 = running.line().expect("the daemon's pid").parse().expect("a number");
     // While it changes parents, it may be missed.
     let host = running.until(|now| Some(now.others().find(|p| p.pid.as_raw() == daemon)?.host));
-    println!("{}", host.expect("the daemon"));
+    println!("{} {port}", host.expect("the daemon"));
     for_ever()
 }
