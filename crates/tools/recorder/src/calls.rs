@@ -13,7 +13,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{borrow, files, machine, memory, normal, numbers, outside, pointed};
+use crate::{borrow, files, memory, normal, numbers, outside, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -71,9 +71,8 @@ impl Recording<'_> {
         let pid = tracee.pid;
         // None: a new task, or a new program.
         let Some(mut call) = tracee.call.take() else { return };
-        if let Some(index) = call.restore.take() {
-            // It may have been killed in this moment.
-            _ = machine::set_argument(pid, index, call.args[index]);
+        if let Some(changed) = call.changed.take() {
+            changed.put_back(pid);
         }
         if INTERRUPTED.contains(&result) {
             tracee.interrupted = Some(call.clone());
@@ -237,7 +236,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
         nth: 0,
         anew: false,
         skipped: false,
-        restore: None,
+        changed: None,
     }
 }
 

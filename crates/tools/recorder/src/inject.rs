@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use trace::{Task, call};
 
-use crate::numbers;
+use crate::{numbers, short};
 
 /// Something that the recorder does to a program at some of its calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub struct Injection {
 
 /// Some calls, each known by who makes it, its name, and how many of that name it has made before.
 ///
+/// It is counted by its name, whichever descriptor it is about.
 /// What the loader and the runtime call before `main` doesn't count, unless all calls are told. What is written to
 /// standard error never does: a message more or less changes nothing. A call that begins anew after a signal has interrupted it is one more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,8 @@ pub enum Deed {
     Signal(i32),
     /// The call is not made, and fails with this.
     Fail(Errno),
-    /// The call is made with this count in the place of a larger one: the kernel moves so many bytes at most.
+    /// The call is made with this count in the place of a larger one: the kernel moves so many bytes at most. Of several places
+    /// from which or to which bytes are to move, those behind are left out.
     Short(u64),
 }
 
@@ -70,24 +72,6 @@ impl fmt::Display for Malformed {
 }
 
 impl std::error::Error for Malformed {}
-
-/// Calls that move bytes, and which argument says how many.
-const COUNTS: [(&str, usize); 11] = [
-    ("read", 2),
-    ("write", 2),
-    ("pread64", 2),
-    ("pwrite64", 2),
-    ("recvfrom", 2),
-    ("sendto", 2),
-    ("getrandom", 1),
-    ("sendfile", 3),
-    ("splice", 4),
-    ("tee", 2),
-    ("copy_file_range", 4),
-];
-
-/// Those whose answer 0 says that nothing was taken, and not that there is no more.
-const OFFER: [&str; 3] = ["write", "pwrite64", "sendto"];
 
 /// Calls from which nobody returns: they can't fail.
 const NEVER_RETURN: [&str; 2] = ["exit", "exit_group"];
@@ -167,24 +151,19 @@ impl Injection {
     /// short read. A write that takes nothing can be told so.
     pub fn short(text: &str) -> Result<Injection, Malformed> {
         let (at, count) = halves(text, "number of bytes", "P1:read:3=1")?;
-        if count_of(&at.call).is_none() {
-            let known: Vec<_> = COUNTS.iter().map(|(name, _)| *name).collect();
+        let known = short::names();
+        if !known.contains(&at.call.as_str()) {
             let known = known.join(", ");
             return malformed(format!("`{}` moves no bytes; these do: {known}", at.call));
         }
         match count.parse() {
-            Ok(0) if !OFFER.contains(&at.call.as_str()) => {
+            Ok(0) if !short::is_offer(&at.call) => {
                 malformed("to move 0 bytes is no short transfer, but the end of a file")
             }
             Ok(count) => Ok(Injection { at, deed: Deed::Short(count) }),
             Err(_) => malformed(format!("`{count}` is no number of bytes, as 1 is in P1:read:3=1")),
         }
     }
-}
-
-/// Which argument of a call says how many bytes it moves.
-pub(crate) fn count_of(call: &str) -> Option<usize> {
-    COUNTS.iter().find(|(name, _)| *name == call).map(|(_, index)| *index)
 }
 
 fn halves<'a>(text: &'a str, what: &str, example: &str) -> Result<(Moment, &'a str), Malformed> {

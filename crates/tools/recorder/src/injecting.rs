@@ -7,11 +7,11 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Injected, What};
 
-use crate::inject::{Deed, Injection, Moment, count_of, perhaps};
-use crate::look;
+use crate::inject::{Deed, Injection, Moment, perhaps};
 use crate::machine::{self, Place};
 use crate::recording::Recording;
 use crate::task::{Call, Sent, State};
+use crate::{look, short};
 
 /// So many times, all who can go on may ask in vain before a hold with a condition ends: they wait for
 /// the one that is held.
@@ -95,16 +95,13 @@ impl Recording<'_> {
                     call.skipped = true;
                     Injected::Fails(format!("{errno:?}"))
                 }
-                Deed::Short(count) => match count_of(call.name) {
-                    Some(at) if call.args[at] > count => {
-                        if call.skipped || machine::set_argument(pid, at, count).is_err() {
-                            continue;
-                        }
-                        call.restore = Some(at);
-                        Injected::Short(count)
+                Deed::Short(count) if !call.skipped && call.changed.is_none() => {
+                    call.changed = short::shorten(pid, call, count);
+                    if call.changed.is_none() {
+                        continue;
                     }
-                    _ => continue,
-                },
+                    Injected::Short(count)
+                }
                 _ => continue,
             };
             self.tell_injected(task, index, call.name, deed);

@@ -48,6 +48,7 @@ mod rights;
 mod room;
 mod schedule;
 mod settle;
+mod short;
 mod signals;
 #[cfg(feature = "lines")]
 mod source;

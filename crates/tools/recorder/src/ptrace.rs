@@ -106,6 +106,11 @@ pub(crate) fn set_registers(pid: Pid, registers: &Registers) -> nix::Result<()> 
     request(libc::PTRACE_SETREGSET as _, pid, general, &raw const piece as usize).map(drop)
 }
 
+/// Changes a word in the memory of a stopped task, even where it may not itself.
+pub(crate) fn set_word(pid: Pid, address: u64, word: u64) -> nix::Result<()> {
+    request(libc::PTRACE_POKEDATA as _, pid, address as usize, word as usize).map(drop)
+}
+
 /// Changes the number of the call that a task is about to enter.
 #[cfg(target_arch = "aarch64")]
 pub(crate) fn set_call(pid: Pid, number: i32) -> nix::Result<()> {

@@ -8,6 +8,7 @@ use trace::event::Status;
 use crate::injecting::Rewound;
 use crate::look::{Look, Set};
 use crate::prologue::Prologue;
+use crate::short::Changed;
 use crate::timers::Timers;
 
 /// Whether a task can be let run.
@@ -105,8 +106,8 @@ pub(crate) struct Call {
     pub(crate) anew: bool,
     /// It is not made: the recorder has said what comes of it.
     pub(crate) skipped: bool,
-    /// Which argument has another value than the program gave.
-    pub(crate) restore: Option<usize>,
+    /// What has another value than the program gave.
+    pub(crate) changed: Option<Changed>,
 }
 
 impl Call {

@@ -110,6 +110,22 @@ fn a_short_write_is_one_for_the_kernel_too() {
 }
 
 #[test]
+fn a_call_that_moves_bytes_from_several_places_moves_some_of_them_only() {
+    let said = |short: &str| injected(&["--short", short], "pieces").stdout;
+    assert_eq!(said("writev=0"), "0 0 ......\n");
+    assert_eq!(said("writev=1"), "1 1 h.....\n");
+    assert_eq!(said("writev=2"), "2 2 he....\n");
+    assert_eq!(said("writev=3"), "3 3 hel...\n");
+    assert_eq!(said("readv=3"), "5 3 hel...\n");
+    let all = injected(&["--short", "writev=5"], "pieces");
+    assert!(
+        all.stderr.contains("its writev had no more bytes to move than that"),
+        "{}",
+        all.stderr
+    );
+}
+
+#[test]
 fn a_signal_before_a_pause_is_lost_on_it() {
     for policy in POLICIES {
         // Under each policy the signal comes when the other one is about to pause.

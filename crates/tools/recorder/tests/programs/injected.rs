@@ -1,7 +1,8 @@
 //! Programs that are right, and programs that are wrong in a way that shows only where the recorder
 //! does something to them.
 
-use std::io::{Read, Write};
+use std::hint::black_box;
+use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::process::exit;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigHandler, SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::uio::{readv, writev};
 use nix::sys::wait::{wait, waitpid};
 use nix::unistd::{ForkResult, fork, getppid, pause, read, write};
 
@@ -29,6 +31,7 @@ pub(crate) fn run(name: &str) {
         "close-fails" => close_fails(),
         "sleep" => std::thread::sleep(std::time::Duration::from_millis(1)),
         "count-stays" => count_stays(),
+        "pieces" => pieces(),
         "writes" => three_writes(),
         "handler-writes" => handler_writes(),
         "thread-takes" => thread_takes(),
@@ -97,6 +100,20 @@ fn count_stays() {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn count_stays() {}
+
+/// Writes from three places and reads to three, and finds both lists as they were.
+fn pieces() {
+    let (reader, writer) = ends();
+    let from = ["he", "ll", "o"].map(|text| IoSlice::new(text.as_bytes()));
+    let written = writev(&writer, black_box(&from)).expect("there is room");
+    drop(writer);
+    let mut places = [[b'.'; 2]; 3];
+    let mut to = places.each_mut().map(|place| IoSliceMut::new(place));
+    let read = readv(&reader, &mut to).expect("somebody has written");
+    assert_eq!(black_box(&from).each_ref().map(|from| from.len()), [2, 2, 1]);
+    assert_eq!(black_box(&to).each_ref().map(|to| to.len()), [2, 2, 2]);
+    println!("{written} {read} {}", String::from_utf8_lossy(places.as_flattened()));
+}
 
 static CAUGHT: AtomicBool = AtomicBool::new(false);
 static WAKE: AtomicI32 = AtomicI32::new(-1);
