@@ -3,7 +3,9 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{SockaddrStorage, getsockname};
+use nix::sys::socket::{
+    SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, getsockname, getsockopt, sockopt,
+};
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
@@ -25,6 +27,16 @@ pub(crate) fn bound_to(process: Pid, task: Pid, number: i32) -> Option<String> {
         .as_sockaddr_in()
         .map(ToString::to_string)
         .or_else(|| address.as_sockaddr_in6().map(ToString::to_string))
+}
+
+/// Whether a socket takes datagrams of the internet protocols, and has no port to which one could come.
+pub(crate) fn has_no_port(socket: &OwnedFd) -> bool {
+    let address: nix::Result<SockaddrStorage> = getsockname(socket.as_raw_fd());
+    let port = address.ok().and_then(|address| {
+        let four = address.as_sockaddr_in().map(SockaddrIn::port);
+        four.or_else(|| address.as_sockaddr_in6().map(SockaddrIn6::port))
+    });
+    getsockopt(socket, sockopt::SockType) == Ok(SockType::Datagram) && port == Some(0)
 }
 
 pub(crate) fn borrow(process: Pid, number: i32) -> nix::Result<OwnedFd> {

@@ -82,6 +82,9 @@ impl Recording<'_> {
         }
         let reader = Reader { pid, names: &self.names };
         reader.leave(call.kinds, &call.args, result, &mut call.arguments);
+        if call.name == "recvmsg" && result >= 0 {
+            call.arguments.extend(reader.whose_message(call.args[1]));
+        }
         if call.name == "bind" && result == 0 {
             self.tell_chosen_port(task, pid, &mut call);
         }
@@ -211,7 +214,11 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     }
     let kinds = call::called(if flags.is_some() { name } else { raw })
         .map_or(&[][..], |form| form.arguments);
-    let mut arguments = Reader { pid, names }.enter(kinds, &args);
+    let reader = Reader { pid, names };
+    let mut arguments = reader.enter(kinds, &args);
+    if raw == "sendmsg" {
+        arguments.extend(reader.whose_message(args[1]));
+    }
     pointed::named_pipe(pid, raw, &args, &mut arguments);
     normal::tidy(raw, &args, &mut arguments);
     pointed::by_request(pid, raw, &args, &mut arguments);

@@ -190,6 +190,14 @@ impl Reader<'_> {
         }
     }
 
+    /// To whom a message goes, or from whom it has come: what a struct msghdr begins with.
+    pub(crate) fn whose_message(&self, message: u64) -> Option<Argument> {
+        let (name, length) =
+            (memory::long(self.pid, message)?, memory::int(self.pid, message + 8)?);
+        let address = pointed::address(self.pid, name, length.try_into().ok()?)?;
+        Some(Argument::Address(self.names.in_text(&address)))
+    }
+
     /// A struct sigaction as the kernel has it: handler, flags, restorer, mask.
     fn action(&self, address: u64) -> Option<Argument> {
         let field = |offset| memory::long(self.pid, address + offset);

@@ -83,7 +83,7 @@ struct Run {
     /// End the program after all of it has slept for so long with nothing that could wake it
     ///
     /// It is then said who waits, for what, and who holds the other end. Whom somebody else could wake is
-    /// left to sleep: a listener on a port, a reader of the terminal, a FIFO that was there before.
+    /// left to sleep: a listener on a port, a UDP socket that has one, a reader of the terminal, a FIFO that was there before.
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
     patience: f64,
 

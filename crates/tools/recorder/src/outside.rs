@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::sys::socket::{getsockopt, sockopt};
@@ -71,8 +72,10 @@ impl<'a, 'r> Outside<'a, 'r> {
         }
         if let Some(inode) = files::inode(&leads_to) {
             let paired = self.recording.paired.contains(&leads_to);
-            return has_a_timeout(process, number)
-                || !paired && peers::strangers_reach(pid, inode, &self.sockets);
+            let socket = borrow::borrow(process, number).ok();
+            return socket.as_ref().is_some_and(has_a_timeout)
+                || !(paired || socket.as_ref().is_some_and(borrow::has_no_port))
+                    && peers::strangers_reach(pid, inode, &self.sockets);
         }
         match () {
             () if is("pipe:") => false,
@@ -108,10 +111,9 @@ impl<'a, 'r> Outside<'a, 'r> {
 }
 
 /// Whether a wait on a socket ends by itself: SO_RCVTIMEO, SO_SNDTIMEO.
-fn has_a_timeout(process: Pid, number: i32) -> bool {
-    let Ok(socket) = borrow::borrow(process, number) else { return false };
+fn has_a_timeout(socket: &OwnedFd) -> bool {
     let timeouts =
-        [getsockopt(&socket, sockopt::ReceiveTimeout), getsockopt(&socket, sockopt::SendTimeout)];
+        [getsockopt(socket, sockopt::ReceiveTimeout), getsockopt(socket, sockopt::SendTimeout)];
     timeouts.into_iter().flatten().any(|time| time > TimeVal::zero())
 }
 

@@ -15,9 +15,13 @@ const ACCEPTS: u32 = 0x10000;
 /// Whether somebody may come to a socket, or do something at its other end, who holds none of the
 /// sockets `held`. In doubt, yes.
 pub(crate) fn strangers_reach(pid: Pid, inode: u64, held: &HashSet<u64>) -> bool {
-    let tcp = Tcp::all(pid);
+    let tcp = Inet::all(pid, TCP);
     if let Some(own) = tcp.iter().find(|socket| socket.inode == inode) {
         return own.strangers_reach(&tcp, held);
+    }
+    let udp = Inet::all(pid, UDP);
+    if let Some(own) = udp.iter().find(|socket| socket.inode == inode) {
+        return !udp.iter().any(|other| held.contains(&other.inode) && own.hears_only(other.local));
     }
     let unix = Unix::all(pid);
     let Some(own) = unix.iter().find(|socket| socket.inode == inode) else { return true };
@@ -43,13 +47,13 @@ pub(crate) fn is_a_strangers(pid: Pid, address: &str, held: &HashSet<u64>) -> bo
 
 /// The address of a TCP socket.
 pub(crate) fn address(pid: Pid, inode: u64) -> Option<SocketAddr> {
-    let all = Tcp::all(pid);
+    let all = Inet::all(pid, TCP);
     all.iter().find(|socket| socket.inode == inode).map(|socket| socket.local)
 }
 
 /// The socket to which an accepted one is connected, as far as that is still there, and its address, if it has one.
 pub(crate) fn other_end(pid: Pid, inode: u64) -> (Option<u64>, Option<SocketAddr>) {
-    let tcp = Tcp::all(pid);
+    let tcp = Inet::all(pid, TCP);
     let Some(own) = tcp.iter().find(|socket| socket.inode == inode) else {
         return (diag::peer(inode), None);
     };
@@ -57,30 +61,41 @@ pub(crate) fn other_end(pid: Pid, inode: u64) -> (Option<u64>, Option<SocketAddr
     (other.map(|other| other.inode), Some(own.remote))
 }
 
-/// A line of /proc/net/tcp or tcp6.
-struct Tcp {
+/// Files in /proc/net.
+const TCP: [&str; 2] = ["tcp", "tcp6"];
+const UDP: [&str; 2] = ["udp", "udp6"];
+
+/// A line of one of these.
+struct Inet {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
     inode: u64,
 }
 
-impl Tcp {
-    fn all(pid: Pid) -> Vec<Tcp> {
+impl Inet {
+    fn all(pid: Pid, files: [&str; 2]) -> Vec<Inet> {
         let lines = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}"));
-        let text = ["tcp", "tcp6"].map(|name| lines(name).unwrap_or_default()).concat();
-        text.lines().filter_map(Tcp::read).collect()
+        let text = files.map(|name| lines(name).unwrap_or_default()).concat();
+        text.lines().filter_map(Inet::read).collect()
     }
 
-    fn read(line: &str) -> Option<Tcp> {
+    fn read(line: &str) -> Option<Inet> {
         let mut words = line.split_whitespace().skip(1);
         let (local, remote) = (parsed(words.next()?)?, parsed(words.next()?)?);
         let state = u8::from_str_radix(words.next()?, 16).ok()?;
-        Some(Tcp { local, remote, state, inode: words.nth(5)?.parse().ok()? })
+        Some(Inet { local, remote, state, inode: words.nth(5)?.parse().ok()? })
     }
 
-    fn strangers_reach(&self, all: &[Tcp], held: &HashSet<u64>) -> bool {
-        let other = |tcp: &&Tcp| (tcp.local, tcp.remote) == (self.remote, self.local);
+    /// Whether a datagram comes here only from this address of this machine: nobody else can have that meanwhile.
+    fn hears_only(&self, address: SocketAddr) -> bool {
+        let (ours, theirs) = (self.remote.ip(), address.ip());
+        self.remote.port() == address.port()
+            && (ours == theirs || theirs.is_unspecified() && ours.is_loopback())
+    }
+
+    fn strangers_reach(&self, all: &[Inet], held: &HashSet<u64>) -> bool {
+        let other = |tcp: &&Inet| (tcp.local, tcp.remote) == (self.remote, self.local);
         match all.iter().find(other) {
             // Nobody has accepted it yet: whoever listens at its port may.
             Some(other) if other.inode == 0 => !all.iter().any(|tcp| {

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 34] = [
+const HANGS: [(&str, &[&str]); 36] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -41,6 +41,8 @@ const HANGS: [(&str, &[&str]); 34] = [
     ("backlog", &["connect(5): waits for its connection to /", "hangs-backlog"]),
     ("own-peer", &["recvfrom(3): waits for data on socket 1", "fd 4 of P1 itself"]),
     ("datagram", &["recvfrom(3): waits for data on socket 1"]),
+    ("no-port", &["recvfrom(3): waits for data on socket 1; it was not bound to an address"]),
+    ("own-port", &["only socket 2 may send to it, held as fd 4 of P1 itself"]),
     ("mutex", &["P1 is blocked in futex(): waits for a lock", "or P1 holds it itself"]),
     ("two-mutexes", &["P1 and P2 are threads of one process and all wait for a lock"]),
     ("pause", &["pause(): waits for a signal", "Nobody is left who would send P1 a signal"]),
@@ -253,6 +255,12 @@ fn who_waits_for_a_client_from_outside_does_not_hang() {
     goes_on(&run.after_a_while(|| {
         let socket = UnixDatagram::unbound().expect("there is room");
         socket.send_to(b"x", &path).expect("it reads");
+    }));
+    let run = Run::new(&[], &["port-outside"]);
+    let address = run.started.line_with("127.0.0.1:");
+    goes_on(&run.after_a_while(|| {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        socket.send_to(b"x", address).expect("it reads");
     }));
 }
 

@@ -168,6 +168,7 @@ fn what_goes_through_a_named_pipe_an_eventfd_or_a_datagram_is_followed() {
     let there_and_back =
         [(true, server, 4), (false, server, 4), (true, client, 4), (false, client, 4)];
     assert_eq!(moved("datagrams"), there_and_back);
+    assert_eq!(moved("messages"), there_and_back);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Programs whose processes talk through named pipes, eventfds and datagrams.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::net::UdpSocket;
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 
 use nix::sys::eventfd::EventFd;
+use nix::sys::socket::{MsgFlags, SockaddrIn, recvmsg, sendmsg};
 use nix::sys::stat::Mode;
 use nix::sys::wait::wait;
 use nix::unistd::{mkdtemp, mkfifo};
@@ -16,6 +18,7 @@ pub(crate) fn run(name: &str) {
         "fifo" => fifo(),
         "eventfd" => eventfd(),
         "datagrams" => datagrams(),
+        "messages" => messages(),
         other => panic!("nothing is called `{other}`"),
     }
 }
@@ -55,4 +58,31 @@ fn datagrams() {
     let (length, from) = server.recv_from(&mut message).expect("a message");
     server.send_to(&message[..length], from).expect("it is there");
     wait().expect("our child");
+}
+
+/// The same with sendmsg(2) and recvmsg(2), which have the address in a structure.
+fn messages() {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let SocketAddr::V4(address) = server.local_addr().expect("it is bound") else { unreachable!() };
+    child(|| {
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        send(&client, address.into());
+        receive(&client);
+    });
+    let from = receive(&server);
+    send(&server, from);
+    wait().expect("our child");
+}
+
+fn send(socket: &UdpSocket, to: SockaddrIn) {
+    let bytes = [IoSlice::new(b"ping")];
+    let sent = sendmsg(socket.as_raw_fd(), &bytes, &[], MsgFlags::empty(), Some(&to));
+    assert_eq!(sent, Ok(4));
+}
+
+fn receive(socket: &UdpSocket) -> SockaddrIn {
+    let mut message = [0; 16];
+    let mut bytes = [IoSliceMut::new(&mut message)];
+    let received = recvmsg(socket.as_raw_fd(), &mut bytes, None, MsgFlags::empty());
+    received.expect("a message").address.expect("it says from where")
 }

@@ -127,14 +127,23 @@ impl Blocked {
     /// Who could send to a socket that has no other end.
     fn open_to_all(&self, model: &Model, number: u32) -> Option<String> {
         let socket = model.sockets.get(&number).filter(|socket| socket.takes_from_all())?;
-        let address = socket.address.as_deref().map_or_else(String::new, |at| format!(" to {at}"));
+        if let Some(only) = socket.sends_to {
+            let held = self.holders(model, &Kind::Socket(only));
+            return Some(match held.is_empty() {
+                true => format!("it is connected to socket {only}, which is closed"),
+                false => format!("only socket {only} may send to it, held as {}", list(&held)),
+            });
+        }
         let senders: Vec<String> =
             model.senders(number).flat_map(|sender| self.holders(model, &sender)).collect();
         let known = match senders.is_empty() {
             true => String::new(),
             false => format!("; connected to it: {}", senders.join(", ")),
         };
-        Some(format!("anybody may send{address}{known}"))
+        Some(match &socket.address {
+            Some(address) => format!("anybody may send to {address}{known}"),
+            None => format!("it was not bound to an address{known}"),
+        })
     }
 
     fn holders(&self, model: &Model, kind: &Kind) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Programs that hang, and programs that only look like it: each argument names one.
 
+mod datagrams;
 mod seems;
 
 use std::fs::File;
@@ -30,6 +31,8 @@ fn main() {
         "backlog" => backlog(),
         "own-peer" => own_peer(),
         "datagram" => _ = UnixDatagram::unbound().expect("a socket").recv(&mut [0]),
+        "no-port" => datagrams::without_a_port(),
+        "own-port" => datagrams::from_itself(),
         "mutex" => own_mutex(),
         "two-mutexes" => two_mutexes(),
         "pause" => pause(),

@@ -35,6 +35,7 @@ pub(super) fn run(name: &str) {
             println!("ready");
             said(socket.recv(&mut [0]));
         }
+        "port-outside" => super::datagrams::from_outside(),
         "process-outside" => {
             let whose = Pid::from_raw(told().parse().expect("an id"));
             let pidfd = pidfd(whose);
