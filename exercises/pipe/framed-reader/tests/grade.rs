@@ -3,7 +3,7 @@
 //! The pieces are the recorder's: it lets the kernel return no more than so many bytes from each read.
 
 use grader::facts::give_up_after;
-use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
+use grader::{Exit, Injection, Outcome, Run, Seed, Seen, Verdict};
 
 /// Each message with its length before it.
 fn framed<'a>(messages: impl IntoIterator<Item = &'a String>) -> Vec<u8> {
@@ -67,9 +67,18 @@ fn list(messages: &[String]) -> String {
     messages.iter().map(|message| short(message)).collect::<Vec<_>>().join(", ")
 }
 
+/// In which pieces the input came.
+#[derive(Clone, Copy)]
+enum Pieces<'a> {
+    /// All that was asked for, as far as it was there.
+    Whole(&'a str),
+    /// A few bytes a read; whether the program has read them to their end.
+    Torn { what: &'a str, to_the_end: bool },
+}
+
 /// Fails with what is wrong about the messages that came out, if they are others than those that went in. An input that is `cut` goes
 /// on after them, and ends within a message.
-fn must_have_said(outcome: &Outcome, sent: &[String], pieces: &str, seed: &Seed, cut: bool) {
+fn must_have_said(outcome: &Outcome, sent: &[String], pieces: Pieces<'_>, seed: &Seed, cut: bool) {
     let said = said(outcome);
     let whole = |text: &str| Some(Said { length: text.len(), text: text.to_owned() });
     let at = (0..sent.len()).find(|at| said.get(*at) != Some(&whole(&sent[*at])));
@@ -91,7 +100,7 @@ fn must_have_said(outcome: &Outcome, sent: &[String], pieces: &str, seed: &Seed,
             "A length was made of half of its bytes: the second had not arrived yet.",
         )
         .ask("How many bytes does a read bring that was asked for two?"),
-        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) && !pieces.starts_with("no read") => Verdict::new(
+        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) && matches!(pieces, Pieces::Whole(_)) => Verdict::new(
             "A message came out shorter than it is, though all of its bytes were there.",
         )
         .ask("What do the two bytes count, and how many of them make the number?"),
@@ -111,17 +120,18 @@ fn must_have_said(outcome: &Outcome, sent: &[String], pieces: &str, seed: &Seed,
             "Bytes got lost between two messages: they were read, and nobody has kept them.",
         )
         .ask("How many bytes does this read take from the pipe, and where are those that belong to the next message?"),
-        (Some(_), None) if !pieces.starts_with("no read") => Verdict::new("The program waited for more bytes than there were: it made another length of the two bytes.")
-            .ask("Which of the two bytes is the high one, and what does their number count?"),
+        (Some(_), None) if !matches!(pieces, Pieces::Torn { to_the_end: false, .. }) => Verdict::new("The program waited for more bytes than there were: it made another length of the two bytes, or has lost some.")
+            .ask("Which of the two bytes is the high one, what does their number count, and who has kept all that was read?"),
         (Some(_), None) => Verdict::new("A read that brought few bytes is taken for the end of the input.")
             .ask("Which answer of read says that nothing more will come?"),
         _ => Verdict::new("Other messages came out than went in.")
             .ask("Which bytes belong to the length, and which to the message?"),
     };
+    let (Pieces::Whole(what) | Pieces::Torn { what, .. }) = pieces;
     let found = found.map_or_else(|| "nothing".into(), |found| short(&found.text));
     verdict
         .saw(format!("sent: {}{}", list(sent), if cut { ", and a part of one more" } else { "" }))
-        .saw(pieces.to_owned())
+        .saw(what)
         .saw(format!("message {} came out as {found}", at + 1))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
@@ -144,7 +154,7 @@ fn must_succeed(outcome: &Outcome, count: usize, seed: &Seed) {
     }
 }
 
-fn judge(outcome: &Outcome, sent: &[String], pieces: &str, seed: &Seed) {
+fn judge(outcome: &Outcome, sent: &[String], pieces: Pieces<'_>, seed: &Seed) {
     // Whoever takes the end for a message says so without end.
     if outcome.exit != Exit::TooMuchOutput {
         outcome.must_end();
@@ -170,7 +180,7 @@ fn messages_that_arrive_together_come_out_one_by_one() {
     let length = seed.random().usize(33_000..50_000);
     sent.push(message(&mut seed, length));
     let outcome = run_at_once(&framed(&sent));
-    judge(&outcome, &sent, "all of it was in the pipe at once", &seed);
+    judge(&outcome, &sent, Pieces::Whole("all of it was in the pipe at once"), &seed);
 }
 
 #[test]
@@ -180,7 +190,7 @@ fn an_empty_message_is_one_and_the_end_is_none() {
     let word = message(&mut seed, 5);
     for sent in [vec![], vec![String::new(), word, String::new()]] {
         let outcome = run_at_once(&framed(&sent));
-        judge(&outcome, &sent, "all of it was in the pipe at once", &seed);
+        judge(&outcome, &sent, Pieces::Whole("all of it was in the pipe at once"), &seed);
     }
 }
 
@@ -196,8 +206,10 @@ fn it_does_not_matter_where_the_bytes_are_torn() {
         let run = run.output_limit(1 << 12);
         let Some(seen) = run.stdin(framed(&sent)).recorded().inject(tear).record() else { return };
         let bytes = if piece == 1 { "byte" } else { "bytes" };
-        let pieces = format!("no read has brought more than {piece} {bytes}");
-        judge(&seen.outcome, &sent, &pieces, &seed);
+        let what = format!("no read has brought more than {piece} {bytes}");
+        let is_end = |step: &Seen| step.sentence.contains(" reads 0 bytes from ");
+        let to_the_end = seen.steps.iter().any(is_end);
+        judge(&seen.outcome, &sent, Pieces::Torn { what: &what, to_the_end }, &seed);
     }
 }
 
@@ -216,7 +228,7 @@ fn an_input_that_ends_within_a_message_is_an_error() {
             outcome.must_end();
         }
         let pieces = format!("{left} of the last message's {} bytes came", last.len() + 2);
-        must_have_said(&outcome, &sent, &pieces, &seed, true);
+        must_have_said(&outcome, &sent, Pieces::Whole(&pieces), &seed, true);
         if outcome.exit != Exit::Code(1) {
             Verdict::new("The input ended within a message, and the program takes that for a good end.")
                 .saw(pieces)
