@@ -34,6 +34,7 @@
 //!
 //! Linux 5.9 or newer, with `/proc`.
 
+mod between;
 mod calls;
 mod explain;
 pub mod facts;
@@ -63,6 +64,7 @@ mod supervisor;
 mod tracing;
 mod verdict;
 
+pub use between::Between;
 pub use files::Folder;
 pub use gates::Gates;
 pub use layers::{Containment, containment};

@@ -325,6 +325,14 @@ fn call(folder: &Path, state: State) -> (Call, State) {
     }
 }
 
+/// In which call a process is that this one traces, and that has stopped.
+pub(crate) fn call_of(stopped: Pid) -> Call {
+    match fs::read_to_string(format!("/proc/{stopped}/syscall")) {
+        Ok(line) => parse_call(&line).unwrap_or(Call::None),
+        Err(_) => Call::Hidden,
+    }
+}
+
 /// `running`, or `-1 SP PC` outside of any call, or `NR ARG*6 SP PC`.
 fn parse_call(line: &str) -> Option<Call> {
     let mut words = line.split_whitespace();

@@ -3,7 +3,7 @@
 //! In the middle of a job is in the middle of its `println!`: the recorder has the signal come right before the write(2) in it.
 
 use grader::facts::*;
-use grader::{Exit, Folder, Injection, Outcome, Run, Seed, State, Verdict};
+use grader::{Between, Exit, Folder, Injection, Outcome, Run, Seed, State, Verdict};
 use nix::sys::signal::{Signal, kill};
 use std::path::Path;
 
@@ -157,6 +157,35 @@ fn the_job_in_hand_is_finished_and_no_other_begun() {
             .fail();
     }
     must_have_tidied_up(&seen.outcome, &files);
+}
+
+#[test]
+fn the_handler_may_come_between_any_two_instructions() {
+    grader::worth(1);
+    let files = Folder::new();
+    let mut running = run(&files).stdin_later().start();
+    let asleep = running.until(|now| now.program().filter(|p| p.blocked()).cloned());
+    let Ok(program) = asleep else {
+        let outcome = running.finish();
+        outcome.must_end();
+        Verdict::new("The program does not wait for its first job.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does `told_to_stop` say before any signal has come?")
+            .fail()
+    };
+    // SIGTERM may be heard without a handler, and who doesn't hear it is told so elsewhere.
+    if !program.signals.caught.contains(&TERM) {
+        return;
+    }
+    match running.signal_between_instructions(TERM, |running| running.tell(b"a job\n")) {
+        Between::Through(_) => {}
+        Between::Refused(errno) => grader::skip("SIGTERM between any two instructions", errno.desc()),
+        Between::Locks(times) => Verdict::new("The handler of SIGTERM waits for a lock.")
+            .saw(format!("SIGTERM came after each instruction behind a job's `println!`; the {times}. time, the program had the lock"))
+            .ask("Who holds the lock, and when can that one go on and give it back?")
+            .fail(),
+    }
 }
 
 /// How many lines there are that report no job, and are not the last word.

@@ -1,0 +1,192 @@
+//! A signal between any two instructions of a program: what must not be done in a handler shows where it does harm.
+
+use crate::proc::{Call, call_of};
+use crate::{Running, verdict::fault};
+use nix::errno::Errno;
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// More instructions than there are between two calls of a program that does one thing.
+const MOST: u32 = 20_000;
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What came of signals between instructions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Between {
+    /// The handler has run so many times, and was through with it each time.
+    Through(u32),
+    /// After so many times, it was about to wait for a lock, which nobody can give back as long as it runs.
+    Locks(u32),
+    /// This machine doesn't let the test trace the program.
+    Refused(Errno),
+}
+
+/// Why there is nothing more to step through.
+enum Over {
+    /// The program has ended.
+    Ended,
+    Refused(Errno),
+}
+
+type Stepped<T> = Result<T, Over>;
+
+impl Running {
+    /// Has this signal's handler run after each instruction between the end of the program's next `write` and the call after that. What the handler
+    /// needs, and the program has in hand just there, it then finds taken.
+    ///
+    /// For a program that sleeps, and has one thread; `go_on` is what makes it write. A signal that it blocks at the moment is not sent.
+    ///
+    /// # Panics
+    /// When the program does not come to a stop at which it can be looked at.
+    pub fn signal_between_instructions(
+        &mut self,
+        signal: Signal,
+        go_on: impl FnOnce(&mut Self),
+    ) -> Between {
+        let pid = self.pid();
+        let options = ptrace::Options::PTRACE_O_TRACESYSGOOD;
+        if let Err(errno) = ptrace::seize(pid, options).and_then(|()| ptrace::interrupt(pid)) {
+            return Between::Refused(errno);
+        }
+        // It stands when it is made to go on: none of its calls is missed.
+        if let Err(Over::Ended) = stop(pid) {
+            return Between::Through(0);
+        }
+        go_on(self);
+        let (done, is_done) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            // Whatever the program does, each wait ends: it can't be reaped meanwhile but by this thread, so the pid is its own.
+            scope.spawn(move || {
+                if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    let _ = kill(pid, Signal::SIGKILL);
+                }
+            });
+            let mut times = 0;
+            let result = between(pid, signal, &mut times);
+            drop(done);
+            match result {
+                Ok(true) => Between::Locks(times),
+                Ok(false) | Err(Over::Ended) => Between::Through(times),
+                Err(Over::Refused(errno)) => Between::Refused(errno),
+            }
+        })
+    }
+}
+
+/// Whether the handler comes to wait for a lock; counts how often it runs.
+fn between(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
+    // A stop at the beginning of a call, and one at its end.
+    loop {
+        let call = next_call(pid, None)?;
+        next_call(pid, None)?;
+        if number(&call) == Some(libc::SYS_write) {
+            break;
+        }
+    }
+    for _ in 0..MOST {
+        step(pid)?;
+        // In no call: at an instruction.
+        if number(&call_of(pid)).is_some() {
+            break;
+        }
+        if is_blocked(pid, signal)? {
+            continue;
+        }
+        *times += 1;
+        let mut call = next_call(pid, Some(signal))?;
+        while number(&call) != Some(libc::SYS_rt_sigreturn) {
+            if waits_for_a_lock(&call) {
+                ptrace::detach(pid, None).map_err(Over::Refused)?;
+                return Ok(true);
+            }
+            next_call(pid, None)?;
+            call = next_call(pid, None)?;
+        }
+        next_call(pid, None)?;
+    }
+    ptrace::detach(pid, None).map_err(Over::Refused)?;
+    Ok(false)
+}
+
+/// Goes on to the next beginning or end of a call, with a signal if there is one.
+fn next_call(pid: Pid, signal: Option<Signal>) -> Stepped<Call> {
+    ptrace::syscall(pid, signal).map_err(gone)?;
+    loop {
+        match stop(pid)? {
+            None => match call_of(pid) {
+                Call::Hidden => return Err(Over::Refused(Errno::EACCES)),
+                call => return Ok(call),
+            },
+            // Another signal, which is its own affair.
+            other => ptrace::syscall(pid, other).map_err(gone)?,
+        }
+    }
+}
+
+/// Executes one instruction.
+fn step(pid: Pid) -> Stepped<()> {
+    ptrace::step(pid, None).map_err(gone)?;
+    loop {
+        match stop(pid)? {
+            None => return Ok(()),
+            other => ptrace::step(pid, other).map_err(gone)?,
+        }
+    }
+}
+
+/// Waits for the next stop: with a signal that is about to be delivered, or with none.
+fn stop(pid: Pid) -> Stepped<Option<Signal>> {
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => return Err(Over::Ended),
+            Ok(WaitStatus::Stopped(_, Signal::SIGTRAP) | WaitStatus::PtraceSyscall(_)) => {
+                return Ok(None);
+            }
+            Ok(WaitStatus::PtraceEvent(..)) => return Ok(None),
+            Ok(WaitStatus::Stopped(_, signal)) => return Ok(Some(signal)),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => fault(&format!("waitpid(2) of a traced program: {errno}")),
+        }
+    }
+}
+
+fn gone(errno: Errno) -> Over {
+    match errno {
+        Errno::ESRCH => Over::Ended,
+        errno => Over::Refused(errno),
+    }
+}
+
+fn is_blocked(pid: Pid, signal: Signal) -> Stepped<bool> {
+    let mut mask = 0u64;
+    // SAFETY: the kernel writes a signal set of 8 bytes, as the third argument says, to `mask`.
+    let read = unsafe {
+        libc::ptrace(libc::PTRACE_GETSIGMASK as _, pid.as_raw(), size_of_val(&mask), &raw mut mask)
+    };
+    Errno::result(read).map_err(gone)?;
+    Ok(mask >> (signal as i32 - 1) & 1 == 1)
+}
+
+fn number(call: &Call) -> Option<libc::c_long> {
+    match call {
+        Call::In { number, .. } => Some(*number),
+        Call::Hidden | Call::None => None,
+    }
+}
+
+fn waits_for_a_lock(call: &Call) -> bool {
+    const WAITS: [libc::c_int; 3] =
+        [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI];
+    match call {
+        Call::In { number: libc::SYS_futex, args } => {
+            WAITS.contains(&(args[1] as libc::c_int & libc::FUTEX_CMD_MASK))
+        }
+        _ => false,
+    }
+}
