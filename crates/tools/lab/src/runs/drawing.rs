@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trace::{Event, Model, What, html, knot};
 
-/// With more events than that, a picture would be a log.
+/// A picture of more bytes would be a log: it shows
+const BIG: usize = 512 << 10;
+/// only so many events. Most that repeat themselves are folded, and don't make it big.
 const EVENTS: usize = 6_000;
+/// More are never kept.
+const MOST: usize = 100_000;
 
 /// Pictures follow each other no faster.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -20,20 +24,23 @@ pub(super) struct Drawing {
     /// How many events the last picture shows.
     drawn: usize,
     next: Instant,
-    /// How many events came too late.
+    /// Whether it would be too big with one event more.
+    full: bool,
+    /// How many events it does not show.
     pub(super) left_out: usize,
 }
 
 impl Drawing {
     pub(super) fn new(title: String, name: String) -> Self {
-        Self { title, name, events: Arc::default(), drawn: 0, next: Instant::now(), left_out: 0 }
+        let (events, next) = (Arc::default(), Instant::now());
+        Self { title, name, events, drawn: 0, next, full: false, left_out: 0 }
     }
 
     pub(super) fn add(&mut self, event: Event) {
-        if self.events.len() < EVENTS {
-            Arc::make_mut(&mut self.events).push(event);
-        } else {
+        if self.full || self.events.len() == MOST {
             self.left_out += 1;
+        } else {
+            Arc::make_mut(&mut self.events).push(event);
         }
     }
 
@@ -45,14 +52,24 @@ impl Drawing {
     /// Draws, away from the thread that answers everybody.
     pub(super) async fn draw(&mut self) -> Option<String> {
         let began = Instant::now();
-        let (events, title, name) =
-            (Arc::clone(&self.events), self.title.clone(), self.name.clone());
-        self.drawn = events.len();
-        let drawn =
-            tokio::task::spawn_blocking(move || html::fragment(&events, &title, &name)).await;
+        self.drawn = self.events.len();
+        let mut drawn = self.drawn().await?;
+        if drawn.len() > BIG && self.events.len() > EVENTS {
+            self.full = true;
+            self.left_out += self.events.len() - EVENTS;
+            Arc::make_mut(&mut self.events).truncate(EVENTS);
+            self.drawn = EVENTS;
+            drawn = self.drawn().await?;
+        }
         // Most of the time is the program's.
         self.next = Instant::now() + PAUSE.max(3 * began.elapsed());
-        drawn.ok()
+        Some(drawn)
+    }
+
+    async fn drawn(&self) -> Option<String> {
+        let (events, title, name) =
+            (Arc::clone(&self.events), self.title.clone(), self.name.clone());
+        tokio::task::spawn_blocking(move || html::fragment(&events, &title, &name)).await.ok()
     }
 
     /// Why the program hung, if the recorder has ended it for that.
