@@ -3,6 +3,7 @@
 //! NEVER run this by itself: `tests/hostile.rs` runs it, contained. It takes `contained` as its second argument, so that
 //! a scene's name alone does nothing.
 
+mod privileges;
 mod reaching;
 
 use libc::c_int;
@@ -139,7 +140,8 @@ fn main() {
             }
         }
         other => {
-            let played = reaching::play(other, parent, &victim, marker);
+            let played = reaching::play(other, parent, &victim, marker)
+                || privileges::play(other, parent, &victim);
             assert!(played, "no scene {other:?}");
         }
     }

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{Error, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Plays the scene of that name; whether there is one.
@@ -139,7 +139,7 @@ pub(crate) fn play(scene: &str, parent: c_int, victim: &Path, marker: &str) -> b
     true
 }
 
-fn call(name: &str, number: c_long, args: [c_long; 4]) {
+pub(super) fn call(name: &str, number: c_long, args: [c_long; 4]) {
     let [a, b, c, d] = args;
     // SAFETY: it is meant to do harm, to others than this process.
     let done = unsafe { libc::syscall(number, a, b, c, d, 0) };
@@ -149,8 +149,9 @@ fn call(name: &str, number: c_long, args: [c_long; 4]) {
 /// Takes back what was written, and leaves the pipe otherwise than it was.
 fn pipe_as_output() {
     println!("said, and taken back");
-    // Refused to a user of the run's own: the pipe is another's.
-    if let Ok(mut back) = File::open("/proc/self/fd/1") {
+    // Without a wait: whoever listens may have read it already.
+    let without_a_wait = File::options().read(true).custom_flags(libc::O_NONBLOCK).clone();
+    if let Ok(mut back) = without_a_wait.open("/proc/self/fd/1") {
         _ = back.read(&mut [0; 64]);
     }
     // SAFETY: plain numbers.
