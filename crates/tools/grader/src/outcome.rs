@@ -182,7 +182,9 @@ impl Outcome {
     }
 
     fn hang(&self) -> Verdict {
-        Verdict::new(format!("The program did not end within {:?}.", self.deadline))
+        let does = self.snapshot.program().map(|program| self.snapshot.describe(program));
+        let does = does.map(|does| format!(": it {does}")).unwrap_or_default();
+        Verdict::new(format!("The program did not end within {:?}{does}.", self.deadline))
             .saw_all(self.limits.iter().cloned())
             .saw_all(self.snapshot.explain())
             .ask("What would have to happen for the program to go on, and who would do it?")

@@ -83,6 +83,10 @@ fn a_hang_is_explained_by_who_waits_for_whom() {
          read(2) on pipe:["
     );
     assert!(text.contains(&waiting), "{text}");
+    assert!(
+        text.starts_with("The program did not end within 500ms: it is blocked in wait4(2)"),
+        "{text}"
+    );
     assert!(text.contains(&format!("write end is held by the program (pid {program})")), "{text}");
     assert!(text.contains(&format!("pid {ended} has exited, and nobody has reaped it")), "{text}");
 }
