@@ -254,6 +254,10 @@ fn a_read_that_fails_is_no_end() {
         if outcome.exit != Exit::TooMuchOutput {
             outcome.must_end();
         }
+        // Who reads more at once needs fewer reads.
+        if nth > 1 && !seen.unmet.is_empty() {
+            continue;
+        }
         seen.must(give_up_after("EIO"));
         let verdict = if outcome.exit == Exit::Code(0) {
             Verdict::new("A read failed, and the program takes that for the end of the input.").ask(
