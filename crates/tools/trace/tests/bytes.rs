@@ -170,6 +170,7 @@ fn a_socket_ends_when_its_peer_is_closed_or_sends_no_more() {
     assert!(pair().read(P1, 4, "").complaint().contains("expected no end of socket 2"));
     pair().close(P1, 3).read(P1, 4, "").model();
     pair().call(P1, "shutdown", &[Fd(3), Num(1)], 0).read(P1, 4, "").model();
+    pair().call(P1, "shutdown", &[Fd(4), Num(0)], 0).read(P1, 4, "").model();
 }
 
 #[test]

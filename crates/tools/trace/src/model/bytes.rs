@@ -217,7 +217,8 @@ impl Model {
             Place::Pipe(number) => self.held_firmly(&Kind::WriteEnd(number)),
             Place::EventFd(_) => true,
             Place::Socket(number) => {
-                let peer = self.sockets.get(&number).and_then(|socket| socket.peer);
+                let hears = self.sockets.get(&number).filter(|socket| !socket.hears_no_more);
+                let peer = hears.and_then(|socket| socket.peer);
                 let Some(peer) = peer.and_then(|peer| Some((peer, self.sockets.get(&peer)?)))
                 else {
                     return false;

@@ -99,6 +99,8 @@ pub struct Socket {
     pub in_flight: VecDeque<(Task, Vec<u32>)>,
     /// It sends no more: `shutdown`, or all its descriptors are closed.
     pub sends_no_more: bool,
+    /// Whoever reads from it finds what has come, and then the end: `shutdown`.
+    pub(crate) hears_no_more: bool,
     /// All its descriptors are closed.
     pub closed: bool,
     /// Others may listen at its address too: SO_REUSEPORT.

@@ -83,8 +83,11 @@ impl Model {
                         socket.shares_port |=
                             [arguments.number(1), arguments.number(2)] == SO_REUSEPORT;
                     }
-                    // SHUT_RD is 0.
-                    _ => socket.sends_no_more |= arguments.number(1) != Some(0),
+                    // SHUT_RD is 0, and SHUT_WR is 1.
+                    _ => {
+                        socket.sends_no_more |= arguments.number(1) != Some(0);
+                        socket.hears_no_more |= arguments.number(1) != Some(1);
+                    }
                 }
             }
             _ => {}
