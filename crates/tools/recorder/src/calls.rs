@@ -251,9 +251,10 @@ impl Recording<'_> {
     /// A task is gone: forgets it, and tells its end if that was not told yet.
     pub(crate) fn gone(&mut self, task: Task, status: Status) {
         let process = self.tasks.get(&task).map(|tracee| tracee.process);
+        let is_first = self.is_first(task);
         self.forget(task, status);
         let Some(process) = process else { return };
-        if process == Task(1) && (task == process || self.status.is_none()) {
+        if process == Task(1) && (is_first || self.status.is_none()) {
             self.status = Some(status);
         }
         if !self.tasks.values().any(|tracee| tracee.process == process) {

@@ -36,8 +36,8 @@ impl Recording<'_> {
     /// Tells the table of each task, one after another: two that share a table are told the same. Nothing is
     /// told if nothing was told that may change one.
     ///
-    /// In free order others run while one is read: nothing is told. Nor is it of a program whose loader is
-    /// at work, whose calls aren't told either.
+    /// In free order others run while one is read: see [`tell_own_table`](Self::tell_own_table). Nothing is told of a
+    /// program whose loader is at work, whose calls aren't told either.
     pub(crate) fn tell_tables(&mut self) {
         let wanted = self.options.check && self.options.policy != Policy::Free;
         if !wanted || !std::mem::take(&mut self.tables_may_differ) {
@@ -51,6 +51,32 @@ impl Recording<'_> {
             .collect();
         for (task, table) in tables {
             self.tell(task, What::Descriptors { table });
+        }
+    }
+
+    /// In free order, tells the table of a task that has just stopped, before it goes on, if nobody else can have changed it. Where
+    /// several threads do at once, one may have done so already and not returned: what a child or the next program then
+    /// begins with, nothing tells.
+    pub(crate) fn tell_own_table(&mut self, task: Task) {
+        if !self.options.check || !std::mem::take(&mut self.tables_may_differ) {
+            return;
+        }
+        let Some(tracee) = self.tasks.get(&task) else { return };
+        let own = self.processes.get(&tracee.process).is_some_and(|process| !process.shares_table);
+        let stands = matches!(tracee.state, State::Ready { .. });
+        if own && stands && tracee.prologue == Prologue::Over {
+            let table = Moment::default().table(tracee.pid, &self.names);
+            self.tell(task, What::Descriptors { table });
+        }
+    }
+
+    /// A process has made a thread or a process, which has its table or a copy of it.
+    pub(crate) fn may_share_table(&mut self, maker: Task, made: Task, shares: bool) {
+        let shares = shares || self.processes.get(&maker).is_some_and(|it| it.shares_table);
+        for process in [maker, made] {
+            if let Some(process) = self.processes.get_mut(&process) {
+                process.shares_table |= shares;
+            }
         }
     }
 

@@ -76,7 +76,7 @@ struct Run {
 
     /// Hold what is told against /proc at every stop, and say what differs, with exit status 125
     ///
-    /// In free order only the order of causes and effects is checked.
+    /// In free order, only the tables of processes of one thread, whenever these stop.
     #[arg(long)]
     check: bool,
 

@@ -177,6 +177,14 @@ pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
     ((1..=64).contains(&info.si_signo) && !own).then_some(info.si_signo)
 }
 
+/// Whether a stopped task stands at a [`Stop::Exec`].
+pub(crate) fn is_at_exec(pid: Pid) -> bool {
+    // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let asked = request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize);
+    asked.is_ok() && info.si_code == libc::SIGTRAP | libc::PTRACE_EVENT_EXEC << 8
+}
+
 /// What a task at [`Stop::Call`] does there.
 pub(crate) fn at_call(pid: Pid) -> nix::Result<AtCall> {
     // SAFETY: a ptrace_syscall_info is integers, all of which may be zero.

@@ -90,10 +90,23 @@ impl Recording<'_> {
 
     /// Whether a process's first thread has ended before the others: nothing else says so until they have too.
     pub(crate) fn is_outlived(&self, task: Task) -> bool {
-        let process = |(&other, tracee): (&Task, &Tracee)| other != task && tracee.process == task;
-        self.tasks.get(&task).is_some_and(|tracee| tracee.state == State::Ends)
-            && self.tasks.iter().any(process)
+        self.is(task, State::Ends)
+            && self.is_first(task)
+            && self.siblings(task).next().is_some()
             && self.doing(task) == Doing::Ended
+    }
+
+    /// Whether a thread has its process's id: the first, or the one that has called exec.
+    pub(crate) fn is_first(&self, task: Task) -> bool {
+        let Some(tracee) = self.tasks.get(&task) else { return false };
+        self.processes.get(&tracee.process).is_some_and(|process| process.pid == tracee.pid)
+    }
+
+    /// The other threads of a task's process.
+    pub(crate) fn siblings(&self, task: Task) -> impl Iterator<Item = (Task, &Tracee)> {
+        let process = self.tasks.get(&task).map(|tracee| tracee.process);
+        let others = self.tasks.iter().filter(move |&(&other, _)| other != task);
+        others.filter(move |(_, it)| Some(it.process) == process).map(|(&other, it)| (other, it))
     }
 
     /// The stops that came together, causes first.

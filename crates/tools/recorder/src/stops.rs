@@ -47,7 +47,14 @@ impl Recording<'_> {
             Stop::Trap => self.continued(task),
         }
         if self.options.policy == crate::Policy::Free {
+            self.tell_own_table(task);
             self.let_run(task);
+            // It may have waited for this one's exec.
+            let others = self.siblings(task).map(|(other, _)| other);
+            let first = others.filter(|&other| self.is_first(other)).min();
+            if let Some(first) = first {
+                self.let_run(first);
+            }
         }
     }
 
@@ -100,12 +107,17 @@ impl Recording<'_> {
     fn made(&mut self, maker: Task, vfork: bool) {
         let Some(tracee) = self.tasks.get(&maker) else { return };
         let told = ptrace::message(tracee.pid).ok().filter(|pid| pid.as_raw() > 0);
+        // It may have been killed by another thread's exec, and then that one, which has its id now, was asked.
+        let told = told.filter(|_| !ptrace::is_at_exec(tracee.pid));
         let Some(pid) = told else { return self.cannot_tell_whom(maker) };
         let flags = tracee.call.as_ref().map_or(0, |call| call.flags);
         let process = tracee.process;
         self.may_be_nested |= flags & libc::CLONE_NEWPID as u64 != 0;
         let thread_of = (flags & libc::CLONE_THREAD as u64 != 0).then_some(process);
+        let shares_files = flags & libc::CLONE_FILES as u64 != 0;
         let child = self.new_task(pid, Some(maker), thread_of);
+        let may_share = shares_files || thread_of.is_some();
+        self.may_share_table(process, thread_of.unwrap_or(child), may_share);
         if thread_of.is_none() {
             self.lines.forked(process, child);
         }
@@ -114,7 +126,7 @@ impl Recording<'_> {
             What::Born {
                 parent: maker,
                 process: thread_of.unwrap_or(child),
-                shares_files: flags & libc::CLONE_FILES as u64 != 0,
+                shares_files,
                 maker_waits: vfork,
             },
         );

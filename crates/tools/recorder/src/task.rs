@@ -159,6 +159,8 @@ pub(crate) struct Process {
     pub(crate) sent: Set,
     pub(crate) ended: bool,
     pub(crate) reaped: bool,
+    /// It has had several threads, or another process's table in common, or somebody who has made it had.
+    pub(crate) shares_table: bool,
     /// How many ends, stops and continuations of its children were told, without a SIGCHLD after it.
     pub(crate) news: u32,
 }
@@ -175,6 +177,7 @@ impl Process {
             sent: 0,
             ended: false,
             reaped: false,
+            shares_table: false,
             news: 0,
         }
     }

@@ -111,18 +111,29 @@ impl Recording<'_> {
 
     /// A task that is ready runs from now on.
     pub(crate) fn let_run(&mut self, task: Task) {
-        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        let Some(tracee) = self.tasks.get(&task) else { return };
         let State::Ready { signal, .. } = tracee.state else { return };
+        if self.may_be_another(task) {
+            return;
+        }
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
         tracee.state = State::Runs;
         // It may have been killed meanwhile: that is told by its next stop.
         _ = ptrace::resume(tracee.pid, signal);
+    }
+
+    /// Whether another thread, which was let run into exec, may have this one's id by now: to let this one run would let that one run.
+    fn may_be_another(&self, task: Task) -> bool {
+        let execs =
+            |(other, it): (Task, &Tracee)| it.state == State::Runs && self.is_in_exec(other);
+        self.options.policy == Policy::Free && self.is_first(task) && self.siblings(task).any(execs)
     }
 
     fn runs(&self, task: Task) -> bool {
         self.is(task, State::Runs) || self.is(task, State::Ends)
     }
 
-    fn is(&self, task: Task, state: State) -> bool {
+    pub(crate) fn is(&self, task: Task, state: State) -> bool {
         self.tasks.get(&task).is_some_and(|tracee| tracee.state == state)
     }
 

@@ -103,6 +103,21 @@ fn exec_in_a_thread_ends_the_first_one() {
 }
 
 #[test]
+fn who_has_called_exec_in_a_thread_is_the_first_one_from_then_on() {
+    for program in ["exec-outlived", "exec-outlives"] {
+        for policy in ["run-to-block", "child-first", "free"] {
+            let recorded = recorded_with(&["--check", "--policy", policy], &[program]);
+            assert_eq!(recorded.code, Some(3), "{program}, {policy}: {}", recorded.stderr);
+        }
+    }
+    let outlived = recorded("exec-outlived");
+    let ended = |task| outlived.at(task, |what| matches!(what, What::Ended { .. }));
+    assert!(
+        ended(P2) < outlived.leaves(P3, "getppid") && outlived.leaves(P3, "getppid") < ended(P3)
+    );
+}
+
+#[test]
 fn a_real_time_signal_sent_twice_comes_twice() {
     let recorded = recorded("real-time");
     let signal = libc::SIGRTMIN() + 3;

@@ -19,6 +19,7 @@ fn main() {
     match args.next().unwrap_or_default().as_str() {
         "exit" => (),
         "exec-storm" => exec_storm(),
+        "exec-for-another" => exec_for_another(),
         "clients" => clients(),
         "daemon" => daemon(),
         "signal-storm" => signal_storm(),
@@ -54,6 +55,20 @@ fn again(name: &str) -> std::io::Error {
 }
 
 /// A thread becomes another program while others fork, spawn, and are about to do the same.
+/// In each, a thread calls exec while the first one is in the middle of a call, whose id it then has.
+fn exec_for_another() {
+    let left: u32 = std::env::args().nth(2).map_or(30, |left| left.parse().expect("a number"));
+    if left > 0 {
+        thread::spawn(move || {
+            let next = ["exec-for-another".to_string(), (left - 1).to_string()];
+            panic!("{}", Command::new("/proc/self/exe").args(next).exec());
+        });
+        loop {
+            getppid();
+        }
+    }
+}
+
 fn exec_storm() {
     for round in 0..6 {
         child(|| {

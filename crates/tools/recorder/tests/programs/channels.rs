@@ -19,7 +19,7 @@ pub(crate) fn run(name: &str) {
         "eventfd" => eventfd(),
         "datagrams" => datagrams(),
         "messages" => messages(),
-        other => panic!("nothing is called `{other}`"),
+        other => crate::execs::run(other),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the recorder's tests record: each argument names a short program.
 
 mod channels;
+mod execs;
 mod injected;
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};

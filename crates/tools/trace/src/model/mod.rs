@@ -59,6 +59,8 @@ pub struct Model {
     last_description: u32,
     next_step: u64,
     bound: resync::Bound,
+    /// Nobody chose who runs: several did at once.
+    free: bool,
     /// The descriptions that were there before the program.
     inherited: BTreeSet<u32>,
     changes: Vec<Change>,
@@ -132,7 +134,10 @@ impl Model {
             return self.expect(format!("expected that {task} was made before it does anything"));
         }
         match what {
-            What::Begin { argv, .. } => self.begins(task, argv),
+            What::Begin { argv, policy, .. } => {
+                self.free = policy == "free";
+                self.begins(task, argv);
+            }
             What::Born { parent, process, shares_files, maker_waits } => {
                 self.born(task, *parent, *process, *shares_files, *maker_waits);
             }
