@@ -3,7 +3,7 @@
 //! The program raises its signals itself, one after the other, so none of them coalesces with another one, and its pipe is one
 //! page long. From then on it is full.
 
-use grader::{Exit, Outcome, Run, Seed, State, Verdict};
+use grader::{Exit, Injection, Outcome, Run, Seed, State, Verdict};
 use nix::unistd::{SysconfVar, sysconf};
 
 fn weather(signals: u64) -> Outcome {
@@ -53,9 +53,7 @@ fn must_come_through(outcome: &Outcome, signals: u64, seed: &Seed) {
     if outcome.exit == Exit::Deadline && over {
         let me = now.program;
         if now.waiting_readers().iter().any(|(who, pipe)| who.pid == me && pipe.is_written_by(me)) {
-            how(Verdict::new("`news` waits for the next signal: it reads where nothing is left, from an end that blocks."))
-                .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
-                .fail();
+            how(news_waits()).fail();
         }
         if now.program().is_some_and(|p| p.state == State::Running) {
             how(Verdict::new("The storm is over, and the program never comes to rest: it asks again and again."))
@@ -69,6 +67,11 @@ fn must_come_through(outcome: &Outcome, signals: u64, seed: &Seed) {
         .fail();
     }
     outcome.must_end();
+}
+
+fn news_waits() -> Verdict {
+    Verdict::new("`news` waits for the next signal: it reads where nothing is left, from an end that blocks.")
+        .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
 }
 
 /// Fails unless each signal that came was heard, and told once.
@@ -143,4 +146,30 @@ fn nothing_is_lost_when_bytes_are_refused() {
     let outcome = weather(signals);
     must_come_through(&outcome, signals, &seed);
     must_tell_each_once(&outcome, signals, &seed);
+}
+
+#[test]
+fn a_signal_that_comes_while_the_pipe_is_emptied_is_told() {
+    grader::worth(1);
+    let seed = Seed::of("in between");
+    let signal = Injection::signal("P1:read:1=USR1").expect("it is well written");
+    let run = Run::new(grader::program!("never-block")).arg("0").recorded().inject(signal);
+    let Some(seen) = run.record() else { return };
+    must_come_through(&seen.outcome, 0, &seed);
+    if seen.stuck.iter().any(|blocked| blocked.contains("read(")) {
+        news_waits().saw_all(seen.stuck.iter().cloned()).fail();
+    }
+    let said = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
+    // Who never calls read empties the pipe otherwise.
+    if !seen.unmet.is_empty() || said.contains("heard SIGUSR1") {
+        return;
+    }
+    let told = [" SIGUSR1", " calls read(", " calls write(1"];
+    let steps = seen.steps.iter().filter(|step| told.iter().any(|it| step.sentence.contains(it)));
+    Verdict::new("SIGUSR1 came between the look at the notes and the reading of the pipe: its byte is gone, and nobody has looked since.")
+        .saw(format!("it said {:?}", said.lines().collect::<Vec<_>>()))
+        .saw_all(steps.take(8).map(ToString::to_string))
+        .ask("In which order are the pipe emptied and the notes looked at, and what does a signal in between find?")
+        .replay(&seed)
+        .fail();
 }
