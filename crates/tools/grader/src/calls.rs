@@ -79,7 +79,8 @@ pub(crate) fn has_a_limit(number: c_long, args: [u64; 6]) -> bool {
         Some("ppoll" | "rt_sigtimedwait") => third != 0,
         Some("epoll_pwait2" | "futex") => fourth != 0,
         Some("select" | "pselect6") => fifth != 0,
-        Some("nanosleep" | "clock_nanosleep") => true,
+        // Only what has a limit is begun anew by this one: it keeps what is left of the time.
+        Some("nanosleep" | "clock_nanosleep" | "restart_syscall") => true,
         _ => false,
     }
 }
@@ -105,6 +106,7 @@ const CALLS: &[(c_long, &str)] = &[
     (libc::SYS_readv, "readv"),
     (libc::SYS_recvfrom, "recvfrom"),
     (libc::SYS_recvmsg, "recvmsg"),
+    (libc::SYS_restart_syscall, "restart_syscall"),
     (libc::SYS_rt_sigsuspend, "rt_sigsuspend"),
     (libc::SYS_rt_sigtimedwait, "rt_sigtimedwait"),
     (libc::SYS_sendmsg, "sendmsg"),

@@ -4,7 +4,7 @@
 //! way: nobody may be signalled before it. How long after it, is the machine's business.
 
 use grader::facts::*;
-use grader::{Exit, Gates, Outcome, Recorded, Run, State, Verdict};
+use grader::{Exit, Gates, Injection, Outcome, Recorded, Run, State, Verdict};
 use std::time::{Duration, Instant};
 
 /// Longer than any run.
@@ -117,4 +117,8 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     };
     judge(run(NEVER, NEVER, "quick").recorded().record());
     judge(run(SHORT, NEVER, "plain").recorded().record());
+    // The child is about to end until the program is about to signal it. Then it ends, and if a thread reaps it, that comes first.
+    let hold = |text: &str| Injection::hold(text).expect("it is well written");
+    let [ends_late, signals_later] = ["P2:exit_group=P1:kill:1", "P1:kill=P3:wait4:1"].map(hold);
+    judge(run(SHORT, SHORT, "quick").recorded().inject(ends_late).inject(signals_later).record());
 }
