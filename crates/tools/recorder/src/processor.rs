@@ -41,7 +41,12 @@ impl Processor {
         let (ours, theirs) = (sched_getaffinity(OURSELVES).ok()?, sched_getaffinity(first).ok()?);
         let may = |&cpu: &usize| theirs.is_set(cpu) == Ok(true);
         let several = (0..CpuSet::count()).filter(may).count() > 1;
-        several.then_some(Processor { ours, theirs, bound_to: None, seen_by: None })
+        (several && shares_fairly()).then_some(Processor {
+            ours,
+            theirs,
+            bound_to: None,
+            seen_by: None,
+        })
     }
 
     /// The one on which this thread is, if they may be there too.
@@ -50,6 +55,14 @@ impl Processor {
         let mut here = CpuSet::new();
         here.set(cpu).ok().map(|()| here)
     }
+}
+
+/// Whether this thread, and so the program, gives way to others by itself. A real-time program that computes for ever would not,
+/// not even to the thread that is to end it.
+fn shares_fairly() -> bool {
+    // SAFETY: takes a number only.
+    let policy = unsafe { libc::sched_getscheduler(OURSELVES.as_raw()) };
+    [libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE].contains(&policy)
 }
 
 impl Drop for Processor {

@@ -20,6 +20,14 @@ fn told(command: Command) -> String {
     stdout
 }
 
+fn several_processors() -> bool {
+    let several = thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
+    if !several {
+        eprintln!("skipped: here is one processor only");
+    }
+    several
+}
+
 const ASKS: &str = env!("CARGO_BIN_EXE_recorder-processors");
 
 #[test]
@@ -47,8 +55,8 @@ fn who_has_one_processor_only_keeps_it() {
 
 #[test]
 fn program_and_recorder_share_a_processor() {
-    if thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
-        return eprintln!("skipped: here is one processor only");
+    if !several_processors() {
+        return;
     }
     let endless = [env!("CARGO_BIN_EXE_recorder-load"), "writes", "4000000000"];
     let recorder = Started::command(recorder("run-to-block", &endless));
@@ -59,4 +67,24 @@ fn program_and_recorder_share_a_processor() {
         let (ours, theirs) = (of(recorder.pid())?, of(program)?);
         (ours.parse::<usize>().is_ok() && ours == theirs).then_some(())
     });
+}
+
+#[test]
+fn a_real_time_program_leaves_a_processor_to_the_recorder() {
+    if !several_processors() {
+        return;
+    }
+    let real_time = || {
+        let lowest = libc::sched_param { sched_priority: 1 };
+        // SAFETY: reads a variable of ours, and changes this thread only, and what it starts.
+        if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) } != 0 {
+            return eprintln!("skipped: this user may not run real-time programs");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recorder"));
+        command.args(["run", "--deadline", "1", "--text", "/dev/null", "--"]);
+        command.args([env!("CARGO_BIN_EXE_recorder-hangs"), "spins"]);
+        let (status, _, stderr) = Started::command(command).finish();
+        assert_eq!(status.code(), Some(128 + libc::SIGKILL), "{stderr}");
+    };
+    thread::spawn(real_time).join().expect("it doesn't panic");
 }
