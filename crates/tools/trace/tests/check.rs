@@ -4,6 +4,7 @@ mod common;
 
 use common::{O_CLOEXEC, P1, P2, Recording};
 use trace::Argument::{Descriptor as Fd, Flags, Number as Num};
+use trace::event::What;
 use trace::{Argument, check};
 
 fn contradictions(recording: &Recording) -> Vec<String> {
@@ -69,4 +70,21 @@ fn a_table_of_ones_own_no_longer_changes_with_anothers() {
     };
     assert_eq!(contradictions(&recording(false)), Vec::<String>::new());
     assert_eq!(contradictions(&recording(true)).len(), 2);
+}
+
+#[test]
+fn in_free_order_another_one_may_have_changed_the_flags_of_what_both_have() {
+    const O_NONBLOCK: u32 = 0o4000;
+    let changed = |recording: Recording| {
+        let read_end = (3, "pipe:[1]", 2, false, O_NONBLOCK);
+        recording.descriptors(P1, &[USUAL, read_end, (4, "pipe:[1]", 3, false, 1)])
+    };
+    let alone = || Recording::new().descriptors(P1, &[USUAL]).pipe(P1, 3, 4, 0);
+    assert_eq!(contradictions(&changed(alone())).len(), 1);
+    assert_eq!(contradictions(&changed(alone().fork(P1, P2))), Vec::<String>::new());
+    let mut chosen = alone().fork(P1, P2);
+    if let What::Begin { policy, .. } = &mut chosen.0[0].what {
+        *policy = "run-to-block".into();
+    }
+    assert_eq!(contradictions(&changed(chosen)).len(), 1);
 }
