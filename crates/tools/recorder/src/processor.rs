@@ -6,11 +6,12 @@
 //! without the recorder. A task for which somebody chooses that himself, or how urgent it is, is left alone from then on,
 //! with those that it makes. And where others want the processor too, nobody is bound for a while.
 
+use std::mem::take;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use nix::time::clock_getcpuclockid;
+use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
 use trace::Task;
 
@@ -20,10 +21,13 @@ use crate::task::Call;
 
 /// As the id of the thread that asks.
 const OURSELVES: Pid = Pid::from_raw(0);
-/// If others had the processor for so long, many want it.
+/// If a stop takes so long of one who has another processor, others have ours.
 const CROWDED: Duration = Duration::from_micros(500);
-/// That many times it is not worth to ask again and again for a stop then; each time twice as many.
+/// When all are bound, that is looked at each time that they have had the processor for so long, or not had it.
+const LOOK: Duration = Duration::from_millis(2);
+/// That many times it is not worth to ask again and again for a stop then; each time twice as many, up to some.
 const FOR_A_WHILE: u32 = 500;
+const AT_MOST: u32 = 16_000;
 
 /// Where those who are recorded may run, and the thread that records them.
 #[derive(Debug)]
@@ -79,19 +83,39 @@ impl Drop for Processor {
 pub(crate) struct Crowd {
     left: u32,
     next: u32,
+    /// Since the last look: how long stops took, and how much of that somebody else had the processor.
+    waited: Duration,
+    lost: Duration,
 }
 
 impl Crowd {
     pub(crate) fn new() -> Crowd {
-        Crowd { left: 0, next: FOR_A_WHILE }
+        Crowd { left: 0, next: FOR_A_WHILE, waited: Duration::ZERO, lost: Duration::ZERO }
+    }
+}
+
+impl Crowd {
+    fn is_there(&mut self, waiting: &Waiting) -> bool {
+        if !waiting.bound {
+            return waiting.elapsed() > CROWDED;
+        }
+        let Some(lost) = waiting.lost() else { return false };
+        self.waited += waiting.elapsed();
+        self.lost += lost;
+        if self.waited < LOOK {
+            return false;
+        }
+        let (waited, lost) = (take(&mut self.waited), take(&mut self.lost));
+        3 * lost > waited
     }
 }
 
 /// How long it takes until somebody stops, and what was before.
 pub(crate) struct Waiting {
     began: Instant,
-    /// Whose turn it is, and how long it had run, if it has the same processor.
-    ran: Option<(Pid, Duration)>,
+    bound: bool,
+    /// Whose turn it is, and how long that one and this thread had run.
+    used: Option<(Pid, Duration)>,
 }
 
 impl Waiting {
@@ -100,15 +124,16 @@ impl Waiting {
     }
 
     /// How long the processor was neither ours nor theirs, if it can be told.
-    fn lost(&self) -> Duration {
-        let ran = self.ran.and_then(|(process, before)| ran(process)?.checked_sub(before));
-        self.elapsed().saturating_sub(ran.unwrap_or_default())
+    fn lost(&self) -> Option<Duration> {
+        let (process, before) = self.used?;
+        Some(self.elapsed().saturating_sub(used(process)?.checked_sub(before)?))
     }
 }
 
-/// How much of the processors' time a process has had, all its threads together.
-fn ran(process: Pid) -> Option<Duration> {
-    clock_getcpuclockid(process).ok()?.now().ok().map(Duration::from)
+/// How much of the processors' time a process has had, all its threads together, and this thread.
+fn used(process: Pid) -> Option<Duration> {
+    let clocks = [clock_getcpuclockid(process).ok()?, ClockId::CLOCK_THREAD_CPUTIME_ID];
+    clocks.into_iter().map(|clock| clock.now().ok().map(Duration::from)).sum()
 }
 
 impl Call {
@@ -198,19 +223,20 @@ impl Recording<'_> {
             return None;
         }
         self.bind();
-        let process = turn.filter(|_| self.is_bound()).and_then(|turn| {
+        let bound = self.is_bound();
+        let process = turn.filter(|_| bound).and_then(|turn| {
             let process = self.tasks.get(&turn)?.process;
             Some(self.processes.get(&process)?.pid)
         });
-        let ran = process.and_then(|process| Some((process, ran(process)?)));
-        Some(Waiting { began: Instant::now(), ran })
+        let used = process.and_then(|process| Some((process, used(process)?)));
+        Some(Waiting { began: Instant::now(), bound, used })
     }
 
-    /// It has taken so long because others had the processor: leaves it to them.
+    /// If it has taken so long because others had the processor, leaves it to them.
     pub(crate) fn makes_way_in_a_crowd(&mut self, waiting: &Waiting) {
-        if waiting.elapsed() > CROWDED && waiting.lost() > CROWDED {
+        if self.crowd.is_there(waiting) {
             self.crowd.left = self.crowd.next;
-            self.crowd.next = self.crowd.next.saturating_mul(2);
+            self.crowd.next = AT_MOST.min(2 * self.crowd.next);
             self.unbind();
         }
     }
