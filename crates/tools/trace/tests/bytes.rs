@@ -150,6 +150,14 @@ fn a_connection_waits_at_the_listener_until_it_is_accepted() {
 }
 
 #[test]
+fn who_waits_for_an_answer_hears_where_its_connection_is() {
+    let reads = listening().enter(P2, "recvfrom", &[Fd(4), Argument::Out, Num(8)]).sleeps(P2);
+    let said = trace::why::explain(&reads.model());
+    let queue = "its connection is in the queue of socket 1, and nobody has accepted it yet";
+    assert!(said.ends_with(queue), "{said}");
+}
+
+#[test]
 fn a_connection_that_was_refused_waits_nowhere() {
     let address = Argument::Address("127.0.0.1:80".into());
     let refused = listening().call(P2, "socket", &[Num(2), Flags(1), Num(0)], 5).fails(

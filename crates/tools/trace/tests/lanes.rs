@@ -41,12 +41,13 @@ fn time_runs_down_and_processes_are_columns() {
    ┃   out of pipe 1: \"hello\\n\"         ┃
  8 ┃◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄░ exit(0)
    ┃                                    ░   a zombie until P1 reaps it;
-   ┃                                    ░   SIGCHLD tells P1
+   ┃                                    ░   the last write end of pipe 1
+   ┃                                    ░   is closed; SIGCHLD tells P1
  9 ┃ wait4(any) = P2 ··················▶╵
    ┃   reaps P2: exit code 0
 10 ╵ exit(0)
 
-┃ runs   │ could run, and is held   ┊ sleeps in a call
+┃ runs   │ could run, but it is not its turn   ┊ sleeps in a call
 ░ has ended, and is not reaped: a zombie
 ";
     let drawn = lanes(&hello().0, 77);

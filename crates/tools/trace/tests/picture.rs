@@ -150,7 +150,8 @@ fn who_waits_is_joined_with_what_it_waits_for() {
 fn who_is_told_by_sigchld_is_said_and_drawn() {
     let picture = picture(&conversation().0);
     let row = rows(&picture)[8];
-    assert!(row.contains("a zombie until P1 reaps it; SIGCHLD tells P1"), "{row}");
+    assert!(row.contains("a zombie until P1 reaps it; the last write end"), "{row}");
+    assert!(row.contains("of pipe 1 is closed; SIGCHLD tells P1"), "{row}");
     assert!(row.contains("class=\"signal head\""), "{row}");
 }
 
@@ -221,7 +222,7 @@ fn a_zombie_that_nobody_reaps_is_one_until_its_parent_ends() {
         .add(P1, What::Ended { status: Status::Code(0) })
         .add(P2, What::Reaped { by: None });
     let picture = picture(&never.0);
-    assert!(picture.contains("a zombie until P1 ends, which never asks"), "{picture}");
+    assert!(picture.contains("a zombie until P1 ends, which never reaps it"), "{picture}");
     assert_eq!(bar(&picture, P2, "zombie"), [(3, 5)]);
 }
 
@@ -242,7 +243,7 @@ fn a_sigchld_that_waits_outside_stays_one() {
     assert_eq!(rows(&picture).iter().filter(|row| told(row)).count(), 1);
     let rows = trace::rows::Rows::of(&coalesced.0).rows;
     let notes: Vec<&str> = rows.iter().filter_map(|row| row.note.as_deref()).collect();
-    let stays = "a zombie until P1 reaps it; P1's SIGCHLD waits already, and stays one";
+    let stays = "a zombie until P1 reaps it; a SIGCHLD waits for P1 already: the two become one";
     assert!(notes.contains(&stays), "{notes:?}");
 }
 

@@ -64,8 +64,33 @@ fn lives_are_told() {
 }
 
 #[test]
+fn what_an_end_and_an_exec_bring_about_for_others_is_told() {
+    let grandchild = || Recording::new().fork(P1, P2).fork(P2, P3);
+    let end = "P2 ends with exit code 0; it is a zombie until P1 reaps it";
+    assert_eq!(last(grandchild().exit(P2, 0)), format!("{end}; P3's parent is nobody here now"));
+    let adopts = [Num(36), Num(1)];
+    let adopted = Recording::new().call(P1, "prctl", &adopts, 0);
+    let asks = "P1 asks to become the parent of orphans among its descendants";
+    assert_eq!(last(adopted), asks);
+    let adopted = Recording::new().call(P1, "prctl", &adopts, 0).fork(P1, P2).fork(P2, P3);
+    assert_eq!(last(adopted.exit(P2, 0)), format!("{end}; P3's parent is P1 now"));
+
+    let writer = |flags| Recording::with_pipe(flags).fork(P1, P2).close(P1, 4).close(P2, 3);
+    let closed = "the last write end of pipe 1 is closed";
+    assert_eq!(last(writer(0).exit(P2, 0)), format!("{end}; {closed}"));
+    let becomes = What::Exec { path: "/bin/true".into(), argv: Vec::new() };
+    let execs = last(writer(O_CLOEXEC).enter(P2, "execve", &[]).add(P2, becomes));
+    assert!(execs.ends_with(&format!("fd 4 was close-on-exec and is closed; {closed}")), "{execs}");
+    // One is left.
+    assert_eq!(last(Recording::with_pipe(0).fork(P1, P2).exit(P2, 0)), end);
+}
+
+#[test]
 fn waits_and_signals_are_told() {
-    assert_eq!(last(Recording::with_pipe(0).reads(P1, 3)), "P1 waits for data in pipe 1");
+    assert_eq!(
+        last(Recording::with_pipe(0).reads(P1, 3)),
+        "P1 waits for data in pipe 1, and only P1 itself could write it"
+    );
     let handled = Recording::new().fork(P1, P2).exit(P2, 0).handled(P1, 17);
     assert_eq!(last(handled), "P1 is interrupted by SIGCHLD; its handler runs");
     let kills = What::Delivered { signal: 15, disposition: Disposition::Default };

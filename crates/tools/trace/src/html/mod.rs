@@ -121,5 +121,8 @@ fn about(scene: &Scene) -> String {
     };
     let looks = looks(scene);
     let looks = if looks.is_empty() { looks } else { format!(" A bar is {looks}.") };
-    format!("{} of {names}. Time runs down.{looks}", count(last, "step", "steps"))
+    let held = scene.bands.iter().flat_map(|band| band.after.values());
+    let held = held.into_iter().any(|state| *state == State::Held);
+    let turns = if held { " The recorder lets one run at a time." } else { "" };
+    format!("{} of {names}. Time runs down.{looks}{turns}", count(last, "step", "steps"))
 }

@@ -175,7 +175,7 @@ fn name(model: &Model, task: Task) -> String {
 fn does(model: &Model, task: Task, state: &State) -> String {
     let mut does = match state {
         State::Running => "runs".into(),
-        State::Held => "could run, and the recorder holds it".into(),
+        State::Held => "could run, but it is not its turn".into(),
         State::Sleeping => {
             let sleeps = Blocked::of(model, task).map(|blocked| sleeps(model, &blocked));
             sleeps.unwrap_or_else(|| "sleeps".into()) + &in_handler(model, task)
@@ -188,7 +188,7 @@ fn does(model: &Model, task: Task, state: &State) -> String {
         State::Zombie(status) => {
             let parent = model.processes.get(&task).and_then(|process| process.parent);
             let parent =
-                parent.map_or_else(String::new, |parent| format!(" until {parent} reaps it"));
+                parent.map_or_else(String::new, |parent| format!(": {parent} has not reaped it"));
             format!("has ended ({}) and is a zombie{parent}", status_words(*status))
         }
         State::Reaped(_) => "is gone".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::files::{Kind, Slot, Table};
 use super::task::{Activity, Process, Thread, program};
-use super::{Arguments, Model};
+use super::{Arguments, Change, Model};
 use crate::event::{Disposition, Outcome, Status, Task};
 
 impl Model {
@@ -153,8 +153,14 @@ impl Model {
         }
         let heir = self.heir(parent);
         let mut zombies = 0;
-        for child in self.processes.values_mut().filter(|child| child.parent == Some(process)) {
+        for (task, child) in &mut self.processes {
+            if child.parent != Some(process) {
+                continue;
+            }
             child.parent = heir;
+            if child.status.is_none() {
+                self.changes.push(Change::Adopted(*task, heir));
+            }
             zombies += u32::from(child.status.is_some() && !child.reaped);
         }
         // A zombie is handed on too, and its new parent is told.

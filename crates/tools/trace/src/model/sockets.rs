@@ -25,6 +25,13 @@ impl Model {
         }
     }
 
+    /// The listening socket whose queue holds this end of a connection.
+    #[must_use]
+    pub fn queued_at(&self, number: u32) -> Option<u32> {
+        let mut sockets = self.sockets.iter();
+        sockets.find(|(_, socket)| socket.queue.contains(&number)).map(|(listener, _)| *listener)
+    }
+
     pub(super) fn next_socket(&mut self, socket: Socket) -> u32 {
         let number = self.sockets.last_key_value().map_or(0, |(number, _)| *number) + 1;
         self.sockets.insert(number, socket);

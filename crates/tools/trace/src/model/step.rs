@@ -27,6 +27,8 @@ pub enum Change {
     Taken(Place, u64, u64),
     /// There was nothing to read, and nobody is left to write.
     EndOfFile(Place),
+    /// A process that lives has another parent now: the one it had has ended. `None`: nobody here.
+    Adopted(Task, Option<Task>),
     /// What /proc says, and the model had otherwise.
     Differs(String),
 }

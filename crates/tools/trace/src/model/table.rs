@@ -140,7 +140,10 @@ impl Model {
         if self.threads.values().any(|thread| thread.lives() && thread.table == id) {
             return;
         }
-        for slot in self.tables.remove(&id).unwrap_or_default().slots.into_values() {
+        for (fd, slot) in self.tables.remove(&id).unwrap_or_default().slots {
+            if let Some(found) = self.descriptions.get(&slot.description) {
+                self.changes.push(Change::Closed(fd, found.kind.clone()));
+            }
             self.release(slot.description);
         }
     }

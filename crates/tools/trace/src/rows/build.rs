@@ -122,7 +122,7 @@ impl Builder {
                 self.push(event, RowKind::Stopped, format!("stopped by {}", signal(*number)), &[]);
             }
             What::Continued => self.push(event, RowKind::Continued, "continued".into(), &[]),
-            What::Ended { status } => self.ended(event, *status),
+            What::Ended { status } => self.ended(event, *status, changes),
             What::Reaped { by } => self.reaped(task, *by),
             What::Descriptors { .. } if changes.iter().any(differs) => {
                 self.push(event, RowKind::Remark, "descriptors looked up".into(), changes);
@@ -210,7 +210,8 @@ impl Builder {
         } else {
             self.push(event, RowKind::Waits, call_words(&name, &arguments, true), &[]);
         }
-        let awaited = Blocked::of(&self.model, event.task).map(|blocked| blocked.awaited());
+        let awaited = Blocked::of(&self.model, event.task)
+            .map(|blocked| blocked.awaited() + &blocked.alone(&self.model));
         let mut rows = self.rows.rows.iter_mut();
         if let (Some(row), Some(awaited)) = (rows.rfind(|row| row.task == event.task), awaited) {
             row.note = Some(format!("waits for {awaited}"));

@@ -3,7 +3,7 @@
 use super::build::Builder;
 use super::{Arrow, ArrowKind, Mark, Row, RowKind};
 use crate::event::{Disposition, Event, Status, Task};
-use crate::model::kills;
+use crate::model::{Change, kills};
 use crate::names::{SIGCHLD, signal};
 use crate::words::sentence;
 
@@ -98,7 +98,7 @@ impl Builder {
         if let (Some(parent), Some(row)) = (parent.filter(waits), self.rows.rows.last_mut())
             && let Some(note) = &mut row.note
         {
-            *note += &format!("; {parent}'s SIGCHLD waits already, and stays one");
+            *note += &format!("; a SIGCHLD waits for {parent} already: the two become one");
         }
     }
 
@@ -111,7 +111,7 @@ impl Builder {
         }
     }
 
-    pub(super) fn ended(&mut self, event: &Event, status: Status) {
+    pub(super) fn ended(&mut self, event: &Event, status: Status, changes: &[Change]) {
         let label = match status {
             Status::Code(code) => format!("exit({code})"),
             Status::Signal(number) => format!("killed by {}", signal(number)),
@@ -124,7 +124,7 @@ impl Builder {
         {
             self.arrows.insert(event.task, row.arrows);
         }
-        self.push(event, RowKind::Ended, label, &[]);
+        self.push(event, RowKind::Ended, label, changes);
         self.already_told(event.task);
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
@@ -148,13 +148,18 @@ impl Builder {
         if waited && ended != last {
             // "until P1 reaps it" was a hope.
             for text in row.note.iter_mut().chain([&mut row.sentence]) {
-                *text = text.replace(" reaps it", " ends, which never asks");
+                *text = text.replace(" reaps it", " ends, which never reaps it");
             }
             return;
         }
         let why = if waited { "its parent does not ask" } else { "its parent is gone" };
-        row.note = Some(format!("leaves no zombie: {why}"));
-        row.sentence = row.sentence.split("; it is a zombie").next().unwrap_or_default().to_owned();
+        let note = row.note.take().unwrap_or_default();
+        let rest = if waited { after_the_first(&note) } else { note };
+        let and = if rest.is_empty() { "" } else { "; " };
+        row.note = Some(format!("leaves no zombie: {why}{and}{rest}"));
+        let hope = row.sentence.split("; ").find(|part| part.starts_with("it is a zombie"));
+        let hope = hope.map_or_else(String::new, |hope| format!("; {hope}"));
+        row.sentence = row.sentence.replace(&hope, "");
         row.sentence += &format!("; it leaves no zombie, since {why}");
         row.marks.insert(task, Mark::Gone);
     }
@@ -172,4 +177,9 @@ impl Builder {
             None => self.arrows.entry(by).or_default().push(arrow),
         }
     }
+}
+
+/// What a note says besides.
+fn after_the_first(note: &str) -> String {
+    note.split_once("; ").map_or_else(String::new, |(_, rest)| rest.to_owned())
 }

@@ -4,7 +4,7 @@ use super::RowKind;
 use crate::event::{Event, Outcome, What};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, list};
-use crate::words::{line, quoted, ready_words, status_words};
+use crate::words::{aftermath, closed, line, quoted, ready_words, status_words};
 
 /// What a step means, in a few words; `None`: the label says it all.
 pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<String> {
@@ -13,19 +13,17 @@ pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<S
             returned(model, event, (name, Arguments(arguments)), result, changes)
         }
         What::Exec { .. } => {
-            let closed: Vec<String> = changes
-                .iter()
-                .filter_map(|change| match change {
-                    Change::Closed(fd, _) => Some(fd.to_string()),
-                    _ => None,
-                })
-                .collect();
-            (!closed.is_empty()).then(|| format!("closes fd {}: close-on-exec", list(&closed)))
+            let closed = closed(changes);
+            let first = format!("closes fd {}: close-on-exec", list(&closed));
+            let said = [first].into_iter().chain(aftermath(model, changes));
+            (!closed.is_empty()).then(|| said.collect::<Vec<_>>().join("; "))
         }
         What::Ended { .. } => {
             let process = model.processes.get(&event.task)?;
-            let parent = process.parent.filter(|_| process.status.is_some())?;
-            Some(format!("a zombie until {parent} reaps it"))
+            let parent = process.parent.filter(|_| process.status.is_some());
+            let zombie = parent.map(|parent| format!("a zombie until {parent} reaps it"));
+            let said: Vec<String> = zombie.into_iter().chain(aftermath(model, changes)).collect();
+            (!said.is_empty()).then(|| said.join("; "))
         }
         What::Injected { call, .. } => Some(format!("before its next call: {call}")),
         What::Descriptors { .. } => {
@@ -141,7 +139,7 @@ fn opened(
         ("tkill" | "tgkill" | "waitid", _) => without_task(model, event),
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
         ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
-        ("alarm", _) => without_task(model, event),
+        ("alarm" | "prctl", _) => without_task(model, event),
         _ => None,
     }
 }

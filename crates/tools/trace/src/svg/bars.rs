@@ -9,7 +9,7 @@ use crate::model::State;
 use crate::rows::RowKind;
 
 /// How many colours there are for tasks.
-pub(crate) const COLOURS: u32 = 4;
+pub(crate) const COLOURS: u32 = 6;
 
 /// The class that gives a task its colour.
 pub(crate) fn colour(task: Task) -> String {

@@ -21,7 +21,7 @@ struct Colours {
     /// What every second row is tinted with, and by how many hundredths.
     tint: (Rgb, u32),
     /// Tasks: bars, and their names as text.
-    tasks: [Rgb; 4],
+    tasks: [Rgb; 6],
     /// Pipes and sockets.
     pipes: [Rgb; 4],
     /// Signals and their handlers.
@@ -36,8 +36,8 @@ const LIGHT: Colours = Colours {
     line: 0x76_7676,
     now: 0xff_efaf,
     tint: (0, 4),
-    tasks: [0x00_68a5, 0x00_734f, 0x9c_3f79, 0x5f_4bb5],
-    pipes: [0xa8_7200, 0x7d_7600, 0x3a_7fa8, 0xb0_552b],
+    tasks: [0x00_68a5, 0x00_734f, 0x9c_3f79, 0x5f_4bb5, 0x7a_5a00, 0x4a_5568],
+    pipes: [0xa8_7200, 0x7d_7600, 0x3a_7fa8, 0x1f_7d74],
     signal: 0xc4_4e00,
 };
 
@@ -48,8 +48,8 @@ const RUST: Colours = Colours {
     link: 0x14_506f,
     line: 0x66_6666,
     now: 0xff_e9a0,
-    tasks: [0x00_5688, 0x00_6043, 0x8a_3069, 0x4f_3ca6],
-    pipes: [0x8a_5d00, 0x67_6100, 0x2c_688c, 0x95_441e],
+    tasks: [0x00_5688, 0x00_6043, 0x8a_3069, 0x4f_3ca6, 0x66_4b00, 0x41_4b5c],
+    pipes: [0x8a_5d00, 0x67_6100, 0x2c_688c, 0x13_665f],
     signal: 0xa8_4300,
     ..LIGHT
 };
@@ -62,8 +62,8 @@ const DARK: Colours = Colours {
     line: 0x8a_9098,
     now: 0x46_3d12,
     tint: (0xff_ffff, 5),
-    tasks: [0x5c_b0e3, 0x35_c79e, 0xe0_9ac6, 0xb9_a9ff],
-    pipes: [0xe6_9f00, 0xd8_cc3a, 0x7f_bbe0, 0xe0_8a5b],
+    tasks: [0x5c_b0e3, 0x35_c79e, 0xe0_9ac6, 0xb9_a9ff, 0xd9_b65c, 0xb4_bfd0],
+    pipes: [0xe6_9f00, 0xd8_cc3a, 0x7f_bbe0, 0x6f_d0c4],
     signal: 0xff_8a3d,
 };
 
@@ -83,7 +83,7 @@ impl Colours {
         for (name, colour) in named {
             let _ = write!(css, "--{name}:#{colour:06x};");
         }
-        for (letter, colours) in [('p', self.tasks), ('c', self.pipes)] {
+        for (letter, colours) in [('p', &self.tasks[..]), ('c', &self.pipes)] {
             for (number, colour) in colours.iter().enumerate() {
                 let _ = write!(css, "--{letter}{number}:#{colour:06x};");
             }

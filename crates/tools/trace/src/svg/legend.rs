@@ -67,7 +67,7 @@ const SIGNS: [(About, &str, &str); 13] = [
     (
         About::Held,
         "<path class=\"held p0\" d=\"M6 0V20M18 0V20\"/>",
-        "could run, and the recorder holds it",
+        "could run, but it is not its turn",
     ),
     (
         About::Sleeps,

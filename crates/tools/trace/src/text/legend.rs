@@ -5,7 +5,7 @@ use crate::rows::{Mark, Rows};
 
 const MEANINGS: [(Mark, &str); 6] = [
     (Mark::Running, "runs"),
-    (Mark::Held, "could run, and is held"),
+    (Mark::Held, "could run, but it is not its turn"),
     (Mark::Sleeping, "sleeps in a call"),
     (Mark::Handler, "in a signal handler"),
     (Mark::Stopped, "stopped by a signal"),

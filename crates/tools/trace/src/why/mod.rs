@@ -92,12 +92,34 @@ impl Blocked {
         sentence
     }
 
+    /// What follows what is awaited, if nobody but its own process could bring it.
+    #[must_use]
+    pub fn alone(&self, model: &Model) -> String {
+        let process = model.process_of(self.task);
+        let (kind, does) = match self.waits.as_slice() {
+            [Wait::Data(Place::Pipe(number))] => (Kind::WriteEnd(*number), "write"),
+            [Wait::Room(Place::Pipe(number))] => (Kind::ReadEnd(*number), "make"),
+            _ => return String::new(),
+        };
+        let own = |holder: &Holder| matches!(holder, Holder::Descriptor(task, _) if model.process_of(*task) == process);
+        let holders = model.holders(&kind);
+        if holders.is_empty() || !holders.iter().all(own) {
+            return String::new();
+        }
+        format!(", and only {process} itself could {does} it")
+    }
+
     /// Who holds the end that could wake it, in words.
     fn other_end(&self, model: &Model, wait: &Wait) -> Option<String> {
         let (kind, name) = match wait {
             Wait::Data(Place::Pipe(number)) => (Kind::WriteEnd(*number), "write end"),
             Wait::Room(Place::Pipe(number)) => (Kind::ReadEnd(*number), "read end"),
             Wait::Data(Place::Socket(number)) => match model.sockets.get(number)?.peer {
+                Some(peer) if let Some(listener) = model.queued_at(peer) => {
+                    return Some(format!(
+                        "its connection is in the queue of socket {listener}, and nobody has accepted it yet"
+                    ));
+                }
                 Some(peer) => (Kind::Socket(peer), "other end"),
                 None => return self.open_to_all(model, *number),
             },

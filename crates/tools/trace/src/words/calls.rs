@@ -115,6 +115,9 @@ pub(super) fn done(
         ("prctl", _) if said.number(0) == Some(1) => {
             format!("{task} asks for a signal when its parent ends")
         }
+        ("prctl", _) if said.number(0) == Some(36) => {
+            format!("{task} asks to become the parent of orphans among its descendants")
+        }
         ("setsockopt", Some(fd)) => {
             format!(
                 "{task} sets an option of {}: {}",

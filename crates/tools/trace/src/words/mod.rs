@@ -11,7 +11,7 @@ pub use label::{call_words, result_words};
 pub(crate) use label::{line, quoted};
 
 use crate::event::{Disposition, Event, Injected, Outcome, Status, Task, What};
-use crate::model::{Change, Model};
+use crate::model::{Change, Kind, Model};
 use crate::names;
 use crate::why::Blocked;
 
@@ -51,14 +51,18 @@ pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
                 _ => format!("; fds {} were close-on-exec and are closed", names::list(&closed)),
             };
             let told = if argv.is_empty() { path.clone() } else { argv.join(" ") };
-            format!("{task} becomes another program: {told}{rest}")
+            let first = format!("{task} becomes another program: {told}{rest}");
+            [first].into_iter().chain(aftermath(model, changes)).collect::<Vec<_>>().join("; ")
         }
         What::Signalled { signal, by } => signalled(model, task, *signal, *by),
         What::Delivered { signal, disposition } => delivered(task, *signal, *disposition),
         What::HandlerReturns => format!("{task}'s signal handler returns"),
         What::Stopped { signal } => format!("{task} is stopped by {}", names::signal(*signal)),
         What::Continued => format!("{task} goes on after SIGCONT"),
-        What::Ended { status } => ended(model, task, *status),
+        What::Ended { status } => {
+            let first = ended(model, task, *status);
+            [first].into_iter().chain(aftermath(model, changes)).collect::<Vec<_>>().join("; ")
+        }
         What::Reaped { by: Some(by) } => format!("{by} reaps {task}: no trace of it is left"),
         What::Reaped { by: None } => {
             format!("{task} leaves no zombie: nobody wants to know how it ended")
@@ -93,12 +97,42 @@ pub(crate) fn injected_words(deed: &Injected) -> String {
     }
 }
 
-fn closed(changes: &[Change]) -> Vec<String> {
+pub(crate) fn closed(changes: &[Change]) -> Vec<String> {
     let closed = changes.iter().filter_map(|change| match change {
         Change::Closed(fd, _) => Some(fd.to_string()),
         _ => None,
     });
     closed.collect()
+}
+
+/// What else an exec or an end has brought about: the end of a pipe for whoever is at its other end, a new parent.
+pub(crate) fn aftermath(model: &Model, changes: &[Change]) -> Vec<String> {
+    let mut said = Vec::new();
+    for change in changes {
+        let sentence = match change {
+            Change::Closed(_, kind @ Kind::WriteEnd(pipe))
+                if model.writers(*pipe) == 0 && model.readers(*pipe) > 0 =>
+            {
+                last_end(model, kind)
+            }
+            Change::Closed(_, kind @ Kind::ReadEnd(pipe))
+                if model.readers(*pipe) == 0 && model.writers(*pipe) > 0 =>
+            {
+                last_end(model, kind)
+            }
+            Change::Adopted(task, Some(parent)) => format!("{task}'s parent is {parent} now"),
+            Change::Adopted(task, None) => format!("{task}'s parent is nobody here now"),
+            _ => continue,
+        };
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    said
+}
+
+fn last_end(model: &Model, kind: &Kind) -> String {
+    format!("the last {} is closed", model.name(kind).trim_start_matches("the "))
 }
 
 fn born(task: Task, parent: Task, process: Task, maker_waits: bool) -> String {
@@ -112,7 +146,9 @@ fn born(task: Task, parent: Task, process: Task, maker_waits: bool) -> String {
 /// What a sleeping task waits for: `P2 waits for data in pipe 1`.
 fn waits(model: &Model, task: Task) -> String {
     match Blocked::of(model, task) {
-        Some(blocked) => format!("{task} waits for {}", blocked.awaited()),
+        Some(blocked) => {
+            format!("{task} waits for {}{}", blocked.awaited(), blocked.alone(model))
+        }
         None => format!("{task} sleeps"),
     }
 }
