@@ -147,7 +147,7 @@
       const lines = Object.values(state.fds).flat().length;
       const left = make("div", "left"), right = make("div", "right"), seen = new Map();
       for (const task of Object.keys(state.does)) {
-        const colour = `p${(task - 1) % 4}`, name = data.texts[state.name[task]];
+        const colour = `p${(task - 1) % 6}`, name = data.texts[state.name[task]];
         const line = make("li", colour);
         line.append(make("strong", "", name), ` ${data.texts[state.does[task]]}`);
         does.append(line);
