@@ -67,7 +67,10 @@ fn lives_are_told() {
 fn what_an_end_and_an_exec_bring_about_for_others_is_told() {
     let grandchild = || Recording::new().fork(P1, P2).fork(P2, P3);
     let end = "P2 ends with exit code 0; it is a zombie until P1 reaps it";
-    assert_eq!(last(grandchild().exit(P2, 0)), format!("{end}; P3's parent is nobody here now"));
+    assert_eq!(
+        last(grandchild().exit(P2, 0)),
+        format!("{end}; P3's parent is somebody outside now")
+    );
     let adopts = [Num(36), Num(1)];
     let adopted = Recording::new().call(P1, "prctl", &adopts, 0);
     let asks = "P1 asks to become the parent of orphans among its descendants";

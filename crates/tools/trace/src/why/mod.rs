@@ -139,11 +139,22 @@ impl Blocked {
         };
         let held = self.holders(model, &kind);
         Some(match (held.len(), name) {
+            // A named pipe may never have had one.
+            (0, _) if Self::is_of_a_pipe_without_name(model, wait) => {
+                format!("no {name} is open any more, so it wakes")
+            }
             (0, _) => format!("no {name} is open"),
             (1, _) => format!("{name} still open: {}", held.join("")),
             (_, "descriptor of it") => format!("descriptors of it still open: {}", held.join(", ")),
             _ => format!("{name}s still open: {}", held.join(", ")),
         })
+    }
+
+    fn is_of_a_pipe_without_name(model: &Model, wait: &Wait) -> bool {
+        let (Wait::Data(Place::Pipe(number)) | Wait::Room(Place::Pipe(number))) = wait else {
+            return false;
+        };
+        model.pipes.get(number).is_some_and(|pipe| pipe.path.is_none())
     }
 
     /// Who could send to a socket that has no other end.

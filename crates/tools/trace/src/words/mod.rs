@@ -121,7 +121,7 @@ pub(crate) fn aftermath(model: &Model, changes: &[Change]) -> Vec<String> {
                 last_end(model, kind)
             }
             Change::Adopted(task, Some(parent)) => format!("{task}'s parent is {parent} now"),
-            Change::Adopted(task, None) => format!("{task}'s parent is nobody here now"),
+            Change::Adopted(task, None) => format!("{task}'s parent is somebody outside now"),
             _ => continue,
         };
         if !said.contains(&sentence) {
