@@ -1,6 +1,6 @@
 //! A signal ends a wait with EINTR: who asks again, and who leaves it to you?
 //!
-//! A timer signals this process every 20 ms, so no wait here is longer than that.
+//! A timer signals this process every 50 ms, so no wait here is longer than that.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::ptr;
@@ -14,12 +14,16 @@ use syscalls::retry_on_eintr;
 /// Interrupts whatever waits, and does nothing else.
 extern "C" fn on_alarm(_: libc::c_int) {}
 
-fn signal_me_every_20_ms() -> nix::Result<()> {
+fn catch_alarms() -> nix::Result<()> {
     // No SA_RESTART, by which the kernel itself would make the call again (chapter 4).
     let action = SigAction::new(SigHandler::Handler(on_alarm), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler does nothing.
-    unsafe { sigaction(Signal::SIGALRM, &action) }?;
-    let often = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
+    unsafe { sigaction(Signal::SIGALRM, &action) }.map(drop)
+}
+
+/// From now on, so that none comes between two waits, where it would interrupt nothing.
+fn signal_me_every_50_ms() -> nix::Result<()> {
+    let often = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
     let timer = libc::itimerval { it_interval: often, it_value: often };
     // SAFETY: `timer` is there, and nobody wants to know what was set before.
     let answer = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) };
@@ -45,6 +49,7 @@ impl Empty {
         if self.asked == 3 {
             write(&self.writer, b"!")?;
         }
+        signal_me_every_50_ms()?;
         read(&self.reader, buffer)
     }
 }
@@ -58,10 +63,11 @@ impl Read for Empty {
 
 fn main() -> Result<()> {
     let me = getpid();
-    signal_me_every_20_ms().context("cannot set the timer")?;
+    catch_alarms().context("cannot catch SIGALRM")?;
     // ANCHOR: who
     let mut byte = [0];
     let mut pipe = Empty::new()?;
+    signal_me_every_50_ms().context("cannot set the timer")?;
     let answer = pipe.reader.read(&mut byte).map_err(|error| error.to_string());
     println!("[process {me}] std's read asks once: {answer:?}");
 

@@ -22,9 +22,6 @@ const CHAPTERS: [&str; 7] =
 /// the pid has, which three runs that come one after the other may differ in.
 const IN_PIECES: &str = "println_in_handler";
 
-/// A timer signals it every 20 ms: on a busy machine, before it reads as well as while it does.
-const BY_THE_CLOCK: &str = "interrupted";
-
 /// Their output is another one in each run, recorded or not: several processes write it, in any order.
 const RACES: [&str; 2] = ["master_command", "spawn_workers"];
 
@@ -95,8 +92,7 @@ fn each(programs: &[PathBuf], does: impl Fn(&Path, &Path) -> Result<(), String> 
 
 fn same_each_time(times: usize) {
     let mut programs = programs();
-    let left_out = [IN_PIECES, BY_THE_CLOCK];
-    programs.retain(|program| !left_out.iter().any(|name| program.ends_with(name)));
+    programs.retain(|program| !program.ends_with(IN_PIECES));
     each(&programs, |program, file| {
         let first = recording(program, file);
         let page = trace::html::page(&first, "").len();
