@@ -60,6 +60,7 @@ mod running;
 mod scratch;
 mod seed;
 mod signals;
+mod starved;
 mod supervisor;
 mod tracing;
 mod verdict;

@@ -17,6 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// The same for one that is recorded. Most of its time is the recorder's, which may have to wait for a processor; and
 /// who hangs is found out without a deadline.
 const RECORDED: Duration = Duration::from_secs(10);
+/// How many times a program gets as much again that had no processor.
+const EXTENSIONS: u32 = 3;
 /// How many bytes of each output stream are kept; a program that writes more is ended.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// How many processes and threads a program may add to those that its user has already.
@@ -122,7 +124,8 @@ impl Run {
         self
     }
 
-    /// Sets how long the program may run.
+    /// Sets how long the program may run. If it wants to at the end of that time, and others had the processors for three quarters
+    /// of it, it has as much again, up to three times: a deadline ends who hangs or spins, and nobody else.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -244,6 +247,7 @@ impl Run {
             lines_read: 0,
             deadline,
             deadline_at: Instant::now() + deadline,
+            extensions: EXTENSIONS,
             output_limit: self.output_limit,
             audience: None,
         })
