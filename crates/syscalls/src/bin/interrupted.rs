@@ -1,5 +1,4 @@
 //! A signal ends a wait with EINTR: who asks again, and who leaves it to you?
-//!
 //! A timer signals this process every 50 ms, so no wait here is longer than that.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
@@ -26,8 +25,7 @@ fn signal_me_every_50_ms() -> nix::Result<()> {
     let often = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
     let timer = libc::itimerval { it_interval: often, it_value: often };
     // SAFETY: `timer` is there, and nobody wants to know what was set before.
-    let answer = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) };
-    Errno::result(answer).map(drop)
+    Errno::result(unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) }).map(drop)
 }
 
 // ANCHOR: empty
