@@ -1,5 +1,6 @@
 //! What each stop means.
 
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Status, What};
@@ -87,7 +88,12 @@ impl Recording<'_> {
         }
         let leader = self.processes.get(&process).map_or(pid, |process| process.pid);
         self.clock += 1;
-        let state = State::Ready { since: self.clock, signal: 0 };
+        let mut state = State::Ready { since: self.clock, signal: 0 };
+        if self.is_over {
+            // Its maker was ended before it could tell of it, so it was not ended with the others.
+            _ = kill(pid, Signal::SIGKILL);
+            state = State::Ends;
+        }
         let mut tracee = Tracee::new(pid, process, leader, state);
         let made_by = maker.and_then(|maker| self.tasks.get(&maker));
         tracee.left_alone = made_by.is_some_and(|maker| maker.left_alone);

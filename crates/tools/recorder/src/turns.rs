@@ -182,6 +182,10 @@ impl Recording<'_> {
     /// Hears of a stop: what the task does whose turn it is counts at once, others when it is over.
     pub(crate) fn heard(&mut self, pid: Pid, stop: Stop, turn: Option<Task>) {
         let Some(task) = self.owner(pid, stop) else {
+            // Whoever ends is never held, not even before it is told of: its process's end, or exec, waits for it.
+            if stop == Stop::Exit {
+                _ = ptrace::resume(pid, 0);
+            }
             self.strangers.insert(pid, stop);
             return;
         };

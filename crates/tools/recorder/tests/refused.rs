@@ -129,9 +129,9 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(options: &[&str]) -> Crowd {
+    fn new(options: &[&str], program: &str) -> Crowd {
         let folder = tempfile::tempdir().expect("there is room");
-        let started = Started::command(common::recorder(&folder, options, &["crowd"]));
+        let started = Started::command(common::recorder(&folder, options, &[program]));
         Crowd::of(folder, started)
     }
 
@@ -162,9 +162,23 @@ impl Crowd {
 fn a_signal_to_the_recorder_ends_the_program_too() {
     for policy in ["run-to-block", "free"] {
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT] {
-            let crowd = Crowd::new(&["--policy", policy]);
+            let crowd = Crowd::new(&["--policy", policy], "crowd");
             crowd.started.signal(signal);
             crowd.ends(Some(128 + signal as i32));
+        }
+    }
+}
+
+/// Who makes somebody may be ended before it could tell whom.
+#[test]
+fn whoever_is_being_made_ends_too() {
+    for program in ["makes-threads", "makes-processes"] {
+        for policy in ["run-to-block", "free"] {
+            for _ in 0..10 {
+                let crowd = Crowd::new(&["--policy", policy], program);
+                crowd.started.signal(Signal::SIGTERM);
+                crowd.ends(Some(128 + Signal::SIGTERM as i32));
+            }
         }
     }
 }
@@ -172,7 +186,7 @@ fn a_signal_to_the_recorder_ends_the_program_too() {
 #[test]
 fn a_killed_recorder_leaves_no_process_behind() {
     for policy in ["run-to-block", "free"] {
-        let crowd = Crowd::new(&["--policy", policy]);
+        let crowd = Crowd::new(&["--policy", policy], "crowd");
         crowd.started.signal(Signal::SIGKILL);
         crowd.ends(None);
     }

@@ -43,6 +43,8 @@ fn main() {
         "no-zombies" => no_zombies(),
         "group" => group(),
         "crowd" => crowd(),
+        "makes-threads" => makes(|| thread::spawn(|| ()).join().expect("it ends")),
+        "makes-processes" => makes(|| _ = waitpid(child(|| ()), None)),
         "hears-keys" => hears_keys(),
         "passes" => passes(),
         other => injected::run(other),
@@ -254,6 +256,13 @@ fn crowd() {
     loop {
         std::hint::spin_loop();
     }
+}
+
+/// Three processes that make somebody, again and again.
+fn makes(one: impl Fn()) {
+    let pids = [(); 3].map(|()| child(|| loop { one() }));
+    println!("crowd {}", pids.map(|pid| pid.to_string()).join(" "));
+    wait().expect("our child");
 }
 
 /// Goes on after each Ctrl-C.
