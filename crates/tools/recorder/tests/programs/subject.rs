@@ -260,7 +260,13 @@ fn crowd() {
 
 /// Three processes that make somebody, again and again.
 fn makes(one: impl Fn()) {
-    let pids = [(); 3].map(|()| child(|| loop { one() }));
+    let pids = [(); 3].map(|()| {
+        child(|| {
+            loop {
+                one()
+            }
+        })
+    });
     println!("crowd {}", pids.map(|pid| pid.to_string()).join(" "));
     wait().expect("our child");
 }
