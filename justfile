@@ -177,6 +177,11 @@ mutants answers="solutions/*/*.rs" *args:
     # Those that nobody could notice are explained in a file; any other is a hole in a grader.
     ! sed 's/:[0-9]*:[0-9]*:/:/' target/mutants.out/missed.txt | grep --invert-match --line-regexp --fixed-strings --file solutions/MUTANTS.md
 
+# Is each verdict the same each time? (`just again 100 reap-all,two-branches`)
+[group('the workshop')]
+again times exercises:
+    TIMES="$1" TRIANGLE="$2" cargo test --package solutions --test triangle starters_fail -- --nocapture
+
 # Write into the book what its programs print now, and record them anew
 [group('the workshop')]
 renew:
