@@ -34,6 +34,9 @@ impl Policy {
 /// After so many steps, somebody else has a turn: who asks again and again what only another can
 /// change would else never hear of it.
 const LONG: u32 = 2000;
+/// Whoever has waited for its turn while the others made so many steps is next: two who take turns with each other would else
+/// keep a third one out for ever.
+const TOO_LONG: u64 = 3 * LONG as u64;
 
 /// Who has had the last turn, and how it went.
 #[derive(Debug)]
@@ -58,6 +61,14 @@ impl Turns {
     pub(crate) fn choose(&mut self, ready: &[(Task, u64)]) -> Option<Task> {
         if self.steps >= LONG {
             self.patient = self.last;
+        }
+        let now = ready.iter().map(|&(_, since)| since).max().unwrap_or_default();
+        let longest = ready.iter().copied().min_by_key(|&(task, since)| (since, task));
+        if let Some((task, since)) = longest
+            && now - since > TOO_LONG
+            && self.next.is_none()
+        {
+            self.next = Some(task);
         }
         let impatient: Vec<_> =
             ready.iter().copied().filter(|&(task, _)| Some(task) != self.patient).collect();
@@ -134,6 +145,27 @@ mod tests {
             let mut turns = Turns::new(policy, 0);
             let all = chosen(&mut turns, 3 * LONG as usize);
             assert!(all.windows(2).any(|pair| pair[0] != pair[1]), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_kept_out_by_two_who_take_turns() {
+        for policy in [Policy::ChildFirst, Policy::ParentFirst] {
+            let mut turns = Turns::new(policy, 0);
+            let mut ready = READY.map(|(task, _)| (task, 0));
+            let mut chosen = Vec::new();
+            for now in 1..6 * u64::from(LONG) {
+                // Of the three, the policy's first and second one run in turn.
+                let task = turns.choose(&ready).expect("all can");
+                if chosen.last() != Some(&task) {
+                    chosen.push(task);
+                }
+                turns.give_up(task);
+                ready.iter_mut().filter(|other| other.0 == task).for_each(|it| it.1 = now);
+            }
+            chosen.sort();
+            chosen.dedup();
+            assert_eq!(chosen.len(), 3, "{policy:?}");
         }
     }
 
