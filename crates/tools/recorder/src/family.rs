@@ -12,7 +12,7 @@ impl Recording<'_> {
     /// Tells a task's end, if that was not told yet, and takes it out.
     pub(crate) fn forget(&mut self, task: Task, status: Status) {
         let Some(tracee) = self.tasks.remove(&task) else { return };
-        self.may_leave_a_child(task, &tracee);
+        self.may_put_back(&tracee);
         if let Some(call) = &tracee.call {
             self.is_over(task, call);
         }

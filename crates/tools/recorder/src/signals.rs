@@ -6,7 +6,7 @@ use trace::call::Argument;
 use trace::event::{Disposition, What};
 
 use crate::look::{self, Doing};
-use crate::ptrace;
+use crate::ptrace::{self, Stop};
 use crate::recording::Recording;
 use crate::schedule::Policy;
 use crate::task::{Call, Sent, State, Tracee};
@@ -104,6 +104,19 @@ impl Recording<'_> {
             _ => Disposition::Default,
         };
         self.tell(task, What::Delivered { signal, disposition });
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.takes = Some(signal);
+        }
+    }
+
+    /// The kernel puts a signal back that it was about to deliver to a thread which another one's exec has ended: the process
+    /// hears of it again.
+    pub(crate) fn may_put_back(&mut self, tracee: &Tracee) {
+        if tracee.takes == Some(libc::SIGCHLD)
+            && let Some(process) = self.processes.get_mut(&tracee.process)
+        {
+            process.news += 1;
+        }
     }
 
     /// Where all run at once, the kernel may have told a parent of a child before the child's stop was heard:
@@ -169,10 +182,11 @@ impl Recording<'_> {
         }
     }
 
-    /// Tells the signals that have come to wait since the last time, if any can have.
-    pub(crate) fn tell_waiting_signals(&mut self) {
+    /// Tells the signals that have come to wait since the last time, if any can have. Some stops are known that were not
+    /// heard yet.
+    pub(crate) fn tell_waiting_signals(&mut self, not_heard: &[(Task, Stop)]) {
         let Some(sent) = self.sent.take() else { return };
-        for (task, new) in self.waiting_signals() {
+        for (task, new) in self.waiting_signals(not_heard) {
             for signal in look::members(new) {
                 let by = sent.by.filter(|_| signal == sent.signal);
                 if signal == libc::SIGCHLD && by.is_none() && self.comes_too_early(task) {
@@ -185,7 +199,7 @@ impl Recording<'_> {
 
     /// Some may have been taken without a call that says so, as from a signalfd: they could come again.
     pub(crate) fn forget_taken_signals(&mut self) {
-        for (task, new) in self.waiting_signals() {
+        for (task, new) in self.waiting_signals(&[]) {
             self.was_not_told(task, new);
         }
     }
@@ -201,10 +215,17 @@ impl Recording<'_> {
     }
 
     /// Those of some signals that threads of a process have taken, and nobody has heard of that yet.
-    fn in_hand(&self, process: Task, of: look::Set) -> look::Set {
+    fn in_hand(&self, process: Task, of: look::Set, not_heard: &[(Task, Stop)]) -> look::Set {
         if of == 0 {
             return 0;
         }
+        let is_own =
+            |task: &Task| self.tasks.get(task).is_some_and(|tracee| tracee.process == process);
+        // One that has been killed since can't be asked any more.
+        let stopped = not_heard.iter().fold(0, |set, (task, stop)| match stop {
+            Stop::Signal(signal) if is_own(task) => set | look::only(*signal),
+            _ => set,
+        });
         let threads = || self.tasks.iter().filter(|(_, tracee)| tracee.process == process);
         // In free order, one may be on its way to the stop at which it will say so.
         let may_have = |(&task, tracee): (&Task, &Tracee)| {
@@ -214,11 +235,11 @@ impl Recording<'_> {
             return of;
         }
         let signals = threads().filter_map(|(_, tracee)| ptrace::about_to_deliver(tracee.pid));
-        signals.fold(0, |set, signal| set | look::only(signal)) & of
+        signals.fold(stopped, |set, signal| set | look::only(signal)) & of
     }
 
     /// Looks which signals wait, and returns those that did not the last time.
-    fn waiting_signals(&mut self) -> Vec<(Task, look::Set)> {
+    fn waiting_signals(&mut self, not_heard: &[(Task, Stop)]) -> Vec<(Task, look::Set)> {
         let mut news = Vec::new();
         let signals: Vec<_> =
             self.tasks.iter().map(|(&task, tracee)| (task, tracee.look.signals())).collect();
@@ -229,13 +250,13 @@ impl Recording<'_> {
             let lasting = !look::only(libc::SIGKILL);
             let (own, shared) = (signals.pending & lasting, signals.pending_for_all & lasting);
             news.push((task, own & !known));
-            let own = own | self.in_hand(process, known & !own);
+            let own = own | self.in_hand(process, known & !own, not_heard);
             if let Some(tracee) = self.tasks.get_mut(&task) {
                 tracee.pending = own;
             }
             let known = self.processes.get(&process).map_or(0, |process| process.pending);
             news.push((process, shared & !known));
-            let shared = shared | self.in_hand(process, known & !shared);
+            let shared = shared | self.in_hand(process, known & !shared, not_heard);
             if let Some(process) = self.processes.get_mut(&process) {
                 process.pending = shared;
             }

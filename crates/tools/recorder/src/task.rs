@@ -50,6 +50,8 @@ pub(crate) struct Tracee {
     pub(crate) pending: Set,
     /// Signals that were told when they were sent.
     pub(crate) sent: Set,
+    /// It was let run to take this signal, and has not stopped since.
+    pub(crate) takes: Option<i32>,
     /// How many handlers it is in.
     pub(crate) handlers: u32,
     /// How it ends, once it does.
@@ -73,6 +75,7 @@ impl Tracee {
             kept: None,
             pending: 0,
             sent: 0,
+            takes: None,
             handlers: 0,
             exit_status: None,
             left_alone: false,

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{O_CLOEXEC, P1, P2, Recording};
+use common::{O_CLOEXEC, P1, P2, P3, Recording};
 use trace::Argument::{Descriptor as Fd, Flags, Number as Num};
-use trace::event::What;
+use trace::event::{Disposition, Status, What};
 use trace::{Argument, check};
 
 fn contradictions(recording: &Recording) -> Vec<String> {
@@ -87,4 +87,19 @@ fn in_free_order_another_one_may_have_changed_the_flags_of_what_both_have() {
         *policy = "run-to-block".into();
     }
     assert_eq!(contradictions(&changed(chosen)).len(), 1);
+}
+
+/// The kernel puts back what it was about to deliver to a thread that another one's exec ends.
+#[test]
+fn a_process_is_told_again_of_what_a_thread_was_to_take_that_has_ended_at_once() {
+    let delivered = What::Delivered { signal: 17, disposition: Disposition::Default };
+    let takes = |recording: Recording, task| {
+        recording.signalled(task, 17, None).add(task, delivered.clone())
+    };
+    let once = || takes(Recording::new().thread(P1, P2).fork(P1, P3).exit(P3, 0), P2);
+    let ended = once().add(P2, What::Ended { status: Status::Code(0) });
+    assert_eq!(contradictions(&takes(ended, P1)), Vec::<String>::new());
+    let went_on =
+        once().call(P2, "getpid", &[], 1).add(P2, What::Ended { status: Status::Code(0) });
+    assert_eq!(contradictions(&takes(went_on, P1)).len(), 1);
 }

@@ -6,6 +6,7 @@ use super::files::{Kind, Slot, Table};
 use super::task::{Activity, Process, Thread, program};
 use super::{Arguments, Change, Model};
 use crate::event::{Disposition, Outcome, Status, Task};
+use crate::names::SIGCHLD;
 
 impl Model {
     pub(super) fn begins(&mut self, task: Task, argv: &[String]) {
@@ -133,6 +134,12 @@ impl Model {
         }
         thread.activity = Activity::Ended(status);
         let (call, table, process) = (thread.call.take(), thread.table, thread.process);
+        // The kernel puts a signal back that it was about to deliver, and tells the process again.
+        if thread.takes == Some(SIGCHLD)
+            && let Some(process) = self.processes.get_mut(&process)
+        {
+            process.news += 1;
+        }
         if let Some(call) = call {
             self.abandon(task, &call);
         }

@@ -133,6 +133,11 @@ impl Model {
         {
             return self.expect(format!("expected that {task} was made before it does anything"));
         }
+        if matches!(what, What::Enter { .. } | What::Leave { .. } | What::HandlerReturns)
+            && let Some(thread) = self.threads.get_mut(&task)
+        {
+            thread.takes = None;
+        }
         match what {
             What::Begin { argv, policy, .. } => {
                 self.free = policy == "free";

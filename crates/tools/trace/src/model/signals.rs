@@ -113,6 +113,7 @@ impl Model {
             Disposition::Default => thread.dying |= kills(signal),
             Disposition::Ignore => {}
         }
+        thread.takes = Some(signal);
     }
 
     pub(super) fn handler_returns(&mut self, task: Task) {

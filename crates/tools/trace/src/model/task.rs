@@ -78,6 +78,8 @@ pub struct Thread {
     /// Its descriptor table; threads mostly share one.
     pub table: u32,
     pub(crate) activity: Activity,
+    /// This signal has come through, and nothing was heard of the thread since.
+    pub(crate) takes: Option<i32>,
     /// Its end is decided: a signal that kills, `exit`.
     pub(crate) dying: bool,
 }
@@ -140,6 +142,7 @@ impl Thread {
             pending: Vec::new(),
             table,
             activity: Activity::Running,
+            takes: None,
             dying: false,
         }
     }
