@@ -39,7 +39,7 @@ impl Recording<'_> {
     /// In free order others run while one is read: see [`tell_own_table`](Self::tell_own_table). Nothing is told of a
     /// program whose loader is at work, whose calls aren't told either.
     pub(crate) fn tell_tables(&mut self) {
-        let wanted = self.options.check && self.options.policy != Policy::Free;
+        let wanted = self.options.check && self.options.policy != Policy::Free && !self.is_over;
         if !wanted || !std::mem::take(&mut self.tables_may_differ) {
             return;
         }
@@ -58,7 +58,7 @@ impl Recording<'_> {
     /// several threads do at once, one may have done so already and not returned: what a child or the next program then
     /// begins with, nothing tells.
     pub(crate) fn tell_own_table(&mut self, task: Task) {
-        if !self.options.check || !std::mem::take(&mut self.tables_may_differ) {
+        if !self.options.check || self.is_over || !std::mem::take(&mut self.tables_may_differ) {
             return;
         }
         let Some(tracee) = self.tasks.get(&task) else { return };

@@ -42,16 +42,22 @@ impl Recording<'_> {
             .map(|(&task, tracee)| (task, tracee.pid, tracee.state == State::Runs))
             .collect();
         let began = Instant::now();
-        let mut lines = Vec::new();
+        let (mut lines, mut stops) = (Vec::new(), Vec::new());
         for (task, pid, runs) in running {
-            let mut stopped = !runs || ptrace::interrupt(pid).is_err();
-            while !stopped && began.elapsed() < TO_STOP {
-                stopped = !matches!(ptrace::next(Some(pid), false), Ok(None));
-                if !stopped {
+            let mut stop = Ok(None);
+            if runs && ptrace::interrupt(pid).is_ok() {
+                stop = ptrace::next(Some(pid), false);
+                while stop == Ok(None) && began.elapsed() < TO_STOP {
                     wait_for_news(PAUSE);
+                    stop = ptrace::next(Some(pid), false);
                 }
             }
             lines.push((task, self.line(task)));
+            stops.extend(stop.ok().flatten());
+        }
+        // They were about to be heard of, and one may be an end.
+        for (pid, stop) in stops {
+            self.heard(pid, stop, None);
         }
         lines
     }

@@ -199,7 +199,7 @@ impl Recording<'_> {
         }
     }
 
-    fn is_in_exec(&self, task: Task) -> bool {
+    pub(crate) fn is_in_exec(&self, task: Task) -> bool {
         self.tasks.get(&task).is_some_and(|task| task.is_in("execve") || task.is_in("execveat"))
     }
 
@@ -248,7 +248,8 @@ impl Recording<'_> {
         for process in self.processes.values().filter(|process| !process.ended) {
             _ = kill(process.pid, Signal::SIGKILL);
         }
-        for tracee in self.tasks.values_mut() {
+        // Of some the end was told already.
+        for tracee in self.tasks.values_mut().filter(|tracee| tracee.state != State::Ended) {
             tracee.state = State::Ends;
         }
     }
