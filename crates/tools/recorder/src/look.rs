@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gettid};
 
 /// What a task that was let run is doing now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,11 +141,30 @@ impl Signals {
     }
 }
 
-/// The process that a task belongs to, by its first thread's id.
-pub(crate) fn leader(task: Pid) -> Option<Pid> {
-    let status = fs::read_to_string(format!("/proc/{task}/status")).ok()?;
-    let id = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
-    id.trim().parse().ok().map(Pid::from_raw)
+/// The children that a thread has made and that nobody has reaped. Where the kernel doesn't say that of threads, those of
+/// the process.
+pub(crate) fn children(process: Pid, thread: Pid) -> Vec<Pid> {
+    match fs::read_to_string(format!("/proc/{process}/task/{thread}/children")) {
+        Ok(children) => {
+            let ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+            ids.map(Pid::from_raw).collect()
+        }
+        Err(_) => children_of_process(process),
+    }
+}
+
+/// The children of a process, by looking at all that there are.
+pub(crate) fn children_of_process(process: Pid) -> Vec<Pid> {
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.map(Pid::from_raw).filter(|&pid| parent(pid) == Some(process)).collect()
+}
+
+/// Whether the calling thread traces a task.
+pub(crate) fn is_traced_here(task: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{task}/status")).unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|id| id.trim().parse() == Ok(gettid().as_raw()))
 }
 
 /// A process's parent, from /proc/PID/stat; `None` once it is reaped.

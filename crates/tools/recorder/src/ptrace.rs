@@ -121,11 +121,6 @@ pub(crate) fn set_call(pid: Pid, number: i32) -> nix::Result<()> {
     request(libc::PTRACE_SETREGSET as _, pid, CALL, &raw const piece as usize).map(drop)
 }
 
-/// What goes with a stop: the new task's id, the former id of the one that has called exec.
-pub(crate) fn message(pid: Pid) -> nix::Result<Pid> {
-    raw_message(pid).map(Pid::from_raw)
-}
-
 /// How a task at [`Stop::Exit`] ends.
 pub(crate) fn exit_status(pid: Pid) -> nix::Result<Status> {
     let status = raw_message(pid)?;
@@ -177,12 +172,28 @@ pub(crate) fn about_to_deliver(pid: Pid) -> Option<i32> {
     ((1..=64).contains(&info.si_signo) && !own).then_some(info.si_signo)
 }
 
-/// Whether a stopped task stands at a [`Stop::Exec`].
-pub(crate) fn is_at_exec(pid: Pid) -> bool {
+/// Whom a task at a [`Stop::Made`] has made; `None`: it stands there no longer, or another one has its id now, which
+/// has called exec.
+pub(crate) fn has_made(pid: Pid) -> Option<Pid> {
+    use libc::{PTRACE_EVENT_CLONE, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK};
+    message_of(pid, &[PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK, PTRACE_EVENT_CLONE])
+}
+
+/// The id that a task at a [`Stop::Exec`] had before; `None`: it stands there no longer.
+pub(crate) fn former_id(pid: Pid) -> Option<Pid> {
+    message_of(pid, &[libc::PTRACE_EVENT_EXEC])
+}
+
+/// The message of a stop with one of these events. SIGKILL may have taken the task on to its [`Stop::Exit`], whose message is
+/// another number.
+fn message_of(pid: Pid, events: &[i32]) -> Option<Pid> {
+    let message = raw_message(pid).ok()?;
     // SAFETY: a siginfo_t is integers and pointers, all of which may be zero.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let asked = request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize);
-    asked.is_ok() && info.si_code == libc::SIGTRAP | libc::PTRACE_EVENT_EXEC << 8
+    // Nobody comes back to a stop: if it stands there now, it stood there when it was asked.
+    request(libc::PTRACE_GETSIGINFO as _, pid, 0, &raw mut info as usize).ok()?;
+    let stands = events.iter().any(|event| info.si_code == libc::SIGTRAP | event << 8);
+    stands.then_some(Pid::from_raw(message))
 }
 
 /// What a task at [`Stop::Call`] does there.

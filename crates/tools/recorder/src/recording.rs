@@ -145,8 +145,6 @@ pub(crate) struct Recording<'a> {
     pub(crate) inherited: HashSet<String>,
     /// Sockets that have their other end inside.
     pub(crate) paired: HashSet<String>,
-    /// Threads that have ended in the middle of making somebody, each with its process.
-    pub(crate) lost_makers: Vec<(Task, Task)>,
     pub(crate) clients: Clients,
     /// FIFOs that the program has made: device and inode.
     pub(crate) fifos: HashSet<(u64, u64)>,
@@ -186,7 +184,6 @@ impl<'a> Recording<'a> {
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),
-            lost_makers: Vec::new(),
             clients: Clients::default(),
             fifos: HashSet::new(),
             tables_may_differ: false,

@@ -52,10 +52,8 @@ impl Recording<'_> {
                 self.first_thread_ended(task);
             }
             if self.later.is_empty() && self.sent.is_none() {
-                if !self.adopt_strangers() {
-                    return Ok(());
-                }
-                continue;
+                self.forget_strangers();
+                return Ok(());
             }
             self.hear_later();
         }
@@ -111,7 +109,6 @@ impl Recording<'_> {
 
     /// The stops that came together, causes first.
     fn hear_later(&mut self) {
-        self.adopt_strangers();
         let mut later: Vec<_> = std::mem::take(&mut self.later)
             .into_iter()
             .filter_map(|(pid, stop)| Some((self.owner(pid, stop)?, stop)))
@@ -122,9 +119,8 @@ impl Recording<'_> {
         for (task, stop) in later {
             self.stopped(task, stop);
         }
-        self.adopt_strangers();
         // Only now is it certain which signals wait, and which have been taken at once.
-        self.tell_waiting_signals();
+        self.tell_waiting_signals(&effects);
         for (task, stop) in effects {
             self.stopped(task, stop);
         }

@@ -15,15 +15,38 @@ use crate::task::{Call, Process, State, Tracee};
 impl Recording<'_> {
     /// Whose stop it is: a thread that has called exec stops with its process's id.
     pub(crate) fn owner(&self, pid: Pid, stop: Stop) -> Option<Task> {
-        let former = if stop == Stop::Exec { ptrace::message(pid).ok() } else { None };
-        self.by_pid.get(&former.unwrap_or(pid)).copied()
+        let with = |pid: Pid| self.by_pid.get(&pid).copied();
+        match stop {
+            Stop::Exec => match ptrace::former_id(pid) {
+                Some(former) => with(former),
+                None => self.killed_in_exec(with(pid)?),
+            },
+            _ => with(pid),
+        }
+    }
+
+    /// Who has called exec, and was killed before it could be asked; the process's first thread, if that can't be known.
+    fn killed_in_exec(&self, first: Task) -> Option<Task> {
+        let others = self.siblings(first).map(|(other, _)| other);
+        let all: Vec<_> = others.chain([first]).filter(|&task| self.is_in_exec(task)).collect();
+        Some(if let [one] = all[..] { one } else { first })
     }
 
     pub(crate) fn stopped(&mut self, task: Task, stop: Stop) {
         let Some(tracee) = self.tasks.get(&task) else { return };
         let pid = tracee.pid;
-        if !matches!(stop, Stop::Gone(_)) {
+        let is_gone = matches!(stop, Stop::Gone(_));
+        // Its end was seen in /proc and told: this is from before.
+        if tracee.state == State::Ended && !is_gone {
+            return;
+        }
+        if !is_gone {
             self.ready(task, 0);
+        }
+        if !matches!(stop, Stop::Gone(_) | Stop::Exit)
+            && let Some(tracee) = self.tasks.get_mut(&task)
+        {
+            tracee.takes = None;
         }
         self.calm = false;
         match stop {
@@ -69,7 +92,9 @@ impl Recording<'_> {
     pub(crate) fn ready(&mut self, task: Task, signal: i32) {
         self.clock += 1;
         let since = self.clock;
-        self.set_state(task, State::Ready { since, signal });
+        // A stop from before the end: SIGKILL has taken it on since.
+        let state = if self.is_over { State::Ends } else { State::Ready { since, signal } };
+        self.set_state(task, state);
     }
 
     /// Takes a new task in; without a maker it is the first.
@@ -112,10 +137,18 @@ impl Recording<'_> {
     /// A task has made another one, which exists from this moment.
     fn made(&mut self, maker: Task, vfork: bool) {
         let Some(tracee) = self.tasks.get(&maker) else { return };
-        let told = ptrace::message(tracee.pid).ok().filter(|pid| pid.as_raw() > 0);
-        // It may have been killed by another thread's exec, and then that one, which has its id now, was asked.
-        let told = told.filter(|_| !ptrace::is_at_exec(tracee.pid));
-        let Some(pid) = told else { return self.cannot_tell_whom(maker) };
+        let Some(pid) = ptrace::has_made(tracee.pid) else {
+            // It was killed since. What it has made is told when it stops once more.
+            return self.set_state(maker, State::Ends);
+        };
+        if !self.by_pid.contains_key(&pid) {
+            self.born(maker, pid, vfork);
+        }
+    }
+
+    /// A task that another one has made is told.
+    pub(crate) fn born(&mut self, maker: Task, pid: Pid, vfork: bool) {
+        let Some(tracee) = self.tasks.get(&maker) else { return };
         let flags = tracee.call.as_ref().map_or(0, |call| call.flags);
         let process = tracee.process;
         self.may_be_nested |= flags & libc::CLONE_NEWPID as u64 != 0;
@@ -136,9 +169,13 @@ impl Recording<'_> {
                 maker_waits: vfork,
             },
         );
-        let first = self.strangers.remove(&pid);
-        let first = first.or_else(|| Some(ptrace::next(Some(pid), true).ok()??.1));
-        match first {
+        let known = self.strangers.remove(&pid);
+        // Who is gone does not stop: if somebody does, the id was used again.
+        let first = match known {
+            None | Some(Stop::Gone(_)) => ptrace::next(Some(pid), true).ok().flatten(),
+            Some(_) => None,
+        };
+        match first.map(|(_, stop)| stop).or(known) {
             Some(Stop::Trap) | None => (),
             Some(stop) => self.stopped(child, stop),
         }
@@ -160,13 +197,13 @@ impl Recording<'_> {
         for other in others {
             self.forget(other, Status::Code(0));
         }
-        self.adopt_strangers();
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         self.by_pid.remove(&tracee.pid);
         self.by_pid.insert(leader, task);
         tracee.pid = leader;
         tracee.look = look::Look::new(leader, leader);
-        let (path, argv) = tracee.call.as_ref().map(crate::task::Call::program).unwrap_or_default();
+        // Several did: which one of them was the first is not known.
+        let Some((path, argv)) = tracee.call.as_ref().map(Call::program) else { return };
         self.tell(task, What::Exec { path: path.clone(), argv });
         self.lines.forget(process);
         self.begins_a_program(task, &path);
@@ -182,9 +219,10 @@ impl Recording<'_> {
     }
 
     fn group_stopped(&mut self, task: Task, signal: i32) {
+        let Some(tracee) = self.tasks.get(&task).filter(|_| !self.is_over) else { return };
+        _ = ptrace::listen(tracee.pid);
         self.set_state(task, State::Stopped);
         let Some(tracee) = self.tasks.get(&task) else { return };
-        _ = ptrace::listen(tracee.pid);
         self.tell_stopped(tracee.process, signal);
     }
 
@@ -208,6 +246,8 @@ impl Recording<'_> {
     fn ends(&mut self, task: Task) {
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
         tracee.exit_status = ptrace::exit_status(tracee.pid).ok();
+        self.leaves_children(task);
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
         _ = ptrace::resume(tracee.pid, 0);
         tracee.state = State::Ends;
         let killed = matches!(tracee.exit_status, Some(Status::Signal(_)));

@@ -149,6 +149,48 @@ fn what_is_told_of_programs_in_free_order_is_true() {
     all_are_true(&random("free", 0..40));
 }
 
+/// Programs in which somebody is ended while it makes somebody.
+const STORMS: [&str; 13] = [
+    "exec-among-threads",
+    "exec-among-forks",
+    "exec-among-spawns",
+    "exit-among-threads",
+    "exit-among-forks",
+    "exit-among-spawns",
+    "kill-who-makes-threads",
+    "kill-who-forks",
+    "kill-who-spawns",
+    "kill-orphans",
+    "kill-threads-that-fork",
+    "kill-vfork",
+    "kill-stopped",
+];
+
+/// Where the youngest goes first, the others would wait very long here for those who make one after another.
+#[test]
+fn whoever_is_ended_while_it_makes_somebody_is_told_of_truly() {
+    let program = Path::new(env!("CARGO_BIN_EXE_recorder-storms"));
+    let mut cases = Vec::new();
+    for policy in ["run-to-block", "parent-first", "random", "free", "free", "free", "free"] {
+        cases.extend(STORMS.map(|name| Case::new(&["--policy", policy], program, &[name])));
+    }
+    cases.push(Case::new(&["--policy", "child-first"], program, &["kill-who-forks"]));
+    all_are_true(&cases);
+}
+
+#[test]
+fn at_any_moment_a_deadline_ends_those_who_make_somebody() {
+    let program = Path::new(env!("CARGO_BIN_EXE_recorder-storms"));
+    let mut cases = Vec::new();
+    for (policy, moment) in ["free", "random"].iter().flat_map(|it| (1..8).map(move |at| (it, at)))
+    {
+        let deadline = format!("{:.3}", 0.025 * f64::from(moment));
+        let options = ["--policy", policy, "--deadline", &deadline];
+        cases.extend(STORMS.map(|name| Case::new(&options, program, &[name])));
+    }
+    all_are_true(&cases);
+}
+
 /// Programs that make it hard.
 const ADVERSE: [&str; 13] = [
     "clients",
