@@ -79,7 +79,7 @@ impl<'a, 'r> Outside<'a, 'r> {
         }
         match () {
             () if is("pipe:") => false,
-            () if is("anon_inode:[timerfd]") => !info(pid, number).contains("it_value: (0, 0)"),
+            () if is("anon_inode:[timerfd]") => !is_a_still_timer(&info(pid, number)),
             () if is("anon_inode:[pidfd]") || is("pidfd:") => self.is_anothers(pid, number),
             () if is("anon_inode:[eventfd]") || is("anon_inode:[signalfd]") => false,
             () if is("anon_inode:") => true,
@@ -146,6 +146,12 @@ fn has_a_key(kind: &str, id: u64) -> bool {
     all.lines().find_map(of).unwrap_or(true)
 }
 
+/// Whether a timer will not expire, and has not: one that has expired in this moment wakes its reader.
+fn is_a_still_timer(info: &str) -> bool {
+    let says = |line: &str| info.lines().any(|it| it.trim() == line);
+    says("it_value: (0, 0)") && says("ticks: 0")
+}
+
 /// What an epoll instance watches.
 fn watched(pid: Pid, number: i32) -> Vec<i32> {
     let info = info(pid, number);
@@ -155,4 +161,21 @@ fn watched(pid: Pid, number: i32) -> Vec<i32> {
 
 fn info(pid: Pid, number: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_that_has_just_expired_wakes_its_reader() {
+        let info = |ticks, value| {
+            format!(
+                "pos:\t0\nclockid: 1\nticks: {ticks}\nit_value: ({value}, 0)\nit_interval: (0, 0)\n"
+            )
+        };
+        assert!(is_a_still_timer(&info(0, 0)));
+        assert!(!is_a_still_timer(&info(1, 0)));
+        assert!(!is_a_still_timer(&info(0, 5)));
+    }
 }
