@@ -51,7 +51,10 @@ impl Reader<'_> {
             Kind::Descriptor => Argument::Descriptor(value as i32),
             Kind::Flags => Argument::Flags(u64::from(value as u32)),
             Kind::Signal => Argument::Signal(value as i32),
-            Kind::Task => self.task(value as i32),
+            Kind::Child if args[at - 1] == u64::from(libc::P_PIDFD) => {
+                Argument::Descriptor(value as i32)
+            }
+            Kind::Task | Kind::Child => self.task(value as i32),
             Kind::Opaque => Argument::Opaque,
             _ if value == 0 => Argument::Null,
             Kind::Path => memory::string(pid, value)

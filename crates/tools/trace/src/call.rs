@@ -80,6 +80,8 @@ pub enum Kind {
     PairOut,
     /// A pid or a thread's id.
     Task,
+    /// Whom `waitid` waits for: a pid, or a descriptor where the argument before says so (P_PIDFD).
+    Child,
     /// A signal.
     Signal,
     /// A pointer to a set of signals that goes in.
@@ -123,9 +125,10 @@ pub struct Call {
 }
 
 use Kind::{
-    Action as Act, AddressIn, AddressOut, BytesIn, BytesOut, Descriptor as Fd, Flags, MessageIn,
-    MessageOut, Number as Num, Opaque as Any, PairOut, Path, PiecesIn, PiecesOut, Polled, Set,
-    Signal as Sig, SignalsIn, SignalsOut, StatusOut, Strings, Task as Who, Timespec, Timeval,
+    Action as Act, AddressIn, AddressOut, BytesIn, BytesOut, Child, Descriptor as Fd, Flags,
+    MessageIn, MessageOut, Number as Num, Opaque as Any, PairOut, Path, PiecesIn, PiecesOut,
+    Polled, Set, Signal as Sig, SignalsIn, SignalsOut, StatusOut, Strings, Task as Who, Timespec,
+    Timeval,
 };
 
 /// All calls that change or show what the pictures are about, by name.
@@ -140,7 +143,7 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("exit", &[Num]),
     ("exit_group", &[Num]),
     ("wait4", &[Who, StatusOut, Flags, Any]),
-    ("waitid", &[Num, Who, Any, Flags, Any]),
+    ("waitid", &[Num, Child, Any, Flags, Any]),
     ("getpid", &[]),
     ("getppid", &[]),
     ("gettid", &[]),

@@ -28,7 +28,14 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
             None => "its connection to be taken".into(),
         })),
         "wait4" => Some(child(arguments.task(0), arguments.flags(2))),
-        "waitid" => Some(child(arguments.task(1), arguments.flags(3))),
+        "waitid" => {
+            let by_fd = || arguments.fd(1).and_then(|fd| model.kind(task, fd));
+            let waited = arguments.task(1).or_else(|| match by_fd() {
+                Some(Kind::PidFd(child)) => *child,
+                _ => None,
+            });
+            Some(child(waited, arguments.flags(3)))
+        }
         "nanosleep" | "clock_nanosleep" => {
             Some(arguments.time().map_or_else(|| Wait::Other("time to pass".into()), Wait::Time))
         }
