@@ -10,6 +10,8 @@ const SIGNALS: [&str; 31] = [
 /// The first real-time signal that the C library leaves to programs.
 const REAL_TIME: i32 = 34;
 
+/// `SIGALRM`'s number.
+pub(crate) const SIGALRM: i32 = 14;
 /// `SIGCHLD`'s number.
 pub(crate) const SIGCHLD: i32 = 17;
 pub(crate) const SIGCONT: i32 = 18;

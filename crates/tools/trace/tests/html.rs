@@ -129,7 +129,8 @@ fn what_is_folded_can_be_opened() {
     let folded = all(&page, "<details>", "</details>");
     assert_eq!(folded.len(), 1);
     assert_eq!(folded[0].matches("<li>getppid() = 1</li>").count(), 6);
-    assert!(folded[0].contains("and 33 more"), "{}", folded[0]);
+    assert!(folded[0].contains("and 33 rows more"), "{}", folded[0]);
+    assert!(folded[0].contains("<summary>Folded: 39 rows</summary>"), "6 and 33: {}", folded[0]);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn the_ends_of_a_pipe_have_one_colour_and_shape_and_the_written_one_is_full() {
     };
     let (read, write) = (thing("pipe 1, read end"), thing("pipe 1, write end"));
     assert_eq!((&read[1], &read[2]), (&write[1], &write[2]));
-    assert_eq!((&read[3], &write[3]), (&false.into(), &true.into()));
+    assert_eq!((&read[3], &write[3]), (&0.into(), &1.into()));
     let other = thing("pipe 2, read end");
     assert_ne!(read[1], other[1]);
     assert_ne!(read[2], other[2]);

@@ -35,8 +35,8 @@ fn time_runs_down_and_processes_are_columns() {
    ┃   the write end of pipe 1          │
  5 ┊ read(3, 64)                        │
    ┊   waits for data in pipe 1         │
- 6 ┊                                    ┃ write(4, \"hello\\n\") = 6
-   ┊                                    ┃   6 bytes into pipe 1
+ 6 ┊◀═══════════════════════════════════┃ write(4, \"hello\\n\") = 6
+   ┊                                    ┃   6 bytes into pipe 1; wakes P1
  7 ┃ … read(3) = 6                      ┃
    ┃   out of pipe 1: \"hello\\n\"         ┃
  8 ┃◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄░ exit(0)

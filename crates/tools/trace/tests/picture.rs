@@ -109,17 +109,14 @@ fn a_pipe_shows_how_many_bytes_are_in_it_until_they_are_read() {
     let counts = all(&picture, "<text class=\"count\"", "</text>");
     let counts: Vec<&str> = counts.iter().filter_map(|count| count.split('>').nth(1)).collect();
     assert_eq!(counts, ["6", "6"], "one in the pipe, one in the legend");
-    assert_eq!(picture.matches("class=\"flow c0\"").count(), 2, "in, and out");
+    assert_eq!(picture.matches("class=\"flow c0\"").count(), 3, "in, out, and in the legend");
     assert!(picture.contains(">pipe 1</text>"));
 }
 
 #[test]
 fn two_sockets_that_are_joined_are_one_tube_with_two_ways() {
-    let pair = [Num(1), Flags(1), Num(0)];
-    let out = |fds: Vec<i32>| [&pair[..], &[Argument::Descriptors(fds)]].concat();
     let joined = Recording::new()
-        .enter(P1, "socketpair", &[&pair[..], &[Argument::Out]].concat())
-        .leave(P1, "socketpair", &out(vec![3, 4]), Outcome::Value(0))
+        .sockets(P1, 3, 4)
         .write(P1, 3, "there")
         .write(P1, 4, "back!!")
         .read(P1, 4, "there")

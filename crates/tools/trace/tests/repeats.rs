@@ -67,3 +67,14 @@ fn who_is_reaped_in_a_folded_row_is_seen_to_go_there() {
     let row = row.split("</g>").next().unwrap_or_default();
     assert_eq!(row.matches("class=\"gone\"").count(), 3, "{row}");
 }
+
+#[test]
+fn lines_that_say_something_else_are_not_the_same_once_more() {
+    let says = |recording: Recording, text: &&str| recording.write(P1, 1, text);
+    let story = ["one asks\n", "another asks\n", "a third asks\n", "and all get it\n"];
+    let told = Rows::of(&story.iter().fold(Recording::new(), says).0).rows;
+    assert_eq!(told.len(), 5, "each is a row");
+    let counts = ["line 1\n", "line 2\n", "line 3\n", "line 4\n", "line 5\n"];
+    let counted = Rows::of(&counts.iter().fold(Recording::new(), says).0).rows;
+    assert_eq!(counted.last().map(|row| row.label.as_str()), Some("… 4 times more"));
+}

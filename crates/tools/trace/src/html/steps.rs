@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::event::{Event, Task};
 use crate::model::{Kind, Model, Place, State};
 use crate::names::signal;
-use crate::rows::Rows;
-use crate::svg::{Moment, SHAPES, colour, follow, shape};
+use crate::rows::{Rows, matters};
+use crate::svg::{Moment, follow, signs};
 use crate::why::{Blocked, Wait};
 use crate::words::status_words;
 
@@ -16,9 +16,9 @@ use crate::words::status_words;
 struct Data {
     /// What others point into.
     texts: Vec<String>,
-    /// The outlines of the signs, for a box of 12 by 12.
-    shapes: &'static [&'static str],
-    /// What descriptors lead to: text, colour, shape (or −1), and whether it is filled.
+    /// The outlines of the signs, each in one part or two.
+    shapes: &'static [&'static [&'static str]],
+    /// What descriptors lead to: text, colour, shape (or −1), and which of its parts is filled, from 1.
     things: Vec<Thing>,
     steps: Vec<Step>,
 }
@@ -26,7 +26,7 @@ struct Data {
 /// How the names of 0, 1 and 2 begin.
 const STANDARD: &str = "standard ";
 
-type Thing = (usize, String, i32, bool);
+type Thing = (usize, String, i32, u8);
 
 /// What has changed with a row.
 #[derive(Serialize, Default, Clone, PartialEq)]
@@ -53,7 +53,7 @@ enum Fds {
 
 /// The data, as JSON that may stand in a `script` element.
 pub(super) fn data(events: &[Event], rows: &Rows) -> String {
-    let mut data = Data { shapes: &SHAPES, ..Data::default() };
+    let mut data = Data { shapes: &signs::SIGNS, ..Data::default() };
     let mut steps = vec![Step::default(); rows.rows.len()];
     follow(events, &rows.rows, |moment| steps[moment.index] = data.whole(&moment));
     let mut above = Step::default();
@@ -138,7 +138,7 @@ impl Data {
         Fds::Own(fds.collect())
     }
 
-    fn thing(&mut self, (text, colour, shape, filled): (String, String, i32, bool)) -> usize {
+    fn thing(&mut self, (text, colour, shape, filled): (String, String, i32, u8)) -> usize {
         let thing = (self.text(text), colour, shape, filled);
         let known = self.things.iter().position(|known| *known == thing);
         known.unwrap_or_else(|| {
@@ -194,8 +194,13 @@ fn does(model: &Model, task: Task, state: &State) -> String {
         State::Reaped(_) => "is gone".into(),
     };
     if let Some(thread) = model.threads.get(&task) {
-        for (number, _) in thread.pending.iter().filter(|(number, _)| thread.blocks(*number)) {
-            does += &format!("; {} waits outside, since it is blocked", signal(*number));
+        let pending = thread.pending.iter().map(|(number, _)| *number);
+        for number in pending.filter(|number| matters(model, task, *number)) {
+            let name = signal(number);
+            does += &match thread.blocks(number) {
+                true => format!("; {name} waits outside, since it is blocked"),
+                false => format!("; {name} comes through as soon as it runs"),
+            };
         }
     }
     does
@@ -218,10 +223,11 @@ fn sleeps(model: &Model, blocked: &Blocked) -> String {
     format!("{}{wakes}", sentence.strip_prefix(&own).unwrap_or(&sentence))
 }
 
-fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
+fn thing(model: &Model, kind: &Kind) -> (String, String, i32, u8) {
     let end = |number: u32, end: &str, writes: bool| {
         let text = format!("{}, {end}", model.pipe_name(number));
-        (text, colour(number), shape(number) as i32, writes)
+        let (sign, colour) = signs::of_pipe(number);
+        (text, colour, sign as i32, writes.into())
     };
     match kind {
         Kind::ReadEnd(number) => end(*number, "read end", false),
@@ -229,7 +235,7 @@ fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
         Kind::BothEnds(number) => end(*number, "both ends", false),
         Kind::EventFd(number) => {
             let count = model.queued(Place::EventFd(*number));
-            (format!("eventfd {number}, count {count}"), "plain".into(), -1, false)
+            (format!("eventfd {number}, count {count}"), "plain".into(), -1, 0)
         }
         Kind::Socket(number) => {
             let socket = model.sockets.get(number);
@@ -243,14 +249,16 @@ fn thing(model: &Model, kind: &Kind) -> (String, String, i32, bool) {
                 None => format!("socket {number}"),
             };
             let pair = peer.map_or(*number, |peer| peer.min(*number));
-            (text, colour(pair), shape(pair) as i32, false)
+            let (sign, colour) = signs::of_sockets(pair);
+            let own = peer.map_or(0, |peer| if *number < peer { 1 } else { 2 });
+            (text, colour, sign as i32, own)
         }
         Kind::Outside(name) | Kind::Other(name) if name.starts_with("pipe:[") => {
-            ("a pipe from before".into(), "plain".into(), -1, false)
+            ("a pipe from before".into(), "plain".into(), -1, 0)
         }
         Kind::Outside(name) | Kind::Other(name) if name.starts_with("socket:[") => {
-            ("a socket from before".into(), "plain".into(), -1, false)
+            ("a socket from before".into(), "plain".into(), -1, 0)
         }
-        other => (model.name(other), "plain".into(), -1, false),
+        other => (model.name(other), "plain".into(), -1, 0),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::rows::{Row, RowKind, Rows};
+use crate::rows::{Inside, Row, RowKind, Rows};
 use crate::svg::escape;
 
 /// With more rows than that, their numbers are no links: that would be a good part of the page.
@@ -31,7 +31,7 @@ pub(super) fn table(rows: &Rows, prefix: &str) -> String {
             _ => line,
         });
         let line = if lines { format!("<td>{line}</td>") } else { String::new() };
-        let inside = if row.inside.is_empty() { String::new() } else { inside(&row.inside) };
+        let inside = if row.inside.labels.is_empty() { String::new() } else { inside(&row.inside) };
         let number = match linked {
             true => format!("<a href=\"#{prefix}step-{number}\">{number}</a>"),
             false => number.to_string(),
@@ -62,14 +62,16 @@ pub(super) fn sentence(row: &Row) -> String {
 }
 
 /// What was folded into a row.
-fn inside(labels: &[String]) -> String {
-    let mut list = String::from("<details><summary>What is folded here</summary><ol>");
+fn inside(inside: &Inside) -> String {
+    let Inside { all, of, labels } = inside;
+    let all = escape(all);
+    let mut list = format!("<details><summary>Folded: {all}</summary><ol>");
     for label in labels.iter().take(TOLD) {
         let _ = write!(list, "<li>{}</li>", escape(label));
     }
     list += "</ol>";
     if labels.len() > TOLD {
-        let _ = write!(list, "<p>and {} more</p>", labels.len() - TOLD);
+        let _ = write!(list, "<p>and {} {of} more</p>", labels.len() - TOLD);
     }
     list + "</details>"
 }

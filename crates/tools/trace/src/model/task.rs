@@ -147,10 +147,16 @@ impl Thread {
         }
     }
 
-    /// Whether a signal waits outside now: what the call that it is in blocks counts, where that says.
+    /// Which signals wait outside now: what the call that it is in blocks counts, where that says.
+    #[must_use]
+    pub fn blocked(&self) -> &BTreeSet<i32> {
+        self.instead.as_ref().unwrap_or(&self.mask)
+    }
+
+    /// Whether a signal waits outside now.
     #[must_use]
     pub fn blocks(&self, signal: i32) -> bool {
-        self.instead.as_ref().unwrap_or(&self.mask).contains(&signal)
+        self.blocked().contains(&signal)
     }
 
     /// Whether it has not ended.

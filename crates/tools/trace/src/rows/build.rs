@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Arrow, Column, Row, RowKind, Rows, marks, notes};
+use super::wakes::Sleeper;
+use super::{Arrow, Column, Inside, Row, RowKind, Rows, gates, marks, notes};
 use crate::call::Argument;
 use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
@@ -50,6 +51,10 @@ pub(super) struct Builder {
     pub(super) arrows: BTreeMap<Task, Vec<Arrow>>,
     /// Who has been told of an end by a SIGCHLD that has not come through.
     pub(super) told: BTreeSet<Task>,
+    /// For whom a signal is on its way that nobody in the picture has sent, and whence it comes.
+    pub(super) unsent: BTreeMap<(Task, i32), &'static str>,
+    /// Who sleeps.
+    pub(super) asleep: BTreeMap<Task, Sleeper>,
 }
 
 /// A call whose row has not come, or has.
@@ -72,8 +77,11 @@ impl Builder {
             };
             let before = builder.rows.rows.len();
             builder.event(event, &changes);
+            builder.follow_sleepers(event, &changes);
             builder.tell(event, before, problem);
         }
+        builder.say_who_wakes();
+        notes::explain_outside(&mut builder.rows.rows);
         builder.rows
     }
 
@@ -169,13 +177,14 @@ impl Builder {
             last: event.step,
             task: event.task,
             kind,
-            inside: Vec::new(),
+            inside: Inside::default(),
             key: notes::key(event, kind, &label),
             label,
             note: notes::note(&self.model, event, changes),
             sentence: sentence(&self.model, event, changes),
             arrows: self.arrows.remove(&event.task).unwrap_or_default(),
             marks: marks(&self.model),
+            gates: gates(&self.model),
             line: begun.line,
             problem: None,
             call,
@@ -206,6 +215,7 @@ impl Builder {
             let mut rows = self.rows.rows.iter_mut();
             if let Some(row) = rows.rfind(|row| row.task == event.task) {
                 (row.last, row.marks) = (event.step, marks(&self.model));
+                row.gates = gates(&self.model);
             }
         } else {
             self.push(event, RowKind::Waits, call_words(&name, &arguments, true), &[]);

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Row, RowKind};
+use super::{Inside, Row, RowKind};
+use crate::names::count;
 
 /// With fewer rows than that it may be what the program is about.
 const LEAST: usize = 7;
@@ -70,18 +71,22 @@ fn look(rows: &[Row], places: &[&str]) -> usize {
     length
 }
 
-/// What is looked at, each thing once.
+/// Which files are looked at, each once.
 fn opened(rows: &[Row]) -> Vec<String> {
     let opens = |row: &&Row| row.call.as_deref().is_some_and(|call| !CLOSER.contains(&call));
-    let mut labels: Vec<String> = rows.iter().filter(opens).map(|row| row.label.clone()).collect();
+    let path = |row: &Row| Some(row.label.split('"').nth(1)?.to_owned());
+    let mut paths: Vec<String> = rows.iter().filter(opens).filter_map(path).collect();
     let mut seen = BTreeSet::new();
-    labels.retain(|label| seen.insert(label.clone()));
-    labels
+    paths.retain(|path| seen.insert(path.clone()));
+    paths
 }
 
 fn folded(rows: &[Row], what: &str) -> Row {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let number = rows.len() as u64;
+    let labels = opened(rows);
+    let all = format!("{number} calls, about {}", count(labels.len() as u64, "file", "files"));
+    let inside = Inside { all, of: "files", labels };
     Row {
         kind: RowKind::Folded(number),
         label: format!("… looks {what}: {number} calls"),
@@ -90,8 +95,9 @@ fn folded(rows: &[Row], what: &str) -> Row {
         arrows: Vec::new(),
         last: last.last,
         marks: last.marks.clone(),
+        gates: last.gates.clone(),
         call: None,
-        inside: opened(rows),
+        inside,
         ..first.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! The runtime's prologue becomes one row, and what no picture tells of becomes none.
 
 use super::build::QUIET;
-use super::{Row, RowKind};
+use super::{Inside, Row, RowKind};
 
 /// What else the loader and the runtime call before `main`.
 const RUNTIME: [&str; 11] = [
@@ -49,13 +49,15 @@ pub(super) fn prologue(rows: &mut Vec<Row>) {
         let number = sure as u64 + 1;
         let last = calls[sure];
         let (step, marks) = (rows[last].last, rows[last].marks.clone());
-        let inside = calls[..=sure].iter().map(|index| rows[*index].label.clone()).collect();
+        let gates = rows[last].gates.clone();
+        let labels = calls[..=sure].iter().map(|index| rows[*index].label.clone()).collect();
         let row = &mut rows[calls[0]];
         row.kind = RowKind::Prologue(number);
         row.label = format!("the loader and the runtime: {number} calls");
         row.sentence = format!("{task} is made ready by the loader and the runtime");
-        (row.last, row.marks, row.note, row.call) = (step, marks, None, None);
-        row.inside = inside;
+        (row.last, row.marks, row.gates) = (step, marks, gates);
+        (row.note, row.call) = (None, None);
+        row.inside = Inside { all: format!("{number} calls"), of: "calls", labels };
     }
     for index in 0..rows.len() {
         folded[index] |= is_call(&rows[index], &HIDDEN, &QUIET) || only_looks(rows, index);

@@ -1,10 +1,10 @@
 //! The rows of births, ends and signals, and the arrows between tasks.
 
 use super::build::Builder;
-use super::{Arrow, ArrowKind, Mark, Row, RowKind};
+use super::{Arrow, ArrowKind, Mark, Row, RowKind, gates, matters};
 use crate::event::{Disposition, Event, Status, Task};
 use crate::model::{Change, kills};
-use crate::names::{SIGCHLD, signal};
+use crate::names::{SIGALRM, SIGCHLD, signal};
 use crate::words::sentence;
 
 /// How the label of a call ends that a signal has interrupted.
@@ -44,16 +44,69 @@ impl Builder {
 
     pub(super) fn signalled(&mut self, event: &Event, number: i32, by: Option<Task>) {
         let arrow = Arrow { to: event.task, kind: ArrowKind::Signal };
-        if let Some(by) = by {
-            self.reaches(by, arrow);
-        } else if number == SIGCHLD {
-            self.told_of_end(event.task);
-            self.told.insert(event.task);
+        match by {
+            Some(Task::OUTSIDE) => {
+                self.unsent.insert((event.task, number), "somebody outside of the recording");
+            }
+            Some(by) => {
+                self.reaches(by, arrow);
+                self.comes_of_it(event, by, number);
+            }
+            None if number == SIGCHLD => {
+                self.told_of_end(event.task);
+                self.told.insert(event.task);
+            }
+            None => {
+                let whence = if number == SIGALRM { "its own alarm" } else { "the kernel" };
+                self.unsent.insert((event.task, number), whence);
+            }
         }
         let thread = self.model.threads.get(&event.task);
         if thread.is_some_and(|thread| thread.blocks(number)) {
             let label = format!("{} waits outside: it is blocked", signal(number));
             self.push(event, RowKind::Pending, label, &[]);
+            self.says_whence(event.task, number);
+        } else if let Some(row) = self.rows.rows.last_mut() {
+            row.gates = gates(&self.model);
+        }
+    }
+
+    /// A signal to itself that no call has asked for: SIGPIPE.
+    fn comes_of_it(&mut self, event: &Event, by: Task, number: i32) {
+        const ASK: [&str; 6] = [
+            "kill",
+            "tkill",
+            "tgkill",
+            "rt_sigqueueinfo",
+            "rt_tgsigqueueinfo",
+            "pidfd_send_signal",
+        ];
+        let row = self.rows.rows.iter_mut().rfind(|row| row.task == by);
+        if let Some(row) = row.filter(|_| by == event.task)
+            && row.call.as_deref().is_some_and(|call| !ASK.contains(&call))
+        {
+            let comes = format!("{} comes of it", signal(number));
+            row.sentence += &format!("; {comes}");
+            row.note =
+                Some(row.note.take().map_or(comes.clone(), |note| format!("{note}; {comes}")));
+        }
+    }
+
+    /// A signal that nobody in the picture has sent is drawn where it comes.
+    fn says_whence(&mut self, task: Task, number: i32) {
+        let Some(whence) = self.unsent.remove(&(task, number)) else { return };
+        let rows = &mut self.rows.rows;
+        // It comes before the call returns that it interrupts.
+        let interrupted = format!("{INTERRUPTED} by {}", signal(number));
+        let above = rows.len().checked_sub(2).filter(|above| {
+            rows[*above].task == task && rows[*above].label.ends_with(&interrupted)
+        });
+        let last = rows.len().wrapping_sub(1);
+        if let Some(row) = rows.get_mut(above.unwrap_or(last)) {
+            row.arrows.push(Arrow { to: task, kind: ArrowKind::Comes });
+            let whence = format!("the signal comes from {whence}");
+            row.sentence += &format!("; {whence}");
+            row.note = Some(whence);
         }
     }
 
@@ -86,15 +139,23 @@ impl Builder {
             Disposition::Handler => format!("⚡ {name}: its handler runs"),
             Disposition::Default if kills(number) => format!("⚡ {name} kills it"),
             // It would be one row for each child that ends, and nothing happens.
-            Disposition::Default | Disposition::Ignore => return,
+            Disposition::Default | Disposition::Ignore => {
+                if let Some(row) = self.rows.rows.last_mut() {
+                    row.gates = gates(&self.model);
+                }
+                return;
+            }
         };
         self.push(event, RowKind::Signal, label, &[]);
+        self.says_whence(event.task, number);
     }
 
     /// Signals don't count: where a SIGCHLD waits outside, this end adds none.
     fn already_told(&mut self, task: Task) {
         let parent = self.model.processes.get(&task).and_then(|process| process.parent);
-        let waits = |parent: &Task| self.told.contains(parent);
+        // One that is ignored makes no difference, and needs no words.
+        let waits =
+            |parent: &Task| self.told.contains(parent) && matters(&self.model, *parent, SIGCHLD);
         if let (Some(parent), Some(row)) = (parent.filter(waits), self.rows.rows.last_mut())
             && let Some(note) = &mut row.note
         {
@@ -117,14 +178,21 @@ impl Builder {
             Status::Signal(number) => format!("killed by {}", signal(number)),
         };
         // The signal that kills and the end are one row.
+        let mut whence = None;
         let last = self.rows.rows.last();
         if matches!(status, Status::Signal(_))
             && last.is_some_and(|row| row.task == event.task && row.kind == RowKind::Signal)
             && let Some(row) = self.rows.rows.pop()
         {
             self.arrows.insert(event.task, row.arrows);
+            whence = row.note;
         }
         self.push(event, RowKind::Ended, label, changes);
+        if let (Some(whence), Some(row)) = (whence, self.rows.rows.last_mut()) {
+            row.sentence += &format!("; {whence}");
+            row.note =
+                Some(row.note.take().map_or(whence.clone(), |note| format!("{note}; {whence}")));
+        }
         self.already_told(event.task);
         self.open.remove(&event.task);
         self.arrows.remove(&event.task);
@@ -165,7 +233,7 @@ impl Builder {
     }
 
     /// An arrow from the call that a task is in, or from the one that has just returned.
-    fn reaches(&mut self, by: Task, arrow: Arrow) {
+    pub(super) fn reaches(&mut self, by: Task, arrow: Arrow) {
         let last = self.rows.rows.iter_mut().rev().find(|row| row.task == by);
         match last.filter(|_| !self.open.contains_key(&by)) {
             Some(row) => {

@@ -1,8 +1,8 @@
 //! The rows of a picture: what text, SVG and HTML draw alike.
 //!
 //! Read in this order: [`Rows`], [`Row`]; `build.rs`, how events become rows, and
-//! `lives.rs`, those about tasks and signals; `notes.rs`, what is
-//! said beside them; `fold.rs`, `files.rs` and `repeats.rs`, how long stretches become short ones.
+//! `lives.rs`, those about tasks and signals; `wakes.rs`, who wakes whom; `gates.rs`, which signals
+//! wait; `notes.rs`, what is said beside them; `fold.rs`, `files.rs` and `repeats.rs`, how long stretches become short ones.
 //!
 //! A call that returned at once is one row, where it returned. One that slept is two: where it went
 //! to sleep, and where it went on. Time runs down, and a row's place says nothing of how long.
@@ -10,14 +10,19 @@
 mod build;
 mod files;
 mod fold;
+mod gates;
 mod lives;
 mod notes;
 mod repeats;
+mod wakes;
 
 use std::collections::BTreeMap;
 
 use crate::event::{Event, Task};
 use crate::model::{Model, State};
+
+pub use gates::Gate;
+pub(crate) use gates::{gates, matters};
 
 /// A picture's rows.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +71,8 @@ pub struct Row {
     pub arrows: Vec<Arrow>,
     /// What each task is doing after it.
     pub marks: BTreeMap<Task, Mark>,
+    /// Whose signals wait outside after it, or would.
+    pub gates: BTreeMap<Task, Gate>,
     /// The line of the program that it is on.
     pub line: Option<String>,
     /// What can't have happened, if the recording says so all the same.
@@ -74,10 +81,21 @@ pub struct Row {
     pub call: Option<String>,
     /// The recorder has done something here that nothing in the program has asked for.
     pub injected: bool,
-    /// The labels of the rows that were folded into it.
-    pub(crate) inside: Vec<String>,
+    /// What was folded into it.
+    pub(crate) inside: Inside,
     /// What makes rows alike: the call, and what it works on.
     pub(crate) key: (String, String),
+}
+
+/// What was folded into a row.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inside {
+    /// How much that is in all: `788 calls, about 378 files`.
+    pub(crate) all: String,
+    /// What the labels are: `files`.
+    pub(crate) of: &'static str,
+    /// What is told of, one by one.
+    pub(crate) labels: Vec<String>,
 }
 
 /// What a row is.
@@ -133,8 +151,12 @@ pub struct Arrow {
 pub enum ArrowKind {
     /// It makes that task.
     Makes,
-    /// It sends a signal there, or the kernel tells of its end.
+    /// It sends a signal there, which may be to itself, or the kernel tells of its end.
     Signal,
+    /// A signal comes to it that nobody in the picture has sent: from its own alarm, from outside.
+    Comes,
+    /// It does what that task sleeps for.
+    Wakes,
     /// It reaps that process.
     Reaps,
 }
@@ -156,6 +178,13 @@ pub enum Mark {
     Zombie,
     /// It is gone.
     Gone,
+}
+
+impl Row {
+    /// Whether it sends a signal to its own task.
+    pub(crate) fn signals_itself(&self) -> bool {
+        self.arrows.contains(&Arrow { to: self.task, kind: ArrowKind::Signal })
+    }
 }
 
 impl Mark {

@@ -1,6 +1,6 @@
 //! What is said beside a row, and what makes two rows alike.
 
-use super::RowKind;
+use super::{Row, RowKind};
 use crate::event::{Event, Outcome, What};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, list};
@@ -115,6 +115,11 @@ fn opened(
             };
             Some(format!("{}{last}", model.name(kind)))
         }
+        ("connect", _) => {
+            let socket = arguments.fd(0).and_then(|fd| model.socket(event.task, fd))?;
+            let listener = model.queued_at(model.sockets.get(&socket)?.peer?)?;
+            Some(format!("in the queue of socket {listener}, until somebody accepts it"))
+        }
         // The label has its path and its number.
         ("open" | "openat" | "creat", [Change::Opened(_, Kind::File(_))]) => None,
         (_, [.., Change::Opened(fd, kind)]) => Some(format!("fd {fd}: {}", model.name(kind))),
@@ -135,11 +140,14 @@ fn opened(
                 None => format!("to {name}"),
             })
         }
-        ("wait4", _) if *result == Outcome::Value(0) => Some("there is no child to reap".into()),
+        ("wait4", _) if *result == Outcome::Value(0) => {
+            Some("no child has ended that it has not reaped".into())
+        }
         ("tkill" | "tgkill" | "waitid", _) => without_task(model, event),
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
         ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
-        ("alarm" | "prctl", _) => without_task(model, event),
+        ("alarm" | "setitimer" | "prctl" | "epoll_ctl", _) => without_task(model, event),
+        ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => without_task(model, event),
         _ => None,
     }
 }
@@ -167,7 +175,11 @@ pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> (String, String)
                 Outcome::Interrupted => "interrupted",
             };
             let fd = Arguments(arguments).fd(0);
-            (format!("{kind:?} {name} {result}"), format!("{fd:?}"))
+            // Of what is printed, each line is another one, unless only its numbers are.
+            let bytes = Arguments(arguments).bytes().filter(|_| name == "write");
+            let printed = bytes.filter(|_| matches!(fd, Some(1 | 2)));
+            let printed = printed.map_or_else(String::new, |(text, _)| without_numbers(text));
+            (format!("{kind:?} {name} {result}"), format!("{fd:?} {printed}"))
         }
         // A waiting call is known by its descriptor: how much it asks for may differ.
         (_, RowKind::Waits) => {
@@ -179,6 +191,11 @@ pub(super) fn key(event: &Event, kind: RowKind, label: &str) -> (String, String)
     }
 }
 
+/// Without what differs where the same is done once more, or with another socket, say.
+pub(super) fn without_numbers(text: &str) -> String {
+    text.chars().filter(|char| !char.is_ascii_digit()).collect()
+}
+
 /// Without the numbers of tasks.
 fn nameless(label: &str) -> String {
     let mut text = String::new();
@@ -188,4 +205,20 @@ fn nameless(label: &str) -> String {
         }
     }
     text
+}
+
+/// Whoever is not recorded has no column and is called P0 where a program names it: then it is said who that is.
+pub(super) fn explain_outside(rows: &mut [Row]) {
+    const WHO: &str = "P0 is somebody outside of the recording";
+    let named = |text: &str| {
+        let mut words = text.split(|char: char| !char.is_alphanumeric());
+        words.any(|word| word == "P0")
+    };
+    for row in rows {
+        let texts = [Some(&row.label), row.note.as_ref(), Some(&row.sentence)];
+        if texts.into_iter().flatten().any(|text| named(text)) {
+            row.sentence += &format!(" ({WHO})");
+            row.note = Some(row.note.take().map_or(WHO.into(), |note| format!("{note}; {WHO}")));
+        }
+    }
 }

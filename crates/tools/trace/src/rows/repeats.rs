@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{ArrowKind, Mark, Row, RowKind};
+use super::notes::without_numbers;
+use super::{ArrowKind, Inside, Mark, Row, RowKind};
 use crate::event::Task;
 
 /// Calls that say something together only, if there are many.
@@ -91,11 +92,6 @@ fn same_thing(one: &Row, other: &Row, how: Alike) -> bool {
     }
 }
 
-/// Without what differs where the same is done with another socket, say.
-fn without_numbers(text: &str) -> String {
-    text.chars().filter(|char| !char.is_ascii_digit()).collect()
-}
-
 /// Whoever is made in a stretch is gone at its end: nobody's beginning is folded away who is seen
 /// to do something later.
 fn ends_what_it_begins(rows: &[Row]) -> bool {
@@ -143,14 +139,25 @@ fn series(rows: &[Row]) -> Option<Row> {
     let call = first.call.as_deref().filter(|call| SERIES.contains(call))?;
     let times = rows.len();
     let one_task = rows.iter().all(|row| row.task == first.task);
+    let asks = rows.iter().all(|row| !row.label.contains(", "));
+    let does = if asks { "asks" } else { "asks or sets" };
+    let does = format!("{does} what happens on each of these signals");
     (first.label != last.label && one_task).then(|| Row {
         kind: RowKind::Folded(times as u64),
         label: format!("{times} × {call}: {} … {}", first.label, last.label),
-        sentence: format!("{}: {times} calls, from {} to {}", first.task, first.label, last.label),
-        note: None,
-        inside: rows.iter().map(|row| row.label.clone()).collect(),
+        sentence: format!(
+            "{} {does}: {times} calls, from {} to {}",
+            first.task, first.label, last.label
+        ),
+        note: Some(does),
+        inside: Inside {
+            all: format!("{times} calls"),
+            of: "calls",
+            labels: rows.iter().map(|row| row.label.clone()).collect(),
+        },
         last: last.last,
         marks: last.marks.clone(),
+        gates: last.gates.clone(),
         ..first.clone()
     })
 }
@@ -172,15 +179,20 @@ fn folded(rows: &[Row], length: usize, casts: &[Cast], how: Alike) -> Option<Row
         Alike::Same => row.label.clone(),
         Alike::Like => format!("{} {}", row.task, row.label),
     };
+    let all = match length {
+        1 => format!("{} rows", rows.len()),
+        _ => format!("{} rows, which are {times} times {length}", rows.len()),
+    };
     Some(Row {
         kind: RowKind::Folded(times as u64),
         sentence: format!("{}: {sentence}{what}", first.task),
         label: format!("… {what}"),
         note: None,
         arrows: Vec::new(),
-        inside: rows.iter().map(inside).collect(),
+        inside: Inside { all, of: "rows", labels: rows.iter().map(inside).collect() },
         last: last.last,
         marks: last.marks.clone(),
+        gates: last.gates.clone(),
         ..first.clone()
     })
 }

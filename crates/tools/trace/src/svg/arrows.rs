@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::draw::Pen;
 use super::layout::{HALF, MIDDLE, Words};
-use super::scene::{Awaited, Flow};
+use super::scene::{Awaited, Between, Flow};
 use super::tubes::mark;
 use crate::rows::ArrowKind;
 
@@ -17,8 +17,19 @@ impl Pen<'_> {
     }
 
     pub(super) fn arrows(&mut self, words: &Words) {
+        let own = self.layout.bar(self.row.task);
         for (to, kind) in &self.band.arrows {
-            let (own, there) = (self.layout.bar(self.row.task), self.layout.bar(*to));
+            let class = match kind {
+                ArrowKind::Makes => "makes",
+                ArrowKind::Signal | ArrowKind::Comes => "signal",
+                ArrowKind::Reaps => "reaps",
+                ArrowKind::Wakes => "wakes",
+            };
+            let (target, there) = (*to, self.layout.bar(*to));
+            if *to == self.row.task {
+                self.itself(*kind == ArrowKind::Signal);
+                continue;
+            }
             if own == there {
                 continue;
             }
@@ -27,13 +38,29 @@ impl Pen<'_> {
             } else {
                 (own - HALF - 2, there + HALF + 2)
             };
-            let class = match kind {
-                ArrowKind::Makes => "makes",
-                ArrowKind::Signal => "signal",
-                ArrowKind::Reaps => "reaps",
-            };
-            self.arrow(class, from, to, *kind != ArrowKind::Reaps);
+            // Bytes go the same way, or a signal does.
+            let bytes = there > own && !self.band.flows.is_empty();
+            let signal = self.band.arrows.contains(&(target, ArrowKind::Signal));
+            let aside = *kind == ArrowKind::Wakes && (bytes || signal);
+            let y = if aside { MIDDLE - 6 } else { MIDDLE };
+            self.arrow(class, (from, to), y, *kind != ArrowKind::Reaps);
         }
+    }
+
+    /// A signal from itself, or from where nobody has a bar.
+    fn itself(&mut self, leaves: bool) {
+        // What waits outside has its mark below.
+        let (bar, y) = (self.layout.bar(self.row.task) - HALF - 1, MIDDLE - 4);
+        let (far, tip, up, down) = (bar - 11, bar - 6, y - 4, y + 4);
+        let path = match leaves {
+            true => format!("M{bar} 2h-8q-3 0 -3 3v3q0 3 3 3H{tip}"),
+            false => format!("M{far} {y}H{tip}"),
+        };
+        let _ = write!(
+            self.out,
+            "<path class=\"signal own\" d=\"{path}\"/>\
+             <path class=\"signal head\" d=\"M{tip} {up}L{bar} {y}L{tip} {down}Z\"/>"
+        );
     }
 
     pub(super) fn flows(&mut self, words: &Words) {
@@ -41,9 +68,10 @@ impl Pen<'_> {
             let Some(x) = self.layout.between(self.scene, what) else { continue };
             let (edge, tube) = (self.edge(words), x - 15);
             let none = if flow == Flow::End { "none " } else { "" };
-            let class = format!("flow {none}{}", mark(what));
-            let (from, to) = if flow == Flow::In { (edge, tube) } else { (tube, edge) };
-            self.arrow(&class, from, to, true);
+            let twin = if matches!(what, Between::Sockets(_)) { "twin " } else { "" };
+            let class = format!("flow {none}{twin}{}", mark(what));
+            let ends = if flow == Flow::In { (edge, tube) } else { (tube, edge) };
+            self.arrow(&class, ends, MIDDLE, true);
         }
     }
 
@@ -70,12 +98,21 @@ impl Pen<'_> {
         }
     }
 
-    fn arrow(&mut self, class: &str, from: usize, to: usize, head: bool) {
-        let y = MIDDLE;
+    fn arrow(&mut self, class: &str, (from, to): (usize, usize), y: usize, head: bool) {
         let tip = if to > from { to.saturating_sub(8) } else { to + 8 };
-        let end = if head { tip } else { to };
-        let (up, down) = (y - 5, y + 5);
-        let _ = write!(self.out, "<path class=\"{class}\" d=\"M{from} {y}H{end}\"/>");
+        if class == "wakes" {
+            let (up, down) = (y - 4, y + 4);
+            let head = format!("M{tip} {up}L{to} {y}L{tip} {down}");
+            let _ = write!(self.out, "<path class=\"wakes\" d=\"M{from} {y}H{to}{head}\"/>");
+            return;
+        }
+        let (end, up, down) = (if head { tip } else { to }, y - 5, y + 5);
+        // Sockets go two ways: their lines are double.
+        let line = match class.contains("twin") {
+            true => format!("M{from} {}H{end}M{from} {}H{end}", y - 2, y + 2),
+            false => format!("M{from} {y}H{end}"),
+        };
+        let _ = write!(self.out, "<path class=\"{class}\" d=\"{line}\"/>");
         if head {
             let _ = write!(
                 self.out,

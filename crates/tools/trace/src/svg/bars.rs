@@ -6,7 +6,7 @@ use super::layout::{HALF, Layout, MIDDLE};
 use super::scene::{Band, Scene};
 use crate::event::Task;
 use crate::model::State;
-use crate::rows::RowKind;
+use crate::rows::{Gate, RowKind};
 
 /// How many colours there are for tasks.
 pub(crate) const COLOURS: u32 = 6;
@@ -63,6 +63,7 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
     // An outline for each look.
     let [mut run, mut sleep, mut stop, mut side, mut held, mut zombie, mut handler] =
         [const { String::new() }; 7];
+    let [mut blocks, mut waits] = [const { String::new() }; 2];
     // As many handlers in each other as there is room for.
     let handlers = |band: &Band| band.handlers.get(&task).copied().unwrap_or_default().min(3);
     let mut above = 0;
@@ -75,6 +76,17 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
             let x = right + 1 + depth * 5;
             let _ = write!(handler, "M{x} {from}h4V{to}h-4z");
         }
+    }
+    let gate = |band: &Band| band.gates.get(&task).copied();
+    let mut above = None;
+    let gates =
+        scene.bands.iter().map(|band| (std::mem::replace(&mut above, gate(band)), gate(band)));
+    for (gate, from, to) in stretches(tops, gates) {
+        let _ = match gate {
+            Some(Gate::Blocks) => write!(blocks, "M{} {from}V{to}", left - 4),
+            Some(Gate::Waits) => write!(waits, "M{} {from}h5V{to}h-5z", left - 6),
+            None => Ok(()),
+        };
     }
     let looks = scene.bands.iter();
     let looks =
@@ -106,6 +118,8 @@ fn bar(scene: &Scene, layout: &Layout, tops: &[usize], prefix: &str, task: Task)
         ("held", "", held),
         ("zombie", "", zombie),
         ("handler", "", handler),
+        ("blocks", "", blocks),
+        ("waits", "", waits),
     ] {
         if d.is_empty() {
             continue;

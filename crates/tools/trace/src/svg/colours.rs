@@ -22,8 +22,10 @@ struct Colours {
     tint: (Rgb, u32),
     /// Tasks: bars, and their names as text.
     tasks: [Rgb; 6],
-    /// Pipes and sockets.
-    pipes: [Rgb; 4],
+    /// Pipes: warm.
+    pipes: [Rgb; 3],
+    /// Sockets: cold.
+    sockets: [Rgb; 3],
     /// Signals and their handlers.
     signal: Rgb,
 }
@@ -37,7 +39,8 @@ const LIGHT: Colours = Colours {
     now: 0xff_efaf,
     tint: (0, 4),
     tasks: [0x00_68a5, 0x00_734f, 0x9c_3f79, 0x5f_4bb5, 0x7a_5a00, 0x4a_5568],
-    pipes: [0xa8_7200, 0x7d_7600, 0x3a_7fa8, 0x1f_7d74],
+    pipes: [0xa8_7200, 0x7d_7600, 0xa0_6a4c],
+    sockets: [0x3a_7fa8, 0x1f_7d74, 0x72_70c0],
     signal: 0xc4_4e00,
 };
 
@@ -49,7 +52,8 @@ const RUST: Colours = Colours {
     line: 0x66_6666,
     now: 0xff_e9a0,
     tasks: [0x00_5688, 0x00_6043, 0x8a_3069, 0x4f_3ca6, 0x66_4b00, 0x41_4b5c],
-    pipes: [0x8a_5d00, 0x67_6100, 0x2c_688c, 0x13_665f],
+    pipes: [0x8a_5d00, 0x67_6100, 0x85_5538],
+    sockets: [0x2c_688c, 0x13_665f, 0x5c_59ab],
     signal: 0xa8_4300,
     ..LIGHT
 };
@@ -63,7 +67,8 @@ const DARK: Colours = Colours {
     now: 0x46_3d12,
     tint: (0xff_ffff, 5),
     tasks: [0x5c_b0e3, 0x35_c79e, 0xe0_9ac6, 0xb9_a9ff, 0xd9_b65c, 0xb4_bfd0],
-    pipes: [0xe6_9f00, 0xd8_cc3a, 0x7f_bbe0, 0x6f_d0c4],
+    pipes: [0xe6_9f00, 0xd8_cc3a, 0xd9_a788],
+    sockets: [0x7f_bbe0, 0x6f_d0c4, 0xb4_b2f2],
     signal: 0xff_8a3d,
 };
 
@@ -83,7 +88,8 @@ impl Colours {
         for (name, colour) in named {
             let _ = write!(css, "--{name}:#{colour:06x};");
         }
-        for (letter, colours) in [('p', &self.tasks[..]), ('c', &self.pipes)] {
+        for (letter, colours) in [('p', &self.tasks[..]), ('c', &self.pipes), ('s', &self.sockets)]
+        {
             for (number, colour) in colours.iter().enumerate() {
                 let _ = write!(css, "--{letter}{number}:#{colour:06x};");
             }
@@ -166,8 +172,8 @@ mod tests {
                     assert!(ratio >= 4.5, "{theme}: {text:06x} on {ground:06x} has {ratio:.2}");
                 }
                 // A number of bytes stands in its tube, which is filled to three tenths.
-                for pipe in colours.pipes {
-                    let full = over(pipe, ground, 30);
+                for pipe in colours.pipes.iter().chain(&colours.sockets) {
+                    let full = over(*pipe, ground, 30);
                     let ratio = contrast(colours.ink, full);
                     assert!(ratio >= 4.5, "{theme}: ink in {pipe:06x} has {ratio:.2}");
                 }
@@ -178,7 +184,8 @@ mod tests {
     #[test]
     fn what_is_drawn_has_a_contrast_of_3_on_all_that_it_stands_on() {
         for (theme, colours, papers) in PAPERS {
-            let drawn = [colours.line, colours.signal];
+            let drawn = [colours.line, colours.signal].into_iter().chain(colours.sockets);
+            let drawn: Vec<Rgb> = drawn.collect();
             for ground in grounds(colours, papers) {
                 for sign in drawn.iter().chain(&colours.tasks).chain(&colours.pipes) {
                     let ratio = contrast(*sign, ground);

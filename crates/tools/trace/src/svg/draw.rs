@@ -82,7 +82,7 @@ impl Pen<'_> {
                     "<text class=\"title {colour}\" x=\"{x}\" y=\"19\">{title}</text>"
                 );
             } else if before.is_none() && after.is_some() && self.layout.shared {
-                let _ = write!(self.out, "<text class=\"small\" x=\"{x}\" y=\"11\">{task}</text>");
+                let _ = write!(self.out, "<text class=\"small\" x=\"{x}\" y=\"8\">{task}</text>");
             }
             let reaped = match before {
                 Some(State::Zombie(_)) => true,

@@ -10,15 +10,17 @@ use crate::text::place::Places;
 use crate::text::wrap::wrap;
 
 /// Room for a row's number.
-const NUMBERS: usize = 36;
+pub(super) const NUMBERS: usize = 40;
 /// The least and the most that a task's text is given beside its own bar.
 const COLUMN: (usize, usize) = (250, 330);
+/// The least that the text of all is given where it stands apart, on a wide screen and on a narrow one.
+const APART: (usize, usize) = (250, 218);
 /// The most where there is one task only.
 const ALONE: usize = 560;
 /// From one bar to the next where the text stands apart.
-const LANE: usize = 28;
-/// A column of what is between tasks, where there are few of them, and where there are many.
-const BETWEEN: (usize, usize) = (64, 44);
+const LANE: (usize, usize) = (28, 26);
+/// A column of what is between tasks, where there are few of them and room, and where there isn't.
+const BETWEEN: (usize, usize) = (64, 46);
 /// So many are few.
 pub(super) const FEW: usize = 3;
 /// A character of the font that calls are set in, in tenths: 12 px, and 0.6 of that.
@@ -59,7 +61,8 @@ impl Layout {
     pub(crate) fn of(scene: &Scene, width: usize, linked: bool) -> Self {
         let places = Places::of(&scene.rows);
         let tasks = places.count().max(1);
-        let tube = if scene.count() <= FEW { BETWEEN.0 } else { BETWEEN.1 };
+        let narrow = width <= super::NARROW;
+        let tube = if scene.count() <= FEW && !narrow { BETWEEN.0 } else { BETWEEN.1 };
         let between = scene.count() * tube;
         let column = width.saturating_sub(NUMBERS + between) / tasks;
         if column >= COLUMN.0 {
@@ -77,11 +80,12 @@ impl Layout {
                 text: 0,
             };
         }
-        let between_at = NUMBERS + tasks * LANE + 6;
-        let text = between_at + between + 12;
+        let (column, apart) = if narrow { (LANE.1, APART.1) } else { (LANE.0, APART.0) };
+        let between_at = NUMBERS + tasks * column + 4;
+        let text = between_at + between + 8;
         // Text needs some room, even where that makes the picture wider.
-        let width = width.max(text + COLUMN.0);
-        Self { width, linked, shared: true, places, column: LANE, between: between_at, tube, text }
+        let width = width.max(text + apart);
+        Self { width, linked, shared: true, places, column, between: between_at, tube, text }
     }
 
     /// The middle of a task's bar.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::bars::COLOURS;
 use super::escape;
-use super::scene::Scene;
+use super::scene::{Between, Scene};
 use crate::model::State;
-use crate::rows::{ArrowKind, RowKind, Rows};
+use crate::rows::{ArrowKind, Gate, RowKind, Rows};
 use crate::text::wrap::wrap;
 
 /// The patterns, by names that begin with `prefix`.
@@ -50,13 +50,19 @@ enum About {
     Awaits,
     Makes,
     Signal,
+    Wakes,
+    Blocks,
+    Outside,
     Exec,
     Injected,
     Bytes,
+    Queue,
+    ByPipe,
+    BySocket,
 }
 
 /// What it is about, the sign, and what it means.
-const SIGNS: [(About, &str, &str); 13] = [
+const SIGNS: [(About, &str, &str); 19] = [
     (
         About::Acts,
         "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>\
@@ -111,6 +117,23 @@ const SIGNS: [(About, &str, &str); 13] = [
         "a signal",
     ),
     (
+        About::Wakes,
+        "<path class=\"wakes\" d=\"M0 10H23M15 5L23 10L15 15\"/>",
+        "wakes it: what it waits for is there",
+    ),
+    (
+        About::Blocks,
+        "<rect class=\"run p0\" x=\"8\" width=\"14\" height=\"20\"/>\
+         <path class=\"blocks\" d=\"M4 0V20\"/>",
+        "blocks signals",
+    ),
+    (
+        About::Outside,
+        "<rect class=\"run p0\" x=\"8\" width=\"14\" height=\"20\"/>\
+         <path class=\"waits\" d=\"M2 0h5V20h-5z\"/>",
+        "a signal has come, and waits outside",
+    ),
+    (
         About::Exec,
         "<rect class=\"exec\" x=\"1\" y=\"7\" width=\"22\" height=\"6\"/>",
         "becomes another program",
@@ -125,7 +148,25 @@ const SIGNS: [(About, &str, &str); 13] = [
         "<rect class=\"level c0\" x=\"0\" width=\"24\" height=\"20\"/>\
          <path class=\"tube c0\" d=\"M0 0V20M24 0V20\"/>\
          <text class=\"count\" x=\"12\" y=\"14\">6</text>",
-        "bytes in a pipe or for a socket, or connections in a queue",
+        "bytes that nobody has read yet",
+    ),
+    (
+        About::Queue,
+        "<rect class=\"level s0\" x=\"0\" width=\"24\" height=\"20\"/>\
+         <path class=\"tube s0\" d=\"M0 0V20M24 0V20\"/>\
+         <text class=\"count\" x=\"12\" y=\"14\">1</text>",
+        "connections in a queue, not accepted yet",
+    ),
+    (
+        About::ByPipe,
+        "<path class=\"flow c0\" d=\"M0 10H17\"/><path class=\"flow c0 head\" d=\"M16 5L24 10L16 15Z\"/>",
+        "bytes into a pipe, or out of it",
+    ),
+    (
+        About::BySocket,
+        "<path class=\"flow twin s0\" d=\"M0 8H16M0 12H16\"/>\
+         <path class=\"flow s0 head\" d=\"M16 5L24 10L16 15Z\"/>",
+        "bytes to a socket, or from it",
     ),
 ];
 
@@ -135,6 +176,10 @@ fn occurs(scene: &Scene, about: About) -> bool {
         scene.bands.iter().any(|band| band.before.values().chain(band.after.values()).any(is))
     };
     let arrow = |kind| scene.bands.iter().any(|band| band.arrows.iter().any(|(_, is)| *is == kind));
+    let gate = |gate| scene.bands.iter().any(|band| band.gates.values().any(|is| *is == gate));
+    let flow = |is: fn(&Between) -> bool| {
+        scene.bands.iter().any(|band| band.flows.iter().any(|(what, _)| is(what)))
+    };
     match about {
         About::Acts | About::Runs => true,
         About::Held => state(|state| matches!(state, State::Held)),
@@ -144,10 +189,16 @@ fn occurs(scene: &Scene, about: About) -> bool {
         About::Zombie => state(|state| matches!(state, State::Zombie(_))),
         About::Awaits => scene.bands.iter().any(|band| !band.awaited.is_empty()),
         About::Makes => arrow(ArrowKind::Makes),
-        About::Signal => arrow(ArrowKind::Signal),
+        About::Signal => arrow(ArrowKind::Signal) || arrow(ArrowKind::Comes),
+        About::Wakes => arrow(ArrowKind::Wakes),
+        About::Blocks => gate(Gate::Blocks),
+        About::Outside => gate(Gate::Waits),
         About::Exec => scene.rows.rows.iter().any(|row| row.kind == RowKind::Exec),
         About::Injected => scene.rows.rows.iter().any(|row| row.injected),
-        About::Bytes => !scene.columns.is_empty(),
+        About::Bytes => scene.columns.keys().any(|what| !matches!(what, Between::Queue(_))),
+        About::Queue => scene.columns.keys().any(|what| matches!(what, Between::Queue(_))),
+        About::ByPipe => flow(|what| matches!(what, Between::Pipe(_))),
+        About::BySocket => flow(|what| matches!(what, Between::Sockets(_))),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`picture`]; `moments.rs`, what is true at each row; `scene.rs`, what is to be
 //! drawn; `layout.rs`, where; `bars.rs` and `tubes.rs`, what goes through many rows; `draw.rs` and
-//! `arrows.rs`, a row; `legend.rs`, what the signs mean; `colours.rs`.
+//! `arrows.rs`, a row; `signs.rs`, how pipes and sockets are told apart; `legend.rs`, what the signs mean; `colours.rs`.
 //!
 //! What a process does is told by colour and by shape: it runs (solid), could run and is held
 //! (hollow), sleeps (hatched), is in a signal handler (a second bar), is a zombie (a dashed
@@ -16,12 +16,12 @@ mod layout;
 mod legend;
 mod moments;
 mod scene;
+pub(crate) mod signs;
 mod tubes;
 
 pub(crate) use legend::order;
 pub(crate) use moments::{Moment, follow};
 pub(crate) use scene::Scene;
-pub(crate) use tubes::{SHAPES, colour, shape};
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ pub(crate) const WIDE: usize = 840;
 /// How wide it is at most in a book's column.
 pub(crate) const COLUMN: usize = 740;
 /// How wide it is at most for a narrow screen.
-pub(crate) const NARROW: usize = 440;
+pub(crate) const NARROW: usize = 360;
 
 /// The colours and the fonts.
 pub(crate) const STYLE: &str = include_str!("picture.css");
@@ -43,8 +43,8 @@ pub(crate) const STYLE: &str = include_str!("picture.css");
 pub fn picture(events: &[Event]) -> String {
     let scene = Scene::of(events);
     let title = escape(&title(events));
-    let (body, width, height) =
-        drawing(&scene, &Layout::of(&scene, WIDE, true), "", &order(&scene.rows));
+    let layout = Layout::of(&scene, WIDE, true);
+    let (body, width, height) = drawing(&scene, &layout, "", &order(&scene.rows));
     let count = scene.rows.rows.len();
     let names: Vec<&str> = scene.rows.columns.iter().map(|column| column.title.as_str()).collect();
     let (names, colours) = (escape(&names.join(", ")), colours::alone(".trace-picture"));
@@ -67,11 +67,14 @@ pub(crate) fn inline(
     class: &str,
     linked: bool,
 ) -> String {
-    let (body, width, height) = drawing(scene, &Layout::of(scene, wide, linked), prefix, "");
+    let layout = Layout::of(scene, wide, linked);
+    let (body, width, height) = drawing(scene, &layout, prefix, "");
+    // The one for wide screens becomes a little smaller where they aren't. All others scroll.
+    let scrolls = if class == "wide" && width <= COLUMN { "" } else { " scrolls" };
     format!(
-        "<svg class=\"trace-picture {class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-         height=\"{height}\" role=\"img\" aria-label=\"The timeline as a picture; the table of steps \
-         says the same\">\n{body}</svg>\n"
+        "<div class=\"trace-sheet {class}{scrolls}\"><svg class=\"trace-picture {class}\" \
+         viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
+         aria-label=\"The timeline as a picture; the table of steps says the same\">\n{body}</svg></div>\n"
     )
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Event, Task, What};
 use crate::model::{Change, Model, State, Thread};
-use crate::rows::Row;
+use crate::rows::{Gate, Row, gates};
 
 /// What each task is doing; who is gone isn't here.
 pub(crate) type States = BTreeMap<Task, State>;
@@ -27,6 +27,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) changes: &'a [Change],
     /// How many signal handlers each task is in now.
     pub(crate) handlers: Handlers,
+    /// Whose signals wait outside now, or would.
+    pub(crate) gates: BTreeMap<Task, Gate>,
     /// All that is known now.
     pub(crate) model: &'a Model,
 }
@@ -61,8 +63,9 @@ pub(crate) fn follow(events: &[Event], rows: &[Row], mut see: impl FnMut(Moment<
         }
         for (index, before, changes) in waiting.drain(..) {
             let after = states(&model);
-            let handlers = handlers(&model);
-            see(Moment { index, before, after, changes: &changes, handlers, model: &model });
+            let (handlers, gates) = (handlers(&model), gates(&model));
+            let changes = &changes;
+            see(Moment { index, before, after, changes, handlers, gates, model: &model });
         }
     }
 }

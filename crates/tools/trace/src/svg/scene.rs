@@ -6,7 +6,7 @@ use super::layout::FEW;
 use super::moments::{Handlers, Moment, States, follow};
 use crate::event::{Event, Task};
 use crate::model::{Change, Kind, Model, Place, State};
-use crate::rows::{ArrowKind, Row, RowKind, Rows};
+use crate::rows::{ArrowKind, Gate, Row, RowKind, Rows};
 use crate::why::{Blocked, Wait, sleepers};
 
 /// Something between tasks that has a column of its own.
@@ -47,6 +47,8 @@ pub(crate) struct Band {
     pub(crate) after: States,
     /// How many signal handlers each task is in after it.
     pub(crate) handlers: Handlers,
+    /// Whose signals wait outside after it, or would.
+    pub(crate) gates: BTreeMap<Task, Gate>,
     /// How much is in what is there.
     pub(crate) levels: BTreeMap<Between, Level>,
     /// What anybody who sleeps waits for.
@@ -102,7 +104,7 @@ impl Scene {
             }
             band.arrows = arrows(row, &moment);
             (band.before, band.after) = (moment.before, moment.after);
-            band.handlers = moment.handlers;
+            (band.handlers, band.gates) = (moment.handlers, moment.gates);
             bands[moment.index] = band;
         });
         for index in 1..bands.len() {
@@ -193,7 +195,7 @@ fn arrows(row: &Row, moment: &Moment<'_>) -> Vec<(Task, ArrowKind)> {
     let reaped = moment.before.keys().filter(gone).map(|task| (*task, ArrowKind::Reaps));
     let told = row.arrows.iter().filter(|arrow| arrow.kind != ArrowKind::Reaps);
     let told = told.map(|arrow| (arrow.to, arrow.kind)).chain(reaped);
-    told.filter(|(to, _)| *to != row.task).collect()
+    told.collect()
 }
 
 fn queue_flows(

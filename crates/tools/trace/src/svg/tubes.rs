@@ -5,23 +5,10 @@ use std::fmt::Write as _;
 use super::draw::Pen;
 use super::layout::{FEW, Layout, MIDDLE};
 use super::scene::{Band, Between, Level, Scene};
-
-/// The outlines of the signs of pipes, for a box of 12 by 12.
-pub(crate) const SHAPES: [&str; 5] = [
-    "M6 1.5a4.5 4.5 0 1 0 .01 0Z",
-    "M2 2H10V10H2Z",
-    "M6 1.5L11 10.5H1Z",
-    "M6 1L11 6L6 11L1 6Z",
-    "M1.5 4.5H4.5V1.5H7.5V4.5H10.5V7.5H7.5V10.5H4.5V7.5H1.5Z",
-];
+use super::signs;
 
 /// Half of a tube.
 const HALF: usize = 13;
-
-/// Which of them a pipe has.
-pub(crate) fn shape(number: u32) -> usize {
-    (number as usize - 1) % SHAPES.len()
-}
 
 /// All tubes, from top to bottom; `tops` has one row more than there are.
 pub(super) fn tubes(scene: &Scene, layout: &Layout, tops: &[usize]) -> String {
@@ -66,7 +53,7 @@ fn tube(
         }
     }
     let middle = if two_ways { format!("M{x} {from}V{to}") } else { String::new() };
-    let (colour, header) = (mark(what), header(scene, what, x, tops[first]));
+    let (colour, header) = (mark(what), header(scene, what, x, (first, tops[first])));
     let mut tube = format!("<g class=\"{colour}\">");
     for (class, d) in [("level", full), ("tube", outline), ("between", middle)] {
         if !d.is_empty() {
@@ -99,39 +86,41 @@ impl Pen<'_> {
 /// The class that gives something its colour.
 pub(super) fn mark(what: Between) -> String {
     match what {
-        Between::Pipe(number)
-        | Between::Sockets(number)
-        | Between::Count(number)
-        | Between::Queue(number) => colour(number),
+        Between::Pipe(number) => signs::of_pipe(number).1,
+        Between::Sockets(number) | Between::Queue(number) => signs::of_sockets(number).1,
+        Between::Count(_) => "plain".into(),
     }
 }
 
-/// The class of a pipe's colour, or of a pair of sockets'.
-pub(crate) fn colour(number: u32) -> String {
-    format!("c{}", (number - 1) % 4)
-}
-
-/// What a tube is: its sign, and its name.
-fn header(scene: &Scene, what: Between, x: usize, top: usize) -> String {
+/// What a tube is: its name, and its sign, in the tube's beginning or, where that is full, beside the name.
+fn header(scene: &Scene, what: Between, x: usize, (first, top): (usize, usize)) -> String {
+    let empty = scene.bands[first].levels.get(&what).is_none_or(|level| *level == [0, 0]);
     // Where many stand side by side, there is room for their numbers only.
-    let few = scene.count() <= FEW;
+    let few = empty && scene.count() <= FEW;
     let noun = |noun: &str| if few { format!("{noun} ") } else { String::new() };
-    let (name, shape) = match what {
-        Between::Pipe(number) => (format!("{}{number}", noun("pipe")), Some(shape(number))),
+    let (name, sign) = match what {
+        Between::Pipe(number) => {
+            (format!("{}{number}", noun("pipe")), Some(signs::of_pipe(number).0))
+        }
         Between::Queue(number) => (format!("queue {number}"), None),
         Between::Count(number) => (format!("{}{number}", noun("eventfd")), None),
-        Between::Sockets(number) => match scene.peers.get(&number) {
-            Some(peer) => (format!("{}{number}⇄{peer}", noun("sockets")), None),
-            None => (format!("{}{number}", noun("socket")), None),
-        },
+        Between::Sockets(number) => {
+            let name = match scene.peers.get(&number) {
+                Some(peer) => format!("{}{number}⇄{peer}", noun("sockets")),
+                None => format!("{}{number}", noun("socket")),
+            };
+            (name, Some(signs::of_sockets(number).0))
+        }
     };
-    let at = if shape.is_some() { x + 6 } else { x };
-    let sign = shape.map_or_else(String::new, |shape| {
-        let (left, outline) = (if few { x - 27 } else { x - 13 }, SHAPES[shape]);
-        format!(
-            "<path class=\"sign\" transform=\"translate({left} {})\" d=\"{outline}\"/>",
-            top + 1
-        )
+    let wide = sign.map_or(0, signs::width);
+    let letters: usize = name.chars().map(|char| if char == '⇄' { 12 } else { 7 }).sum();
+    let (at, left, y) = match empty {
+        true => (x, x - wide / 2, top + MIDDLE + 3),
+        false => (x + (wide + 3) / 2, x - (wide + 3 + letters) / 2, top + 1),
+    };
+    let sign = sign.map_or_else(String::new, |sign| {
+        let parts = signs::SIGNS[sign].concat();
+        format!("<path class=\"sign\" transform=\"translate({left} {y})\" d=\"{parts}\"/>")
     });
     format!("{sign}<text class=\"small\" x=\"{at}\" y=\"{}\">{name}</text>", top + 11)
 }

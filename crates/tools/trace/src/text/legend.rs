@@ -1,7 +1,7 @@
 //! What the signs mean, and who chose the order.
 
 use super::wrap::wrap;
-use crate::rows::{Mark, Rows};
+use crate::rows::{Gate, Mark, Rows};
 
 const MEANINGS: [(Mark, &str); 6] = [
     (Mark::Running, "runs"),
@@ -12,14 +12,21 @@ const MEANINGS: [(Mark, &str); 6] = [
     (Mark::Zombie, "has ended, and is not reaped: a zombie"),
 ];
 
+const GATES: [(Gate, &str); 2] =
+    [(Gate::Blocks, "blocks signals"), (Gate::Waits, "a signal has come, and waits outside")];
+
 /// The signs that occur, and what they mean; whose choice the order was, if it was one.
 pub(super) fn lines(rows: &Rows, width: usize) -> Vec<String> {
     let used = |mark: &Mark| rows.rows.iter().any(|row| row.marks.values().any(|it| it == mark));
-    let signs: Vec<String> = MEANINGS
-        .iter()
-        .filter(|(mark, _)| used(mark))
+    let gated = |gate: &Gate| rows.rows.iter().any(|row| row.gates.values().any(|it| it == gate));
+    let marks = MEANINGS.iter().filter(|(mark, _)| used(mark));
+    let marks = marks.map(|(mark, meaning)| (sign(*mark), *meaning));
+    let gates = GATES.iter().filter(|(it, _)| gated(it));
+    let gates = gates.map(|(it, meaning)| (gate(*it), *meaning));
+    let signs: Vec<String> = marks
+        .chain(gates)
         // No line ends between a sign and what it means.
-        .map(|(mark, meaning)| format!("{}\u{a0}{}", sign(*mark), meaning.replace(' ', "\u{a0}")))
+        .map(|(sign, meaning)| format!("{sign}\u{a0}{}", meaning.replace(' ', "\u{a0}")))
         .collect();
     let mut lines = wrap(&signs.join("   "), width);
     if rows.policy != "free" && !rows.policy.is_empty() {
@@ -41,5 +48,12 @@ pub(super) fn sign(mark: Mark) -> char {
         Mark::Handler => '◆',
         Mark::Zombie => '░',
         Mark::Gone => ' ',
+    }
+}
+
+pub(super) fn gate(gate: Gate) -> char {
+    match gate {
+        Gate::Blocks => '¦',
+        Gate::Waits => '!',
     }
 }

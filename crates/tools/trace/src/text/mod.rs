@@ -110,6 +110,7 @@ impl Page<'_> {
             // It concerns everybody, and may take all the room.
             (false, _) if concerns_all(row) => (self.places.count() - own) * self.column - 2,
             // An arrow needs some room beside the label.
+            (false, _) if row.signals_itself() => self.column - 16,
             (false, _) if !row.arrows.is_empty() => self.column - 5,
             (false, _) => self.column - 3,
         };
@@ -123,7 +124,7 @@ impl Page<'_> {
             let mut cells = self.gutters(row, before, index == 0);
             self.put(&mut cells, row, text);
             if index == 0 {
-                for arrow in row.arrows.iter().filter(|arrow| arrow.to != row.task) {
+                for arrow in &row.arrows {
                     self.arrow(&mut cells, row, *arrow, text);
                 }
             }
@@ -165,6 +166,9 @@ impl Page<'_> {
             if at > own && !first && !self.shared && concerns_all(row) {
                 continue;
             }
+            if let Some(gate) = row.gates.get(task) {
+                cells[at + 1] = legend::gate(*gate);
+            }
             let ended = row.task == *task || row.arrows.iter().any(|arrow| arrow.to == *task);
             match mark {
                 // It is seen to go in the row that says so.
@@ -190,6 +194,13 @@ impl Page<'_> {
     /// From the label to the other task's column, past those between.
     fn arrow(&self, cells: &mut [char], row: &Row, arrow: Arrow, text: &str) {
         let (from, to) = (self.places.of_task(row.task), self.places.of_task(arrow.to));
+        if arrow.to == row.task {
+            let itself = row.signals_itself();
+            let at = if self.shared { self.places.count() } else { from } * self.column;
+            let beside = if self.shared { 1 } else { 3 };
+            let told = if itself { "┄┄▶ itself" } else { "" };
+            return write_at(cells, at + beside + width_of(text), told);
+        }
         let title = |columns: &[crate::rows::Column]| {
             let found = columns.iter().find(|column| column.task == arrow.to);
             found.map(|column| column.title.clone()).filter(|_| arrow.kind == ArrowKind::Makes)
@@ -198,14 +209,17 @@ impl Page<'_> {
             let told = match (title(&self.rows.columns), arrow.kind) {
                 (Some(title), _) => format!("──▶ {title}"),
                 (None, ArrowKind::Signal) => format!("┄┄▶ {}", arrow.to),
+                // The note says it, of all of them.
+                (None, ArrowKind::Wakes) => return,
                 (None, _) => format!("··▶ {}", arrow.to),
             };
             return write_at(cells, self.places.count() * self.column + width_of(text) + 1, &told);
         }
         let line = match arrow.kind {
             ArrowKind::Makes => '─',
-            ArrowKind::Signal => '┄',
+            ArrowKind::Signal | ArrowKind::Comes => '┄',
             ArrowKind::Reaps => '·',
+            ArrowKind::Wakes => '═',
         };
         let target = to * self.column;
         let (start, end) = if to > from {

@@ -1,11 +1,11 @@
 //! What a call has done, in a sentence.
 
 use super::label::{call_words, quoted, result_words};
-use super::status_words;
+use super::{ready, status_words};
 use crate::call::Argument;
 use crate::event::{Disposition, Outcome, Task};
 use crate::model::{Arguments, Change, Kind, Model, Place};
-use crate::names::{SIGCONT, bytes, count, list, signal, signals};
+use crate::names::{SIGCONT, bytes, signal, signals};
 
 /// A call that has returned a number.
 pub(super) fn done(
@@ -74,8 +74,10 @@ pub(super) fn done(
                 said.address().unwrap_or("an address")
             )
         }
-        ("wait4", _) if value == 0 => format!("{task} asks for a child to reap, and there is none"),
-        ("waitid", _) => waited(task, said),
+        ("wait4", _) if value == 0 => {
+            format!("{task} asks for a child that has ended, and none has")
+        }
+        ("waitid", _) => waited(model, task, said),
         ("rt_sigpending", _) => match said.signals() {
             Some([]) => format!("{task} asks which signals wait outside: none"),
             Some(set) => format!("{task} asks which signals wait outside: {}", signals(set)),
@@ -89,6 +91,8 @@ pub(super) fn done(
         ("tgkill", _) => sent(task, said.task(1), said.signal(2)).unwrap_or_else(plain),
         ("rt_sigaction", _) => action(task, said).unwrap_or_else(plain),
         ("rt_sigprocmask", _) => mask(task, arguments).unwrap_or_else(plain),
+        ("setitimer", _) => format!("{task} sets its own alarm"),
+        ("epoll_ctl", _) => ready::watches(task, said, what).unwrap_or_else(plain),
         ("alarm", _) => match said.number(0) {
             Some(0) => format!("{task} wants no SIGALRM any more"),
             Some(seconds) => format!("{task} asks for SIGALRM in {seconds} s"),
@@ -126,10 +130,8 @@ pub(super) fn done(
             )
         }
         ("nanosleep" | "clock_nanosleep", _) => format!("{task} has slept long enough"),
-        ("select" | "pselect6" | "poll" | "ppoll", _) => ready(task, name, said, value),
-        ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => {
-            format!("{task} is told that {} ready", count(value as u64, "thing is", "things are"))
-        }
+        ("select" | "pselect6" | "poll" | "ppoll", _) => ready::ready(task, name, said, value),
+        ("epoll_wait" | "epoll_pwait" | "epoll_pwait2", _) => ready::told(task, value),
         _ => plain(),
     }
 }
@@ -224,12 +226,17 @@ fn last(model: &Model, kind: &Kind) -> &'static str {
 }
 
 /// `waitid(2)` returns 0 whether there was a child or not, unless it was told to wait for one.
-fn waited(task: Task, said: Arguments<'_>) -> String {
+fn waited(model: &Model, task: Task, said: Arguments<'_>) -> String {
     const WNOHANG: u64 = 1;
     const WNOWAIT: u64 = 0x0100_0000;
-    let who = match said.task(1) {
-        Some(child) if said.number(0) != Some(0) => child.to_string(),
-        _ => "a child".into(),
+    let by_fd = || said.fd(1).and_then(|fd| model.kind(task, fd));
+    let who = match (said.number(0), said.task(1)) {
+        (Some(0), _) => "a child".into(),
+        (_, Some(child)) => child.to_string(),
+        _ => match by_fd() {
+            Some(Kind::PidFd(Some(child))) => child.to_string(),
+            _ => "a child".into(),
+        },
     };
     match said.flags(3) {
         flags if flags & WNOHANG != 0 => format!("{task} asks whether {who} has ended"),
@@ -275,21 +282,4 @@ fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
 /// Whether a file that is made is a pipe: mkfifo(3).
 pub(super) fn names_pipe(said: Arguments<'_>) -> bool {
     said.flags(2) & 0o170_000 == 0o010_000
-}
-
-fn ready(task: Task, name: &str, said: Arguments<'_>, value: i64) -> String {
-    match ready_words(said, value) {
-        Some(ready) => format!("{task}'s {name} says that {ready}"),
-        None => format!("{task}'s {name} finds nothing ready in time"),
-    }
-}
-
-/// `fd 3 is ready`, of `select` and `poll`; `None`: nothing is.
-pub(crate) fn ready_words(said: Arguments<'_>, value: i64) -> Option<String> {
-    let polled = said.polled().unwrap_or_default().iter();
-    let polled = polled.filter(|(_, _, found)| *found != 0).map(|(fd, ..)| *fd);
-    let sets = [1, 2, 3].into_iter().filter_map(|index| said.set(index)).flatten().copied();
-    let fds: Vec<String> = polled.chain(sets).map(|fd| format!("fd {fd}")).collect();
-    let verb = if fds.len() == 1 { "is" } else { "are" };
-    (value > 0).then(|| format!("{} {verb} ready", list(&fds)))
 }

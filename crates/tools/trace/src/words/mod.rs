@@ -1,14 +1,16 @@
 //! Each event in one plain sentence.
 //!
-//! Read in this order: [`sentence`]; `calls.rs`, what a call has done; `label.rs`, a call as one
-//! writes it in a program.
+//! Read in this order: [`sentence`]; `calls.rs` and `ready.rs`, what a call has done; `label.rs`, a call as one
+//! writes it in a program, and `numbers.rs`, with names for its numbers.
 
 mod calls;
 mod label;
+mod numbers;
+mod ready;
 
-pub(crate) use calls::ready_words;
 pub use label::{call_words, result_words};
 pub(crate) use label::{line, quoted};
+pub(crate) use ready::ready_words;
 
 use crate::event::{Disposition, Event, Injected, Outcome, Status, Task, What};
 use crate::model::{Change, Kind, Model};

@@ -73,6 +73,18 @@ impl Recording {
         )
     }
 
+    /// Two sockets that are joined.
+    pub(crate) fn sockets(self, task: Task, one: i32, other: i32) -> Self {
+        let asked = [Num(1), Flags(1), Num(0)];
+        let out = |last: Argument| [&asked[..], &[last]].concat();
+        self.enter(task, "socketpair", &out(Argument::Out)).leave(
+            task,
+            "socketpair",
+            &out(Argument::Descriptors(vec![one, other])),
+            Outcome::Value(0),
+        )
+    }
+
     pub(crate) fn fork(self, parent: Task, child: Task) -> Self {
         self.enter(parent, "fork", &[])
             .add(

@@ -1,0 +1,132 @@
+//! Names for a call's numbers.
+
+use super::calls::names_pipe;
+use super::label::one;
+use crate::call::Argument;
+use crate::model::Arguments;
+use crate::names;
+
+/// Calls whose numbers have names of their own.
+pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<String>> {
+    let number = |index| Arguments(arguments).number(index);
+    let named = |index, names: &[&str]| {
+        let place = number(index).and_then(|number| usize::try_from(number).ok());
+        place.and_then(|place| names.get(place)).map(|name| (*name).to_owned())
+    };
+    let said = match name {
+        "rt_sigprocmask" => {
+            let set = Arguments(arguments).get(1).and_then(|set| one(name, set));
+            vec![set.as_ref().and(named(0, &["SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK"])), set]
+        }
+        "fcntl" => {
+            let command = match number(1) {
+                Some(1030) => Some("F_DUPFD_CLOEXEC".to_owned()),
+                Some(1031) => Some("F_SETPIPE_SZ".to_owned()),
+                Some(1032) => Some("F_GETPIPE_SZ".to_owned()),
+                Some(number) => named(1, &FCNTL).or_else(|| Some(number.to_string())),
+                None => None,
+            };
+            let value = match (number(1), number(2)) {
+                (Some(2), Some(bits)) => {
+                    Some(if bits & 1 != 0 { "FD_CLOEXEC" } else { "0" }.into())
+                }
+                (Some(4), Some(bits)) => Some(names::flags("pipe2", bits as u64 & !3)),
+                (Some(0 | 1030 | 1031), Some(value)) => Some(value.to_string()),
+                _ => None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), command, value]
+        }
+        "epoll_ctl" => {
+            let operation = named(1, &["", "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"]);
+            let fd = |index| number(index).map(|fd| fd.to_string());
+            vec![fd(0), operation, fd(2)]
+        }
+        "socket" | "socketpair" => {
+            let family = match number(0) {
+                Some(1) => "AF_UNIX".to_owned(),
+                Some(2) => "AF_INET".to_owned(),
+                Some(10) => "AF_INET6".to_owned(),
+                other => other.unwrap_or_default().to_string(),
+            };
+            vec![Some(family), Some(names::flags(name, Arguments(arguments).flags(1)))]
+        }
+        "wait4" => {
+            let whom = match arguments.first() {
+                Some(Argument::Task(task)) => task.to_string(),
+                Some(Argument::Number(-1)) => "any".into(),
+                _ => "group".into(),
+            };
+            let flags = Arguments(arguments).flags(2);
+            vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
+        "waitid" => {
+            let whom = match (number(0), arguments.get(1)) {
+                (Some(0), _) => "any".to_owned(),
+                (_, Some(whom)) => one(name, whom)?,
+                _ => return None,
+            };
+            let flags = Arguments(arguments).flags(3);
+            vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]
+        }
+        "futex" => {
+            // Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
+            let names =
+                [(0, "FUTEX_WAIT"), (1, "FUTEX_WAKE"), (9, "FUTEX_WAIT"), (10, "FUTEX_WAKE")];
+            let operation = number(1)? & 0x7f;
+            vec![names.iter().find(|(it, _)| *it == operation).map(|(_, name)| (*name).to_owned())]
+        }
+        "setsockopt" | "getsockopt" => {
+            let option = match (number(1), number(2)) {
+                (Some(1), Some(2)) => "SO_REUSEADDR",
+                (Some(1), Some(4)) => "SO_ERROR",
+                (Some(1), Some(7)) => "SO_SNDBUF",
+                (Some(1), Some(8)) => "SO_RCVBUF",
+                (Some(1), Some(9)) => "SO_KEEPALIVE",
+                (Some(1), Some(15)) => "SO_REUSEPORT",
+                (Some(1), Some(20)) => "SO_RCVTIMEO",
+                (Some(1), Some(21)) => "SO_SNDTIMEO",
+                (Some(1), Some(30)) => "SO_ACCEPTCONN",
+                (Some(6), Some(1)) => "TCP_NODELAY",
+                _ => return None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), Some(option.into())]
+        }
+        "mknodat" => {
+            let path = Arguments(arguments).get(1).and_then(|path| one(name, path));
+            let kind = names_pipe(Arguments(arguments)).then(|| "S_IFIFO".to_owned());
+            vec![path, kind.or_else(|| number(2).map(|mode| format!("{mode:#o}")))]
+        }
+        "ioctl" => {
+            let asked = match number(1) {
+                Some(0x5401) => "TCGETS",
+                Some(0x540f) => "TIOCGPGRP",
+                Some(0x5410) => "TIOCSPGRP",
+                Some(0x5413) => "TIOCGWINSZ",
+                Some(0x541b) => "FIONREAD",
+                Some(0x5421) => "FIONBIO",
+                _ => return None,
+            };
+            vec![number(0).map(|fd| fd.to_string()), Some(asked.into())]
+        }
+        "prctl" => {
+            let asked = match number(0) {
+                Some(1) => "PR_SET_PDEATHSIG",
+                Some(36) => "PR_SET_CHILD_SUBREAPER",
+                _ => return None,
+            };
+            vec![Some(asked.into())]
+        }
+        "setitimer" => {
+            let names = ["ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"];
+            vec![Some(named(0, &names)?)]
+        }
+        "shutdown" => {
+            vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
+        }
+        _ => return None,
+    };
+    Some(said.into_iter().flatten().collect())
+}
+
+const FCNTL: [&str; 8] =
+    ["F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW"];
