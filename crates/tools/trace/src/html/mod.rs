@@ -35,13 +35,21 @@ pub fn style_for_mdbook() -> String {
 #[must_use]
 pub fn page(events: &[Event], title: &str) -> String {
     let (title, body) = (escape(title), section(events, title, "", WIDE));
-    let (colours, picture) = (colours::alone(".trace"), crate::svg::STYLE);
+    let style = lean(&(colours::alone(".trace") + crate::svg::STYLE + STYLE));
+    let script = lean(SCRIPT);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\" class=\"trace-alone\">\n<head>\n\
          <meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{title}</title>\n<style>\n{colours}{picture}{STYLE}</style>\n</head>\n<body>\n\
-         <main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
+         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
+         <main>\n{body}</main>\n<script>\n{script}</script>\n</body>\n</html>\n"
     )
+}
+
+/// Without what is there for whoever reads it as a source: it is a good part of a short recording's page.
+fn lean(source: &str) -> String {
+    let lines = source.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.starts_with("//") && !line.starts_with("/*"));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// A part of a page, which needs [`style_for_mdbook`] and [`SCRIPT`] there once. `name` makes its

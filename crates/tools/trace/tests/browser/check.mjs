@@ -4,7 +4,7 @@
 // in each theme, wide and narrow, before the first step and in the middle: axe-core finds nothing, no
 // text is cut, keys do what they should and no more, nothing is asked of the network.
 //
-// CHROMIUM says which browser it is, if not /usr/bin/chromium.
+// CHROMIUM says which browser it is, if not /usr/bin/chromium; ONLY=looks, which of the looks below is taken.
 import { chromium } from "playwright-core";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -202,6 +202,58 @@ const steady = async (url) => {
   await close(page);
 };
 
+// While one steps, nothing moves that isn't the step's: neither the picture's place below the bar, nor the panel's where it
+// stands beside the picture; and nothing is cut off at the side of the panel.
+const still = async (url) => {
+  for (const width of [1440, 400]) {
+    const page = await open(url, { width });
+    for (let nth = 0; nth < await sections(page); nth += 1) {
+      const moved = await section(page, nth).evaluate((section) => {
+        const part = (name) => section.querySelector(name);
+        const slider = part("input[type=range]"), places = new Set(), wide = [];
+        for (let step = 1; step <= Math.min(slider.max, 120); step += 1) {
+          slider.value = step;
+          slider.dispatchEvent(new Event("input"));
+          // A sentence of more than four lines takes what it needs.
+          const sentence = part(".trace-sentence");
+          if (sentence.offsetHeight > 6.5 * parseFloat(getComputedStyle(sentence).fontSize)) continue;
+          const top = section.getBoundingClientRect().top;
+          const [bar, drawing, side] = [".trace-bar", ".trace-drawing", ".trace-side"].map((name) => part(name).getBoundingClientRect());
+          const beside = side.left > drawing.left + 50 && getComputedStyle(part(".trace-side")).position !== "sticky";
+          places.add([bar.height, beside ? side.top - top : ""].join());
+          if (part(".trace-side").scrollWidth > part(".trace-side").clientWidth + 1) wide.push(step);
+        }
+        return { places: [...places], wide };
+      });
+      check(moved.places.length === 1, url, width, nth, "the bar has more than one height", ...moved.places);
+      check(!moved.wide.length, url, width, nth, "the panel is wider than it is at steps", ...moved.wide);
+    }
+    await close(page);
+  }
+};
+
+// A picture that is wider than its column is scrolled in a box of its own, at its full size; its numbers stay in sight.
+const sideways = async (url) => {
+  const page = await open(url, { width: 360 });
+  const found = await page.evaluate(() => [...document.querySelectorAll("section.trace")].map((section) => {
+    const box = section.querySelector(".trace-drawing");
+    const svg = [...section.querySelectorAll(".trace-picture")].find((svg) => svg.getClientRects().length);
+    box.scrollLeft = 10_000;
+    const numbers = svg.parentNode.querySelector(".trace-numbers");
+    const [inside, own, seen] = [box, svg, numbers].map((part) => part.getBoundingClientRect());
+    const full = Math.abs(own.width - svg.viewBox.baseVal.width) < 1;
+    const page = document.documentElement;
+    return { full, seen: Math.abs(seen.left - inside.left) < 1, text: numbers.querySelectorAll("text").length,
+      rows: svg.querySelectorAll(".row").length, wide: page.scrollWidth > page.clientWidth };
+  }));
+  for (const { full, seen, text, rows, wide } of found) {
+    check(full, url, "the picture has shrunk");
+    check(seen && text === rows, url, "the numbers are out of sight");
+    check(!wide, url, "the page is wider than the screen");
+  }
+  await close(page);
+};
+
 // Without JavaScript the picture is there, whole, and nothing that would do nothing.
 const plain = async (url) => {
   const page = await open(url, { script: false });
@@ -224,7 +276,9 @@ for (const path of process.argv.slice(2)) {
   await close(page);
   check(count > 0, path, "has no recording");
   if (!count) continue;
-  for (const look of [looks, keys, links, steady, plain, calm]) await look(url, alone);
+  for (const look of [looks, keys, links, steady, still, sideways, plain, calm]) {
+    if (!process.env.ONLY || process.env.ONLY === look.name) await look(url, alone);
+  }
   console.log(path, `${count} recording(s)`, failures ? `${failures} failure(s) so far` : "fine");
 }
 await browser.close();
