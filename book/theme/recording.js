@@ -27,6 +27,22 @@
     });
   };
 
+  // The rows' numbers once more, which stay in sight where the picture is scrolled sideways.
+  const numbersBeside = (rows, tops) => {
+    const width = 34, height = tops.at(-1);
+    const svg = drawn("svg", { width, height, class: "trace-numbers", "aria-hidden": "true" });
+    const stripes = rows.map((_, i) => i % 2 ? `M0 ${tops[i]}H${width}V${tops[i + 1]}H0z` : "").join("");
+    svg.append(drawn("rect", { width, height, class: "paper" }), drawn("path", { d: stripes, class: "stripes" }),
+      drawn("rect", { width, height: 0, class: "now" }));
+    rows.forEach((row, i) => {
+      const number = drawn("text", { x: 32, y: tops[i] + 19 });
+      number.textContent = row.querySelector("text").textContent;
+      svg.append(number);
+    });
+    svg.append(drawn("rect", { width, height: 0, class: "veil" }));
+    return svg;
+  };
+
   const start = (root) => {
     const find = (selector) => root.querySelector(selector);
     const rows = [...find("tbody").rows];
@@ -40,7 +56,9 @@
       const rows = [...svg.querySelectorAll(".row")];
       const tops = rows.map((row) => row.transform.baseVal[0].matrix.f);
       tops.push(Number(svg.querySelector(".legend").dataset.top));
-      return { svg, rows, tops, veil: svg.querySelector(".veil"), now: svg.querySelector(".now") };
+      if (svg.parentNode.classList.contains("scrolls")) svg.after(numbersBeside(rows, tops));
+      const parts = (name) => [...svg.parentNode.querySelectorAll(`rect.${name}`)];
+      return { svg, rows, tops, veils: parts("veil"), nows: parts("now") };
     });
     // A page may have many of these, of which few are stepped through.
     let data, states, first;
@@ -75,12 +93,13 @@
       box.append(svg);
     };
 
-    // A pipe's ends have its colour and its outline; the end that is written is filled.
+    // A pipe's ends have its colour and its outline; the end that is written is filled. A socket fills its half.
     const sign = (entry) => {
       const [, colour, shape, full] = data.things[entry];
       if (shape < 0) return "";
-      const made = drawn("svg", { viewBox: "0 0 12 12", "aria-hidden": "true", class: `sign ${colour}` });
-      made.append(drawn("path", { d: data.shapes[shape], class: full ? "full" : "" }));
+      const parts = data.shapes[shape], wide = parts.length > 1 ? 16 : 12;
+      const made = drawn("svg", { viewBox: `0 0 ${wide} 12`, "aria-hidden": "true", class: `sign ${colour}` });
+      parts.forEach((d, part) => made.append(drawn("path", { d, class: full === part + 1 ? "full" : "" })));
       return made;
     };
 
@@ -195,6 +214,18 @@
       }
     };
 
+    // As high as the longest sentence needs, up to four lines: then nothing below moves from step to step.
+    let measured;
+    const reserve = () => {
+      if (measured === bar.offsetWidth) return;
+      measured = bar.offsetWidth;
+      const all = rows.map((row) => row.cells[1].firstChild.textContent);
+      const longest = make("p", "trace-sentence longest", all.reduce((one, other) => other.length > one.length ? other : one));
+      bar.append(longest);
+      sentence.style.minHeight = `min(${longest.offsetHeight}px, 6em)`;
+      longest.remove();
+    };
+
     const show = (index, moved) => {
       at = Math.max(-1, Math.min(rows.length - 1, index));
       const all = at < 0;
@@ -215,14 +246,18 @@
       back.setAttribute("aria-disabled", String(all));
       on.setAttribute("aria-disabled", String(at === rows.length - 1));
       rows.forEach((row, i) => row.classList.toggle("now", i === at));
-      for (const { tops, veil, now } of pictures) {
+      for (const { tops, veils, nows } of pictures) {
         const [from, to, end] = all ? [0, 0, 0] : [tops[at], tops[at + 1], tops[tops.length - 1]];
-        now.setAttribute("y", from);
-        now.setAttribute("height", to - from);
-        veil.setAttribute("y", to);
-        veil.setAttribute("height", end - to);
+        for (const [parts, y, bottom] of [[nows, from, to], [veils, to, end]]) {
+          for (const part of parts) {
+            part.setAttribute("y", y);
+            part.setAttribute("height", bottom - y);
+          }
+        }
       }
       root.classList.toggle("trace-all", all);
+      if (all) sentence.style.minHeight = measured = "";
+      else reserve();
       root.style.setProperty("--bar", `${bar.offsetHeight}px`);
       beside();
       if (moved) {
@@ -276,6 +311,7 @@
     addEventListener("beforeprint", () => { steps.open = true; }, alive);
     for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
     root.classList.add("trace-js");
+    root.classList.toggle("trace-tells", rows.some((row) => row.cells[2]?.textContent || row.querySelector("details")));
     addEventListener("hashchange", linked, alive);
     addEventListener("resize", connect, alive);
     if (!linked()) show(-1, false);
