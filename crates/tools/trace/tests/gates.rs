@@ -153,3 +153,12 @@ fn who_waits_by_a_pidfd_waits_for_its_process() {
     let told = rows(&ended.leave(P1, "waitid", &wait, Outcome::Value(0)));
     assert_eq!(told.last().map(|row| row.sentence.as_str()), Some("P1 is told that P2 has ended"));
 }
+
+#[test]
+fn a_signal_by_a_pidfd_says_to_whom() {
+    let opens =
+        Recording::new().fork(P1, P2).call(P1, "pidfd_open", &[Argument::Task(P2), Flags(0)], 3);
+    let sends = [Fd(3), Argument::Signal(15), Argument::Null, Flags(0)];
+    let told = rows(&opens.call(P1, "pidfd_send_signal", &sends, 0));
+    assert_eq!(told.last().and_then(|row| row.note.as_deref()), Some("sends SIGTERM to P2"));
+}

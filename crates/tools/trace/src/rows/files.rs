@@ -85,7 +85,7 @@ fn folded(rows: &[Row], what: &str) -> Row {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let number = rows.len() as u64;
     let labels = opened(rows);
-    let all = format!("{number} calls, about {}", count(labels.len() as u64, "file", "files"));
+    let all = format!("{number} calls, on {}", count(labels.len() as u64, "file", "files"));
     let inside = Inside { all, of: "files", labels };
     Row {
         kind: RowKind::Folded(number),

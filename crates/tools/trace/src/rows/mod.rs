@@ -90,7 +90,7 @@ pub struct Row {
 /// What was folded into a row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inside {
-    /// How much that is in all: `788 calls, about 378 files`.
+    /// How much that is in all: `788 calls, on 378 files`.
     pub(crate) all: String,
     /// What the labels are: `files`.
     pub(crate) of: &'static str,

@@ -143,7 +143,7 @@ fn opened(
         ("wait4", _) if *result == Outcome::Value(0) => {
             Some("no child has ended that it has not reaped".into())
         }
-        ("tkill" | "tgkill" | "waitid", _) => without_task(model, event),
+        ("tkill" | "tgkill" | "pidfd_send_signal" | "waitid", _) => without_task(model, event),
         ("rt_sigprocmask", _) => arguments.signals().and(without_task(model, event)),
         ("rt_sigaction", _) if arguments.action().is_none() => without_task(model, event),
         ("alarm" | "setitimer" | "prctl" | "epoll_ctl", _) => without_task(model, event),

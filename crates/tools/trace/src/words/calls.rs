@@ -88,6 +88,10 @@ pub(super) fn done(
             Err(_) => plain(),
         },
         ("kill" | "tkill", _) => sent(task, said.task(0), said.signal(1)).unwrap_or_else(plain),
+        ("pidfd_send_signal", Some(fd)) => match model.kind(task, fd) {
+            Some(Kind::PidFd(to)) => sent(task, *to, said.signal(1)).unwrap_or_else(plain),
+            _ => plain(),
+        },
         ("tgkill", _) => sent(task, said.task(1), said.signal(2)).unwrap_or_else(plain),
         ("rt_sigaction", _) => action(task, said).unwrap_or_else(plain),
         ("rt_sigprocmask", _) => mask(task, arguments).unwrap_or_else(plain),
