@@ -10,6 +10,8 @@ const SIGNALS: [&str; 31] = [
 /// The first real-time signal that the C library leaves to programs.
 const REAL_TIME: i32 = 34;
 
+/// `SIGKILL`'s number.
+pub(crate) const SIGKILL: i32 = 9;
 /// `SIGALRM`'s number.
 pub(crate) const SIGALRM: i32 = 14;
 /// `SIGCHLD`'s number.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use trace::event::{Disposition, Outcome};
+use trace::event::{Disposition, Outcome, Status};
 use trace::rows::{ArrowKind, Gate, Row, Rows};
 use trace::svg::picture;
 use trace::text::lanes;
@@ -161,4 +161,15 @@ fn a_signal_by_a_pidfd_says_to_whom() {
     let sends = [Fd(3), Argument::Signal(15), Argument::Null, Flags(0)];
     let told = rows(&opens.call(P1, "pidfd_send_signal", &sends, 0));
     assert_eq!(told.last().and_then(|row| row.note.as_deref()), Some("sends SIGTERM to P2"));
+}
+
+#[test]
+fn who_is_killed_since_all_sleep_for_good_is_killed_by_the_recorder() {
+    let stuck = Recording::with_pipe(0)
+        .reads(P1, 3)
+        .add(P1, What::Stuck)
+        .add(P1, What::Ended { status: Status::Signal(9) });
+    assert!(picture(&stuck.0).contains("the signal comes from the recorder"));
+    let killed = Recording::with_pipe(0).add(P1, What::Ended { status: Status::Signal(9) });
+    assert!(!picture(&killed.0).contains("recorder"));
 }

@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use trace::html::page;
+use trace::svg::picture;
 
 /// What stands between each occurrence of `before` and the next `after`.
 fn all<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
@@ -36,4 +37,16 @@ fn a_socket_is_told_from_the_pipe_of_its_number_and_from_its_other_end() {
         data["shapes"][thing[2].as_u64().expect("a shape") as usize].as_array().map(Vec::len)
     };
     assert_eq!((parts(pipe), parts(one)), (Some(1), Some(2)));
+}
+
+#[test]
+fn the_legend_tells_bytes_from_their_end() {
+    let read = |recording: &Recording| {
+        let picture = picture(&recording.0);
+        [">bytes into a pipe, or out of it<", ">the end: nobody is left who writes<"]
+            .map(|meaning| picture.contains(meaning))
+    };
+    let written = Recording::with_pipe(0).write(P1, 4, "x");
+    assert_eq!(read(&written), [true, false]);
+    assert_eq!(read(&Recording::with_pipe(0).close(P1, 4).read(P1, 3, "")), [false, true]);
 }

@@ -307,6 +307,8 @@
         if (row >= 0) show(row, true);
       });
     }
+    const drawing = find(".trace-drawing");
+    drawing.addEventListener("scroll", () => drawing.classList.toggle("trace-scrolled", drawing.scrollLeft > 0));
     const steps = find(".trace-steps");
     addEventListener("beforeprint", () => { steps.open = true; }, alive);
     for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;

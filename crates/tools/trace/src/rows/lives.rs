@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::{Arrow, ArrowKind, Mark, Row, RowKind, gates, matters};
 use crate::event::{Disposition, Event, Status, Task};
 use crate::model::{Change, kills};
-use crate::names::{SIGALRM, SIGCHLD, signal};
+use crate::names::{SIGALRM, SIGCHLD, SIGKILL, signal};
 use crate::words::sentence;
 
 /// How the label of a call ends that a signal has interrupted.
@@ -188,6 +188,12 @@ impl Builder {
             whence = row.note;
         }
         self.push(event, RowKind::Ended, label, changes);
+        // The recorder ends those who sleep for good.
+        if status == Status::Signal(SIGKILL)
+            && self.rows.rows.iter().any(|row| row.kind == RowKind::Stuck)
+        {
+            whence = Some("the signal comes from the recorder".into());
+        }
         if let (Some(whence), Some(row)) = (whence, self.rows.rows.last_mut()) {
             row.sentence += &format!("; {whence}");
             row.note =

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bars::COLOURS;
 use super::escape;
-use super::scene::{Between, Scene};
+use super::scene::{Between, Flow, Scene};
 use crate::model::State;
 use crate::rows::{ArrowKind, Gate, RowKind, Rows};
 use crate::text::wrap::wrap;
@@ -59,10 +59,11 @@ enum About {
     Queue,
     ByPipe,
     BySocket,
+    End,
 }
 
 /// What it is about, the sign, and what it means.
-const SIGNS: [(About, &str, &str); 19] = [
+const SIGNS: [(About, &str, &str); 20] = [
     (
         About::Acts,
         "<rect class=\"run p0\" x=\"5\" width=\"14\" height=\"20\"/>\
@@ -168,6 +169,11 @@ const SIGNS: [(About, &str, &str); 19] = [
          <path class=\"flow s0 head\" d=\"M16 5L24 10L16 15Z\"/>",
         "bytes to a socket, or from it",
     ),
+    (
+        About::End,
+        "<path class=\"flow none c0\" d=\"M0 10H17\"/><path class=\"flow c0 head\" d=\"M16 5L24 10L16 15Z\"/>",
+        "the end: nobody is left who writes",
+    ),
 ];
 
 /// Whether there is something in the picture that a sign is about.
@@ -177,8 +183,8 @@ fn occurs(scene: &Scene, about: About) -> bool {
     };
     let arrow = |kind| scene.bands.iter().any(|band| band.arrows.iter().any(|(_, is)| *is == kind));
     let gate = |gate| scene.bands.iter().any(|band| band.gates.values().any(|is| *is == gate));
-    let flow = |is: fn(&Between) -> bool| {
-        scene.bands.iter().any(|band| band.flows.iter().any(|(what, _)| is(what)))
+    let flow = |is: fn(Between, Flow) -> bool| {
+        scene.bands.iter().any(|band| band.flows.iter().any(|(what, flow)| is(*what, *flow)))
     };
     match about {
         About::Acts | About::Runs => true,
@@ -197,8 +203,11 @@ fn occurs(scene: &Scene, about: About) -> bool {
         About::Injected => scene.rows.rows.iter().any(|row| row.injected),
         About::Bytes => scene.columns.keys().any(|what| !matches!(what, Between::Queue(_))),
         About::Queue => scene.columns.keys().any(|what| matches!(what, Between::Queue(_))),
-        About::ByPipe => flow(|what| matches!(what, Between::Pipe(_))),
-        About::BySocket => flow(|what| matches!(what, Between::Sockets(_))),
+        About::ByPipe => flow(|what, flow| matches!(what, Between::Pipe(_)) && flow != Flow::End),
+        About::BySocket => {
+            flow(|what, flow| matches!(what, Between::Sockets(_)) && flow != Flow::End)
+        }
+        About::End => flow(|_, flow| flow == Flow::End),
     }
 }
 

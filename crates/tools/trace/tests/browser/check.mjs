@@ -235,18 +235,21 @@ const still = async (url) => {
 // A picture that is wider than its column is scrolled in a box of its own, at its full size; its numbers stay in sight.
 const sideways = async (url) => {
   const page = await open(url, { width: 360 });
+  await page.evaluate(() => document.querySelectorAll(".trace-drawing").forEach((box) => { box.scrollLeft = 10_000; }));
+  await page.evaluate(() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen))));
   const found = await page.evaluate(() => [...document.querySelectorAll("section.trace")].map((section) => {
-    const box = section.querySelector(".trace-drawing");
+    const box = section.querySelector(".trace-drawing"), needed = box.scrollWidth > box.clientWidth;
     const svg = [...section.querySelectorAll(".trace-picture")].find((svg) => svg.getClientRects().length);
-    box.scrollLeft = 10_000;
     const numbers = svg.parentNode.querySelector(".trace-numbers");
     const [inside, own, seen] = [box, svg, numbers].map((part) => part.getBoundingClientRect());
     const full = Math.abs(own.width - svg.viewBox.baseVal.width) < 1;
     const page = document.documentElement;
-    return { full, seen: Math.abs(seen.left - inside.left) < 1, text: numbers.querySelectorAll("text").length,
+    const shown = (getComputedStyle(numbers).visibility === "visible") === needed;
+    return { full, shown, seen: Math.abs(seen.left - inside.left) < 1, text: numbers.querySelectorAll("text").length,
       rows: svg.querySelectorAll(".row").length, wide: page.scrollWidth > page.clientWidth };
   }));
-  for (const { full, seen, text, rows, wide } of found) {
+  for (const { full, shown, seen, text, rows, wide } of found) {
+    check(shown, url, "numbers that stay where nothing scrolls, or none where it does");
     check(full, url, "the picture has shrunk");
     check(seen && text === rows, url, "the numbers are out of sight");
     check(!wide, url, "the page is wider than the screen");
