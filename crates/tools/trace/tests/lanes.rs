@@ -49,6 +49,7 @@ fn time_runs_down_and_processes_are_columns() {
 
 ┃ runs   │ could run, but it is not its turn   ┊ sleeps in a call
 ░ has ended, and is not reaped: a zombie
+──▶ makes it   ══▶ wakes it   ┄┄▶ a signal   ··▶ reaps it
 ";
     let drawn = lanes(&hello().0, 77);
     assert_eq!(drawn, expected, "\n{drawn}");

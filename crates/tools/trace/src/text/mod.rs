@@ -90,7 +90,7 @@ impl Page<'_> {
             before = row.marks.clone();
         }
         lines.push(String::new());
-        lines.extend(legend::lines(self.rows, self.width));
+        lines.extend(legend::lines(self.rows, self.shared, self.width));
         lines.extend(self.margin.legend());
         let mut text = String::new();
         for line in lines {
