@@ -84,11 +84,23 @@ fn a_connection_wakes_who_waits_for_one() {
         .add(P1, What::Held)
         .leave(P2, "connect", &[Fd(4), address, Num(16)], Outcome::Value(0));
     assert_eq!(wakes(&connects), [("connect(4, 127.0.0.1:80)".into(), vec![P1])]);
+    let page = trace::html::page(&listens_until(&connects, "connect").0, "connects");
+    assert!(page.contains("it listens at 127.0.0.1:80; there is one now, so it wakes"), "{page}");
     let note = row(&connects, "connect(4, 127.0.0.1:80)").note;
     assert_eq!(
         note.as_deref(),
         Some("in the queue of socket 1, until somebody accepts it; wakes P1")
     );
+}
+
+/// As far as the return of that call, at which the one who sleeps has not gone on.
+fn listens_until(recording: &Recording, call: &str) -> Recording {
+    let goes_on = |event: &&trace::Event| event.what != What::Held;
+    let is_over =
+        |event: &trace::Event| matches!(&event.what, What::Leave { name, .. } if name == call);
+    let events: Vec<trace::Event> = recording.0.iter().filter(goes_on).cloned().collect();
+    let over = events.iter().position(is_over).expect("it returns");
+    Recording(events[..=over].to_vec())
 }
 
 #[test]

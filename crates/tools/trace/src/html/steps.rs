@@ -215,9 +215,14 @@ fn in_handler(model: &Model, task: Task) -> String {
 }
 
 fn sleeps(model: &Model, blocked: &Blocked) -> String {
-    let there = |wait: &Wait| matches!(wait, Wait::Data(place) if model.queued(*place) > 0);
-    let wakes =
-        if blocked.waits.iter().any(there) { "; there is some now, so it wakes" } else { "" };
+    let there = |wait: &Wait| match wait {
+        Wait::Data(place) if model.queued(*place) > 0 => Some("; there is some now, so it wakes"),
+        Wait::Connection(number) if !model.sockets.get(number)?.queue.is_empty() => {
+            Some("; there is one now, so it wakes")
+        }
+        _ => None,
+    };
+    let wakes = blocked.waits.iter().find_map(there).unwrap_or_default();
     let sentence = blocked.sentence(model);
     let own = format!("{} ", blocked.task);
     format!("{}{wakes}", sentence.strip_prefix(&own).unwrap_or(&sentence))
