@@ -1,7 +1,7 @@
 //! A signal between any two instructions of a program: what must not be done in a handler shows where it does harm.
 
-use crate::proc::{Call, call_of};
-use crate::{Running, verdict::fault};
+use crate::proc::call_of;
+use crate::{Call, Running, verdict::fault};
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
