@@ -49,16 +49,35 @@ impl Running {
         signal: Signal,
         go_on: impl FnOnce(&mut Self),
     ) -> Between {
+        self.traced(|running, times| {
+            // It stands when it is made to go on: none of its calls is missed.
+            go_on(running);
+            between(running.pid(), signal, times)
+        })
+    }
+
+    /// Has this signal come again after each instruction of its handler. What the handler has in hand just there, such as a lock that
+    /// nobody takes but itself, it then finds taken, as the handler of another signal would that is the same function.
+    ///
+    /// For a program that sleeps, and has one thread. The signal is let in for that, which the handler's mask holds back; a handler that
+    /// lets it in by itself (`SA_NODEFER`) is not looked at.
+    ///
+    /// # Panics
+    /// When the program does not come to a stop at which it can be looked at.
+    pub fn signal_within_its_handler(&mut self, signal: Signal) -> Between {
+        self.traced(|running, times| within(running.pid(), signal, times))
+    }
+
+    /// Stops the program, traced, and steps through it.
+    fn traced(&mut self, steps: impl FnOnce(&mut Self, &mut u32) -> Stepped<bool>) -> Between {
         let pid = self.pid();
         let options = ptrace::Options::PTRACE_O_TRACESYSGOOD;
         if let Err(errno) = ptrace::seize(pid, options).and_then(|()| ptrace::interrupt(pid)) {
             return Between::Refused(errno);
         }
-        // It stands when it is made to go on: none of its calls is missed.
         if let Err(Over::Ended) = stop(pid) {
             return Between::Through(0);
         }
-        go_on(self);
         let (done, is_done) = mpsc::channel::<()>();
         thread::scope(|scope| {
             // Whatever the program does, each wait ends: it can't be reaped meanwhile but by this thread, so the pid is its own.
@@ -68,8 +87,12 @@ impl Running {
                 }
             });
             let mut times = 0;
-            let result = between(pid, signal, &mut times);
+            let result = steps(self, &mut times);
             drop(done);
+            if result.is_ok() {
+                // It may have been ended meanwhile.
+                let _ = ptrace::detach(pid, None);
+            }
             match result {
                 Ok(true) => Between::Locks(times),
                 Ok(false) | Err(Over::Ended) => Between::Through(times),
@@ -99,18 +122,52 @@ fn between(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
             continue;
         }
         *times += 1;
-        let mut call = next_call(pid, Some(signal))?;
-        while number(&call) != Some(libc::SYS_rt_sigreturn) {
-            if waits_for_a_lock(&call) {
-                ptrace::detach(pid, None).map_err(Over::Refused)?;
-                return Ok(true);
-            }
-            next_call(pid, None)?;
-            call = next_call(pid, None)?;
+        if handles(pid, signal)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The same for a handler that comes again while it runs.
+fn within(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
+    kill(pid, signal).map_err(gone)?;
+    ptrace::cont(pid, None).map_err(gone)?;
+    while let Some(other) = stop(pid)?.filter(|it| *it != signal) {
+        ptrace::cont(pid, other).map_err(gone)?;
+    }
+    // To the handler. That stop takes no signal (ptrace(2), signal injection); the next one does.
+    ptrace::step(pid, signal).map_err(gone)?;
+    stop(pid)?;
+    step(pid)?;
+    for _ in 0..MOST {
+        let held_back = mask(pid)?;
+        if held_back & bit(signal) == 0 {
+            // It has returned.
+            break;
+        }
+        set_mask(pid, held_back & !bit(signal))?;
+        *times += 1;
+        if handles(pid, signal)? {
+            return Ok(true);
+        }
+        set_mask(pid, held_back)?;
+        step(pid)?;
+    }
+    Ok(false)
+}
+
+/// Lets a signal's handler run to its end; whether it comes to wait for a lock instead.
+fn handles(pid: Pid, signal: Signal) -> Stepped<bool> {
+    let mut call = next_call(pid, Some(signal))?;
+    while number(&call) != Some(libc::SYS_rt_sigreturn) {
+        if waits_for_a_lock(&call) {
+            return Ok(true);
         }
         next_call(pid, None)?;
+        call = next_call(pid, None)?;
     }
-    ptrace::detach(pid, None).map_err(Over::Refused)?;
+    next_call(pid, None)?;
     Ok(false)
 }
 
@@ -164,13 +221,36 @@ fn gone(errno: Errno) -> Over {
 }
 
 fn is_blocked(pid: Pid, signal: Signal) -> Stepped<bool> {
+    Ok(mask(pid)? & bit(signal) != 0)
+}
+
+fn bit(signal: Signal) -> u64 {
+    1 << (signal as i32 - 1)
+}
+
+/// Which signals are held back.
+fn mask(pid: Pid) -> Stepped<u64> {
     let mut mask = 0u64;
     // SAFETY: the kernel writes a signal set of 8 bytes, as the third argument says, to `mask`.
     let read = unsafe {
         libc::ptrace(libc::PTRACE_GETSIGMASK as _, pid.as_raw(), size_of_val(&mask), &raw mut mask)
     };
     Errno::result(read).map_err(gone)?;
-    Ok(mask >> (signal as i32 - 1) & 1 == 1)
+    Ok(mask)
+}
+
+fn set_mask(pid: Pid, mask: u64) -> Stepped<()> {
+    // SAFETY: the kernel reads a signal set of 8 bytes, as the third argument says, from `mask`.
+    let set = unsafe {
+        libc::ptrace(
+            libc::PTRACE_SETSIGMASK as _,
+            pid.as_raw(),
+            size_of_val(&mask),
+            &raw const mask,
+        )
+    };
+    Errno::result(set).map_err(gone)?;
+    Ok(())
 }
 
 fn number(call: &Call) -> Option<libc::c_long> {

@@ -3,7 +3,7 @@
 //! Between the two, the program lets others run, by sched_yield(2): the recorder has the signal come there.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
+use grader::{Between, Exit, Gates, Injection, Outcome, Run, Seed, Verdict};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -94,4 +94,34 @@ fn a_signal_puts_a_byte_into_the_pipe() {
 fn a_handler_that_fails_leaves_the_reason_as_it_was() {
     grader::worth(3);
     interrupted("full", &mut Seed::of("full"));
+}
+
+#[test]
+fn the_handler_takes_no_lock_not_even_one_of_its_own() {
+    grader::worth(1);
+    // Nobody opens the other end of this file: the program sleeps in its open.
+    let gates = Gates::new(1);
+    let mut running = run(&gates.paths()[0].to_string_lossy(), "room").start();
+    let asleep = running.until(|now| now.program().filter(|p| p.blocked()).cloned());
+    let Ok(program) = asleep else {
+        let outcome = running.finish();
+        outcome.must_end();
+        Verdict::new("The program does not come to open its file.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What has `listen` returned?")
+            .fail()
+    };
+    // Who sets none is told so elsewhere.
+    if !program.signals.caught.contains(&Signal::SIGUSR1) {
+        return;
+    }
+    match running.signal_within_its_handler(Signal::SIGUSR1) {
+        Between::Through(_) => {}
+        Between::Refused(errno) => grader::skip("SIGUSR1 within its handler", errno.desc()),
+        Between::Locks(times) => Verdict::new("The handler of SIGUSR1 waits for a lock.")
+            .saw(format!("its handler was begun again after each of its own instructions, as that of another signal could be; the {times}. time, it had the lock itself"))
+            .ask("No call of signal-safety(7)'s list takes a lock. Why not, even where nobody else would take this one?")
+            .fail(),
+    }
 }
