@@ -43,22 +43,28 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
 }
 
 /// Says all of this and hears all that there is, in whatever order it goes.
-fn talk(mut from: PipeReader, to: PipeWriter, mut words: &[u8]) -> io::Result<Vec<u8>> {
+fn talk(from: PipeReader, to: PipeWriter, mut words: &[u8]) -> io::Result<Vec<u8>> {
     fcntl(&to, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    let (mut to, mut heard) = (Some(to), Vec::new());
+    let (mut from, mut to, mut heard) = (Some(from), Some(to), Vec::new());
     loop {
         if words.is_empty() {
             to = None;
         }
-        let mut wanted = vec![PollFd::new(from.as_fd(), PollFlags::POLLIN)];
+        let mut wanted = Vec::new();
+        wanted.extend(from.as_ref().map(|from| PollFd::new(from.as_fd(), PollFlags::POLLIN)));
         wanted.extend(to.as_ref().map(|to| PollFd::new(to.as_fd(), PollFlags::POLLOUT)));
+        if wanted.is_empty() {
+            return Ok(heard);
+        }
         poll(&mut wanted, PollTimeout::NONE)?;
-        let can = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or_default();
-        let (can_read, can_write) = (can(0), can(1));
-        if can_read {
+        let mut ready = wanted.iter().map(|it| it.any().unwrap_or_default());
+        let can_read = from.is_some() && ready.next().unwrap_or_default();
+        let can_write = to.is_some() && ready.next().unwrap_or_default();
+        if let Some(reader) = from.as_mut().filter(|_| can_read) {
             let mut piece = [0; 4096];
-            match from.read(&mut piece)? {
-                0 if to.is_none() => return Ok(heard),
+            match reader.read(&mut piece)? {
+                // An end is readable for ever: nobody asks for it again.
+                0 => from = None,
                 count => heard.extend_from_slice(&piece[..count]),
             }
         }
