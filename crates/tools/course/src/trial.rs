@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Learners' programs have deadlines of their own, and the grader keeps them. This one is for the grader.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
+/// How many tests run at the same time at least. More than one: else they have no thread of their own to be named for.
+const AT_ONCE: usize = 6;
+
 /// One line of the grader's file of verdicts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -52,8 +55,8 @@ pub(crate) fn run(
     let output = folder.path().join("output");
     // A file, not a pipe: whoever holds it longer than the tests live, nobody waits for its end.
     let sink = File::create(&output).context("cannot make a temporary file")?;
-    // In a harness of one thread, tests have no thread of their own to be named for.
-    let threads = thread::available_parallelism().map_or(2, usize::from).max(2);
+    // However few processors there are: a test mostly waits, and that of a program which hangs does so until its deadline.
+    let threads = thread::available_parallelism().map_or(1, usize::from).max(AT_ONCE);
     let mut command = Command::new(tests);
     command
         .arg(format!("--test-threads={threads}"))

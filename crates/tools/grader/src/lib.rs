@@ -36,6 +36,7 @@
 
 mod between;
 mod calls;
+mod enough;
 mod explain;
 pub mod facts;
 mod fds;

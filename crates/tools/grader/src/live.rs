@@ -117,7 +117,7 @@ impl Run {
         stop: OwnedFd,
         tell: impl Fn(Piece) + Send + Sync + 'static,
     ) -> Result<Finished, String> {
-        let running = self.try_start(None)?;
+        let running = self.may_compute().try_start(None)?;
         Ok(Finished { outcome: show(running, stop, Arc::new(tell)).finish(), stuck: false })
     }
 }
@@ -138,6 +138,7 @@ impl Recording {
         let Self { run, options } = self;
         let tell: Arc<dyn Fn(Piece) + Send + Sync> = Arc::new(tell);
         let (over, is_over) = pipe()?;
+        let run = run.may_compute();
         let traced = run.clone();
         let told = Arc::clone(&tell);
         let keep = Box::new(move |event| told(Piece::Event(Box::new(event))));

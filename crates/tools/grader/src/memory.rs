@@ -1,5 +1,6 @@
 //! How much a run has in use: looked at now and then, because the kernel limits it only process by process.
 
+use crate::State;
 use crate::proc::{Stat, children};
 use nix::unistd::Pid;
 use std::fs;
@@ -16,6 +17,8 @@ pub(crate) struct Usage {
     pub(crate) memory: u64,
     /// Processes and their threads.
     pub(crate) threads: u64,
+    /// Processor time of the process that has used most, of those that want more.
+    pub(crate) computed: Duration,
 }
 
 /// The limits, and when to look again.
@@ -46,6 +49,11 @@ impl Watch {
         self.usage.memory > self.memory
     }
 
+    /// For how long one of them has computed that does so still, at the last look.
+    pub(crate) fn computed(&self) -> Duration {
+        self.usage.computed
+    }
+
     /// The limits at which the run is now, in words.
     pub(crate) fn limits(&mut self, supervisor: Pid) -> Vec<String> {
         let threads = self.look(supervisor).threads;
@@ -62,7 +70,12 @@ impl Watch {
         while let Some(pid) = unseen.pop().filter(|_| usage.threads <= 2 * self.threads) {
             unseen.extend(children(pid));
             let stat = Stat::read(Path::new(&format!("/proc/{pid}/stat")));
-            usage.threads += stat.map_or(0, |stat| stat.threads);
+            if let Some(stat) = stat {
+                usage.threads += stat.threads;
+                if stat.state == State::Running {
+                    usage.computed = usage.computed.max(stat.cpu);
+                }
+            }
             usage.memory += private(pid).unwrap_or_default();
         }
         usage

@@ -39,7 +39,7 @@ pub struct Outcome {
     pub reaped_a_child: bool,
     /// Processor time of the program, without its children's.
     pub cpu: Duration,
-    /// How long the program was allowed to run.
+    /// How long the program was allowed to run; with what it got in addition because others had the processors.
     pub deadline: Duration,
     /// Which limits it came to, a sentence each.
     pub limits: Vec<String>,

@@ -17,8 +17,6 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// The same for one that is recorded. Most of its time is the recorder's, which may have to wait for a processor; and
 /// who hangs is found out without a deadline.
 const RECORDED: Duration = Duration::from_secs(10);
-/// How many times a program gets as much again that had no processor.
-const EXTENSIONS: u32 = 3;
 /// How many bytes of each output stream are kept; a program that writes more is ended.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// How many processes and threads a program may add to those that its user has already.
@@ -46,6 +44,7 @@ pub struct Run {
     pub(crate) network: Network,
     containment: Containment,
     to_the_last: bool,
+    may_compute: bool,
 }
 
 /// What a program may reach by sockets of the Internet's families. Unix sockets are never refused.
@@ -84,6 +83,7 @@ impl Run {
             network: Network::Refused,
             containment: Containment::wanted(),
             to_the_last: false,
+            may_compute: false,
         }
     }
 
@@ -181,6 +181,12 @@ impl Run {
         self
     }
 
+    /// Lets the program use the processor until its deadline. Else it is ended as who spins, after a second of processor time.
+    pub fn may_compute(mut self) -> Self {
+        self.may_compute = true;
+        self
+    }
+
     /// Runs the program to its end, or to its deadline.
     ///
     /// # Panics
@@ -231,6 +237,7 @@ impl Run {
         ready.plan.stdio =
             [stdin.as_raw_fd(), stdout_of_program.as_raw_fd(), stderr_of_program.as_raw_fd()];
         let (leash, program) = ready.launch(traced).map_err(|failed| failed.to_string())?;
+        let began = Instant::now();
         Ok(Running {
             supervisor: leash.pid,
             program,
@@ -245,9 +252,14 @@ impl Run {
             stdout,
             stderr,
             lines_read: 0,
+            began,
             deadline,
-            deadline_at: Instant::now() + deadline,
-            extensions: EXTENSIONS,
+            deadline_at: began + deadline,
+            moved: 0,
+            may_compute: self.may_compute,
+            enough: None,
+            recorder: None,
+            early: None,
             output_limit: self.output_limit,
             audience: None,
         })

@@ -6,7 +6,7 @@ use crate::live::Audience;
 use crate::memory::Watch;
 use crate::refused::Around;
 use crate::scratch::Scratch;
-use crate::starved::starve;
+use crate::tracing::Look;
 use crate::verdict::fault;
 use crate::{Exit, Outcome, Snapshot, State};
 use nix::poll::{PollFd, PollFlags};
@@ -56,10 +56,19 @@ pub struct Running {
     pub(crate) stderr: Stream,
     /// How many bytes of standard output have been handed out as lines.
     pub(crate) lines_read: usize,
+    pub(crate) began: Instant,
     pub(crate) deadline: Duration,
     pub(crate) deadline_at: Instant,
-    /// How many times more the deadline may be moved on.
-    pub(crate) extensions: u32,
+    /// How many times the deadline has been moved on.
+    pub(crate) moved: u32,
+    /// Whether it may use the processor until its deadline.
+    pub(crate) may_compute: bool,
+    /// By which the recorder says that it has seen enough.
+    pub(crate) enough: Option<OwnedFd>,
+    /// The thread that records it.
+    pub(crate) recorder: Option<Look>,
+    /// Why it was ended before its deadline, and when.
+    pub(crate) early: Option<(String, Duration)>,
     pub(crate) output_limit: usize,
     /// Who is told of a live run.
     pub(crate) audience: Option<Audience>,
@@ -157,7 +166,14 @@ impl Running {
         let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = Snapshot::complete(self.supervisor, self.program);
-        let limits = self.watch.limits(self.supervisor);
+        let mut limits = self.watch.limits(self.supervisor);
+        let deadline = match self.early.take() {
+            Some((why, after)) => {
+                limits.push(why);
+                after
+            }
+            None => self.deadline * (1 + self.moved),
+        };
         // From here on, its pids may become somebody else's.
         if let Some(audience) = &self.audience {
             audience.reach.end();
@@ -192,7 +208,7 @@ impl Running {
             left_behind,
             reaped_a_child: program.is_some_and(|p| p.reaped_a_child),
             cpu: program.map(|p| p.cpu).unwrap_or_default(),
-            deadline: self.deadline,
+            deadline,
             limits,
             refused: around.tell(&self.leash.refused),
             snapshot,
@@ -207,18 +223,6 @@ impl Running {
             }
             self.wait_for_news(self.time_left());
         }
-    }
-
-    /// On a machine that others keep busy, the time was theirs: then the program has as much again, but not for ever.
-    fn moves_on(&mut self) -> bool {
-        let processes = self.snapshot().processes;
-        let processes = processes.iter().map(|process| (process.state, process.cpu));
-        let moves_on = self.extensions > 0 && starve(processes, self.deadline);
-        if moves_on {
-            self.extensions -= 1;
-            self.deadline_at = Instant::now() + self.deadline;
-        }
-        moves_on
     }
 
     fn time_left(&self) -> Duration {
@@ -237,7 +241,7 @@ impl Running {
             Some(Interrupted::TooMuchMemory)
         } else if self.audience.as_ref().is_some_and(|audience| readable(&audience.stop)) {
             Some(Interrupted::Stopped)
-        } else if self.time_left().is_zero() && !self.moves_on() {
+        } else if self.is_hopeless() || self.time_left().is_zero() && !self.moves_on() {
             Some(Interrupted::Deadline)
         } else {
             None
@@ -263,6 +267,7 @@ impl Running {
         let mut wanted: Vec<_> = open
             .chain((!self.has_ended).then_some(&self.ended))
             .chain(self.audience.as_ref().map(|audience| &audience.stop))
+            .chain(&self.enough)
             .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN))
             .collect();
         wait_for(&mut wanted, at_most);

@@ -1,10 +1,67 @@
-//! Whether a program's time was its own: on a machine that others keep busy, it may hardly have run.
+//! Whether a program's time was its own: on a machine that others keep busy, it may hardly have run; and who spins needs no more.
 
-use crate::State;
-use std::time::Duration;
+use crate::fds::readable;
+use crate::tracing::Look;
+use crate::{Running, State};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// How many times a program gets as much time again that had no processor.
+const MOVES: u32 = 3;
+
+/// So much processor time is many times what a program needs that does its work and sleeps. Who has used it and wants more
+/// would go on for ever, and its deadline is not waited for.
+const SPINS: Duration = Duration::from_secs(1);
+
+impl Running {
+    /// On a machine that others keep busy, the time was theirs: then the program has as much again, but not for ever.
+    pub(crate) fn moves_on(&mut self) -> bool {
+        let processes = self.snapshot().processes;
+        let processes = processes.iter().map(|process| match (process.state, &self.recorder) {
+            // It waits for the recorder, which wants to run as well.
+            (State::Traced, Some(_)) => (State::Running, process.cpu),
+            (state, _) => (state, process.cpu),
+        });
+        let processes = processes.chain(self.recorder.as_ref().and_then(Look::now));
+        let moves_on = self.moved < MOVES && starve(processes, self.deadline);
+        if moves_on {
+            self.moved += 1;
+            self.deadline_at = Instant::now() + self.deadline;
+        }
+        moves_on
+    }
+
+    /// Whether it is known before the deadline that the program will not end until then.
+    pub(crate) fn is_hopeless(&mut self) -> bool {
+        let why = match &self.enough {
+            _ if self.early.is_some() => return true,
+            Some(enough) if readable(enough) => match told(enough) {
+                // The recording has ended of itself.
+                why if why.is_empty() => return false,
+                why => why,
+            },
+            _ if !self.may_compute && self.watch.computed() >= SPINS => {
+                format!("it has used {SPINS:?} of processor time, and wants more")
+            }
+            _ => return false,
+        };
+        // In tenths of a second, for who reads it.
+        let after =
+            Duration::from_millis(self.began.elapsed().as_millis() as u64 / 100 * 100 + 100);
+        self.early = Some((why, after));
+        true
+    }
+}
+
+/// What stands in a pipe that can be read.
+fn told(pipe: &OwnedFd) -> String {
+    let mut text = [0; 200];
+    let count = nix::unistd::read(pipe, &mut text).unwrap_or_default();
+    String::from_utf8_lossy(&text[..count]).into_owned()
+}
 
 /// Whether somebody wants to run, and all together had a processor for a small part of this time only.
-pub(crate) fn starve(processes: impl Iterator<Item = (State, Duration)>, time: Duration) -> bool {
+fn starve(processes: impl Iterator<Item = (State, Duration)>, time: Duration) -> bool {
     let (mut wants, mut had) = (false, Duration::ZERO);
     for (state, cpu) in processes {
         wants |= state == State::Running;

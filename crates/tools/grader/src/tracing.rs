@@ -1,12 +1,18 @@
 //! Runs a program under the supervisor and under the recorder at once.
 
+use crate::enough::Enough;
 use crate::fds::pipe;
+use crate::proc::Stat;
 use crate::verdict::fault;
-use crate::{Injection, Interrupted, Policy, Recorded, Run, skip};
-use nix::unistd::Pid;
+use crate::{Injection, Interrupted, Policy, Recorded, Run, State, skip};
+use nix::unistd::{Pid, gettid};
 use recorder::{Ended, Error, Options};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -81,11 +87,21 @@ impl Recording {
         let (over, is_over) = pipe().unwrap_or_else(|why| cannot(&why));
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
+        let (enough, tell) = pipe().unwrap_or_else(|why| cannot(&why));
+        let (mut shown, mut tell) = (Enough::default(), File::from(tell));
+        // The test waits for the end of the recording: it can't act as somebody from outside.
+        let options = Options { alone: true, ..options };
         let mut tracer = Tracer::new(
             run.argv(),
             options,
             is_over,
-            Box::new(move |event| locked(&kept).push(event)),
+            Box::new(move |event| {
+                if let Some(why) = shown.sees(&event) {
+                    // Nobody reads it any more: it has ended meanwhile.
+                    let _ = tell.write_all(why.as_bytes());
+                }
+                locked(&kept).push(event);
+            }),
         );
         let started = run.try_start(Some(&mut |pid, go| tracer.begin(pid, go)));
         let mut running = match started {
@@ -97,6 +113,8 @@ impl Recording {
         };
         // Not at the end of the program, but at everybody's: what it leaves behind is evidence, too.
         running.ended = over;
+        running.enough = Some(enough);
+        running.recorder = Some(tracer.look());
         let interrupted = running.wait();
         // What comes now is the grader's doing.
         let length = (interrupted != Interrupted::Ended).then(|| locked(&events).len());
@@ -132,18 +150,28 @@ type Job = (Vec<OsString>, Options, OwnedFd, Keep);
 /// The thread that traces: only it hears of its tracees, and it has no children that it could mistake for them.
 pub(crate) struct Tracer {
     job: Option<Job>,
+    /// The thread's id, once it has begun.
+    id: Arc<AtomicI32>,
     thread: Option<JoinHandle<Result<Ended, Error>>>,
 }
 
 impl Tracer {
     /// `is_over` is closed at the end of the recording, when nobody is left.
     pub(crate) fn new(argv: Vec<OsString>, options: Options, is_over: OwnedFd, keep: Keep) -> Self {
-        Self { job: Some((argv, options, is_over, keep)), thread: None }
+        let job = Some((argv, options, is_over, keep));
+        Self { job, id: Arc::default(), thread: None }
+    }
+
+    /// What the thread does, as `/proc` has it.
+    pub(crate) fn look(&self) -> Look {
+        Look(Arc::clone(&self.id))
     }
 
     pub(crate) fn begin(&mut self, pid: Pid, go: OwnedFd) {
         let Some((argv, options, is_over, mut keep)) = self.job.take() else { return };
+        let id = Arc::clone(&self.id);
         self.thread = Some(thread::spawn(move || {
+            id.store(gettid().as_raw(), Ordering::Relaxed);
             let ended = recorder::follow(pid, &argv, &go, &options, &mut keep);
             // Its end of file is the news; until here, it must not close.
             drop((go, is_over));
@@ -157,5 +185,18 @@ impl Tracer {
             Ok(ended) => Some(ended),
             Err(panic) => std::panic::resume_unwind(panic),
         }
+    }
+}
+
+/// Looks at the thread that traces.
+#[derive(Debug)]
+pub(crate) struct Look(Arc<AtomicI32>);
+
+impl Look {
+    /// Its state, and its processor time.
+    pub(crate) fn now(&self) -> Option<(State, Duration)> {
+        let id = self.0.load(Ordering::Relaxed);
+        let stat = Stat::read(Path::new(&format!("/proc/self/task/{id}/stat")))?;
+        Some((stat.state, stat.cpu))
     }
 }

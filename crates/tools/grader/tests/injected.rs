@@ -11,7 +11,7 @@ fn run(args: &[&str]) -> Run {
 
 /// A recording of the program `what`, in one of its ways, that meets with these failures: `read:1=EINTR`.
 fn failing(what: &str, how: &str, failures: &[&str]) -> Option<Recorded> {
-    let recording = run(&[what, how]).deadline(std::time::Duration::from_millis(500)).recorded();
+    let recording = run(&[what, how]).deadline(std::time::Duration::from_secs(1)).recorded();
     let well = |text: &&str| Injection::fail(text).expect("it is well written");
     failures.iter().map(well).fold(recording, grader::Recording::inject).record()
 }

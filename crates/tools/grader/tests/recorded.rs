@@ -1,7 +1,7 @@
 //! What facts say of recorded runs, those that hold and those that don't.
 
 use grader::facts::*;
-use grader::{Containment, Recorded, Run};
+use grader::{Containment, Exit, Gates, Recorded, Run};
 use predicates_core::Predicate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -109,6 +109,18 @@ fn who_asks_again_and_again_spins() {
     let Some(seen) = recorded(&["ask-again"]) else { return };
     let text = verdict(&seen, never_spin());
     assert!(text.starts_with("P1 spins: it asks again and again with wait4"), "{text}");
+    // It would do so until its deadline, which nobody waits for.
+    let limits = seen.outcome.limits.concat();
+    assert_eq!(limits, "2500 times in a row, P1 has asked in vain");
+}
+
+#[test]
+fn nobody_else_is_waited_for_in_a_recording() {
+    let gates = Gates::new(1);
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("open").args(gates.paths());
+    let Some(seen) = run.recorded().record() else { return };
+    assert!(seen.stuck.concat().contains("P1 is blocked in openat("), "{:?}", seen.stuck);
+    assert_ne!(seen.outcome.exit, Exit::Deadline);
 }
 
 #[test]

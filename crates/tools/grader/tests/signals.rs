@@ -1,14 +1,18 @@
 //! What facts say of handlers, and of signals that come between two calls.
 
 use grader::facts::*;
-use grader::{Injection, Recorded, Run};
+use grader::{Between, Injection, Recorded, Run};
 use nix::sys::signal::Signal;
 use predicates_core::Predicate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+fn subject(args: &[&str]) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(args)
+}
+
 /// The subject, sent SIGUSR1 before the first of each of these calls.
 fn signalled(args: &[&str], calls: &[&str]) -> Option<Recorded> {
-    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(args);
+    let run = subject(args);
     let signal =
         |call: &&str| Injection::signal(&format!("P1:{call}=USR1")).expect("it is well written");
     calls
@@ -42,6 +46,28 @@ fn a_handler_that_takes_a_note_satisfies_all() {
         verdict(&seen, run_its_handler(Signal::SIGUSR1, 2))
             .starts_with("The handler of SIGUSR1 runs 1 time, and not 2.")
     );
+}
+
+#[test]
+fn a_handler_that_does_not_return_is_not_waited_for() {
+    let Some(seen) = handled_by("asks-on") else { return };
+    assert_eq!(seen.outcome.limits.concat(), "P1 has made 1000 calls in a handler");
+}
+
+#[test]
+fn a_lock_that_only_the_handler_takes_is_seen_when_it_comes_again() {
+    let again = |handler: &str| {
+        let mut running = subject(&["sleep-with", handler]).start();
+        let asleep = running.until(|now| now.program()?.blocked().then_some(()));
+        assert_eq!(asleep, Ok(()));
+        running.signal_within_its_handler(Signal::SIGUSR1)
+    };
+    match (again("notes"), again("locks")) {
+        (Between::Refused(errno), _) => grader::skip("a signal within its handler", errno.desc()),
+        // A handler has more instructions than a few, and none twice.
+        (Between::Through(4..1000), Between::Locks(1..)) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub struct Options {
     pub lines: bool,
     /// How long everybody may sleep, with nothing to wake them, before they are ended.
     pub patience: Duration,
+    /// Nobody who is not recorded comes: to open a FIFO's other end, or to connect. What only that could end is not waited for.
+    pub alone: bool,
     /// How long the program may take in all, before it is ended.
     pub deadline: Option<Duration>,
     /// It is ended as soon as this is not 0, which a signal handler may bring about.
@@ -108,6 +110,7 @@ impl Default for Options {
             check: false,
             lines: true,
             patience: Duration::from_secs(1),
+            alone: false,
             deadline: None,
             stop: None,
             injections: Vec::new(),

@@ -226,6 +226,7 @@ fn record(run: &Run) -> Result<u8, String> {
         check: run.check,
         lines: true,
         patience: Duration::from_secs_f64(run.patience),
+        alone: false,
         deadline: run.deadline.map(Duration::from_secs_f64),
         stop: Some(&stop::SIGNAL),
         injections: run.does.all(),

@@ -74,7 +74,9 @@ impl<'a, 'r> Outside<'a, 'r> {
             let paired = self.recording.paired.contains(&leads_to);
             let socket = borrow::borrow(process, number).ok();
             return socket.as_ref().is_some_and(has_a_timeout)
-                || !(paired || socket.as_ref().is_some_and(borrow::has_no_port))
+                || !(self.recording.options.alone
+                    || paired
+                    || socket.as_ref().is_some_and(borrow::has_no_port))
                     && peers::strangers_reach(pid, inode, &self.sockets);
         }
         match () {
@@ -99,7 +101,8 @@ impl<'a, 'r> Outside<'a, 'r> {
     fn opens(&self, path: &str) -> bool {
         fs::metadata(path).map_or(true, |file| {
             let made = self.recording.fifos.contains(&(file.dev(), file.ino()));
-            !file.file_type().is_fifo() || !made && file.nlink() > 0
+            !file.file_type().is_fifo()
+                || !made && file.nlink() > 0 && !self.recording.options.alone
         })
     }
 

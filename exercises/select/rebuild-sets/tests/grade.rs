@@ -9,6 +9,8 @@ const CLIENTS: usize = 4;
 const TURNS: usize = 20;
 /// How long a client waits for an answer; a right one never comes near.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So much processor time is none that a program needs for going to sleep, twenty answers included.
+const SPINNING: Duration = Duration::from_millis(300);
 
 struct Server {
     running: Running,
@@ -46,11 +48,21 @@ impl Server {
     /// Fails unless it sleeps when nobody speaks.
     fn must_sleep(mut self) -> Self {
         let asleep = self.running.until(|now| {
-            let program = now.program().filter(|p| p.state == State::Sleeping)?;
+            let program = now.program()?;
+            let spins = program.state == State::Running && program.cpu >= SPINNING;
+            if program.state != State::Sleeping && !spins {
+                return None;
+            }
             let others = now.others().count();
-            Some((program.goes_by_the_clock(), others, program.call_name(), now.describe(program)))
+            let awake = spins.then(|| now.explain());
+            let by_the_clock = program.goes_by_the_clock();
+            Some((awake, by_the_clock, others, program.call_name(), now.describe(program)))
         });
-        if let Ok((true, _, _, does)) = &asleep {
+        let some_left = self.clients.iter().any(Option::is_none);
+        if let Ok((Some(seen), ..)) = &asleep {
+            never_sleeps(some_left).saw_all(seen.iter().cloned()).fail();
+        }
+        if let Ok((_, true, _, _, does)) = &asleep {
             Verdict::new(
                 "The program sleeps by the clock: it gets up to look whether somebody has spoken.",
             )
@@ -58,7 +70,7 @@ impl Server {
             .ask("Who could wake it, and at which moment? What is the timeout there for?")
             .fail();
         }
-        if let Ok((_, others, call, does)) = &asleep
+        if let Ok((_, _, others, call, does)) = &asleep
             && (*others > 0 || matches!(call, Some("futex" | "wait4")))
         {
             Verdict::new("It is not one that sleeps for all clients in one call: others, threads or processes, sleep for each.")
@@ -70,7 +82,7 @@ impl Server {
             return self;
         }
         let outcome = self.running.finish();
-        must_not_be_awake(&outcome, self.clients.iter().any(Option::is_none));
+        must_not_be_awake(&outcome, some_left);
         outcome.must_end();
         let left = self.clients.iter().filter(|client| client.is_none()).count();
         Verdict::new(if left > 0 {
@@ -135,14 +147,17 @@ fn must_not_be_awake(outcome: &Outcome, some_left: bool) {
     if outcome.exit != Exit::Deadline || !now.program().is_some_and(|p| p.state == State::Running) {
         return;
     }
-    let verdict = if some_left {
+    never_sleeps(some_left).saw_all(now.explain()).fail()
+}
+
+fn never_sleeps(some_left: bool) -> Verdict {
+    if some_left {
         Verdict::new("A client has left, and is asked again and again: the program never sleeps.")
             .ask("Who has left is readable, and read returns 0. How often, and until when?")
     } else {
         Verdict::new("The program never sleeps: it asks again and again, and keeps a processor busy.")
             .ask("How long does the call wait that it asks with, and what is there to do in the meantime?")
-    };
-    verdict.saw_all(now.explain()).fail()
+    }
 }
 
 #[test]

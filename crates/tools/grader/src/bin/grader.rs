@@ -63,7 +63,7 @@ fn main() -> ExitCode {
             let program = look_up(Path::new(program));
             let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
             let mut run = Run::new(&program).args(args).folder(&here);
-            run = run.deadline(Duration::from_secs_f64(timeout));
+            run = run.deadline(Duration::from_secs_f64(timeout)).may_compute();
             if network {
                 run = run.network(Network::Shared);
             }

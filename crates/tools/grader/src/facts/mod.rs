@@ -33,7 +33,7 @@ mod met;
 mod pipes;
 mod self_pipe;
 mod signals;
-mod waiting;
+pub(crate) mod waiting;
 
 pub use calls::*;
 pub use children::*;

@@ -75,7 +75,7 @@ pub fn never_spin() -> Claim<impl Check> {
 }
 
 /// Whether a call has answered "nothing yet" at once.
-pub(super) fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) -> bool {
+pub(crate) fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) -> bool {
     const WNOHANG: u64 = 1;
     let asks = |place: usize| matches!(arguments.get(place), Some(Argument::Flags(bits)) if bits & WNOHANG != 0);
     match (name, result) {

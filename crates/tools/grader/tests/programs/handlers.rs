@@ -6,7 +6,7 @@ use nix::sys::signal::{
 };
 use nix::sys::time::TimeSpec;
 use nix::sys::wait::wait;
-use nix::unistd::{ForkResult, fork, getppid, pause, pipe, read, write};
+use nix::unistd::{ForkResult, fork, getpid, getppid, pause, pipe, read, write};
 use std::hint::black_box;
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -32,6 +32,10 @@ extern "C" fn locks(_: libc::c_int) {
     drop(LIST.lock());
 }
 
+extern "C" fn asks_on(_: libc::c_int) {
+    while getppid() != getpid() {}
+}
+
 extern "C" fn leaves(_: libc::c_int) {
     // SAFETY: it returns to nobody.
     unsafe { libc::_exit(0) }
@@ -39,16 +43,29 @@ extern "C" fn leaves(_: libc::c_int) {
 
 /// Sets a handler, and prints a line, in the middle of which the signal may come.
 pub(crate) fn prints_with(handler: &str) {
+    set(handler);
+    let _held = LIST.lock().expect("nobody panics");
+    println!("ready");
+}
+
+/// Sets a handler, and sleeps.
+pub(crate) fn sleeps_with(handler: &str) -> ! {
+    set(handler);
+    loop {
+        pause();
+    }
+}
+
+fn set(handler: &str) {
     match handler {
         "notes" => on(notes, SaFlags::empty()),
         "prints" => on(prints, SaFlags::empty()),
         "allocates" => on(allocates, SaFlags::empty()),
         "locks" => on(locks, SaFlags::empty()),
         "leaves" => on(leaves, SaFlags::empty()),
+        "asks-on" => on(asks_on, SaFlags::empty()),
         other => panic!("no handler {other:?}"),
     }
-    let _held = LIST.lock().expect("nobody panics");
-    println!("ready");
 }
 
 /// Waits for the signal, in a way that depends on the name.

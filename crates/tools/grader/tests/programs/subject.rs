@@ -68,18 +68,14 @@ fn main() {
         }
         "message" => message(arg(1).parse().expect("a number")),
         "stop" => raise(Signal::SIGSTOP).expect("raise"),
-        "spin" => loop {
-            std::hint::spin_loop();
-        },
+        "spin" => spin(),
         "spin-both" => {
-            child(|| {
-                loop {
-                    std::hint::spin_loop();
-                }
-            });
-            loop {
-                std::hint::spin_loop();
-            }
+            child(spin);
+            spin()
+        }
+        "spin-when-told" => {
+            std::io::stdin().read_to_string(&mut String::new()).expect("read");
+            spin()
         }
         "ask-again" => {
             child(for_ever);
@@ -104,6 +100,7 @@ fn main() {
             for_ever()
         }
         "handler" => handlers::prints_with(arg(1)),
+        "sleep-with" => handlers::sleeps_with(arg(1)),
         "wait-for-a-signal" => handlers::waits_by(arg(1)),
         "self-pipe" => handlers::has_a_self_pipe(arg(1)),
         "host" => host(),
@@ -129,6 +126,12 @@ fn child(work: fn() -> !) -> Pid {
 fn for_ever() -> ! {
     loop {
         pause();
+    }
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
     }
 }
 

@@ -1,0 +1,58 @@
+//! When a recording has shown enough: the program would go on as it does until its deadline.
+
+use crate::facts::waiting::nothing_yet;
+use std::collections::HashMap;
+use trace::event::Disposition;
+use trace::{Event, Task, What};
+
+/// So many answers "nothing yet" in a row, to whomever, and nothing else in between. The recorder lets others run after 2000 steps, which are
+/// 1000 calls, of one who could go on for ever: whoever could change the answer has had a turn.
+const IN_VAIN: u32 = 2500;
+/// So many calls of one handler. It may make a handful, and then it is to return.
+const IN_A_HANDLER: u32 = 1000;
+
+/// What a recording has shown so far.
+#[derive(Debug, Default)]
+pub(crate) struct Enough {
+    in_vain: u32,
+    /// How many handlers a task is in, and how many calls were begun since it is in the first.
+    handlers: HashMap<Task, (u32, u32)>,
+}
+
+impl Enough {
+    /// Sees an event; says why that is enough.
+    pub(crate) fn sees(&mut self, event: &Event) -> Option<String> {
+        let task = event.task;
+        match &event.what {
+            What::Leave { name, result, arguments } => {
+                let in_vain = nothing_yet(name, result, arguments);
+                self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
+                (self.in_vain == IN_VAIN)
+                    .then(|| format!("{IN_VAIN} times in a row, {task} has asked in vain"))
+            }
+            What::Delivered { disposition: Disposition::Handler, .. } => {
+                self.handlers.entry(task).or_default().0 += 1;
+                None
+            }
+            What::HandlerReturns => {
+                let (depth, _) = self.handlers.get_mut(&task)?;
+                *depth -= 1;
+                if *depth == 0 {
+                    self.handlers.remove(&task);
+                }
+                None
+            }
+            What::Enter { .. } => {
+                let (_, calls) = self.handlers.get_mut(&task)?;
+                *calls += 1;
+                (*calls == IN_A_HANDLER)
+                    .then(|| format!("{task} has made {IN_A_HANDLER} calls in a handler"))
+            }
+            What::Ended { .. } | What::Exec { .. } => {
+                self.handlers.remove(&task);
+                None
+            }
+            _ => None,
+        }
+    }
+}

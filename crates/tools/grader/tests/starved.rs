@@ -1,0 +1,113 @@
+//! Whose deadline moves on: a program's that wants to run while others have the processor. And whose is not waited for: one's that spins.
+
+use grader::{Exit, Interrupted, Run};
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_millis(400);
+
+fn subject(name: &str) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg(name).deadline(DEADLINE)
+}
+
+/// Some processor on which this test may run.
+fn a_processor() -> CpuSet {
+    let allowed = sched_getaffinity(Pid::this()).expect("one's own can be asked for");
+    let first = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu) == Ok(true));
+    let mut one = CpuSet::new();
+    one.set(first.expect("it runs somewhere")).expect("it is in the set");
+    one
+}
+
+/// Keeps a processor busy for as long as `work` takes.
+fn beside_who_spins<T>(on: &CpuSet, work: impl FnOnce() -> T) -> T {
+    let (spins, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    /// So that a failing test ends, too.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    thread::scope(|scope| {
+        let _done = Done(&done);
+        scope.spawn(|| {
+            sched_setaffinity(Pid::from_raw(0), on).expect("it is one of its own");
+            while !done.load(Ordering::Relaxed) {
+                spins.store(true, Ordering::Relaxed);
+            }
+        });
+        while !spins.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        work()
+    })
+}
+
+/// Lets this process run on that processor only, and where `shy`, only while nobody else wants to.
+fn place(pid: Pid, on: &CpuSet, shy: bool) {
+    sched_setaffinity(pid, on).expect("the test may say where its program runs");
+    let policy = if shy { libc::SCHED_IDLE } else { libc::SCHED_OTHER };
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameters live through the call.
+    let set = unsafe { libc::sched_setscheduler(pid.as_raw(), policy, &raw const parameters) };
+    Errno::result(set).expect("the test may say how its program runs");
+    // Where each session has a share of its own (sched(7), autogroup), that counts as well.
+    let share = format!("/proc/{pid}/autogroup");
+    while std::fs::exists(&share).expect("proc") {
+        match std::fs::write(&share, if shy { "19" } else { "0" }) {
+            // The kernel hears of ten in a second.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+            set => return set.expect("the test may say how much its program gets"),
+        }
+    }
+}
+
+#[test]
+fn who_wants_to_run_while_others_have_the_processor_has_more_time() {
+    let on = a_processor();
+    let mut running = subject("spin-when-told").stdin_later().start();
+    let began = Instant::now();
+    let waited = beside_who_spins(&on, || {
+        place(running.pid(), &on, true);
+        running.tell(b"");
+        running.until(|_| None::<()>)
+    });
+    assert_eq!(waited, Err(Interrupted::Deadline));
+    assert!(began.elapsed() > 3 * DEADLINE, "{:?}", began.elapsed());
+    // It needs a processor for its end, too.
+    place(running.pid(), &on, false);
+    let outcome = running.finish();
+    // As much again, three times: it is not for ever.
+    assert_eq!(outcome.deadline, 4 * DEADLINE, "{:?} of processor time", outcome.cpu);
+    assert!(outcome.ending().ends_with("did not end within 1.6s"), "{}", outcome.ending());
+}
+
+#[test]
+fn who_sleeps_has_no_more_than_its_time() {
+    let outcome = subject("own-pipe").finish();
+    assert_eq!((outcome.exit, outcome.deadline), (Exit::Deadline, DEADLINE));
+}
+
+#[test]
+fn who_spins_is_ended_by_its_own_time_whatever_its_deadline() {
+    let outcome = subject("spin").deadline(Duration::from_secs(600)).finish();
+    assert_eq!(outcome.exit, Exit::Deadline);
+    assert!(outcome.cpu >= Duration::from_secs(1), "{:?}", outcome.cpu);
+    assert!(outcome.limits.concat().contains("1s of processor time"), "{:?}", outcome.limits);
+    let told = outcome.ending();
+    assert!(!told.contains("600s"), "{told}");
+}
+
+#[test]
+fn who_may_compute_may_do_so_until_its_deadline() {
+    let mut running = subject("spin").deadline(Duration::from_secs(600)).may_compute().start();
+    let more =
+        running.until(|now| (now.program()?.cpu > Duration::from_millis(1500)).then_some(()));
+    assert_eq!(more, Ok(()));
+}
