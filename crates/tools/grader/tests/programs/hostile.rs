@@ -3,6 +3,7 @@
 //! NEVER run this by itself: `tests/hostile.rs` runs it, contained. It takes `contained` as its second argument, so that
 //! a scene's name alone does nothing.
 
+mod hoarding;
 mod privileges;
 mod reaching;
 
@@ -141,7 +142,8 @@ fn main() {
         }
         other => {
             let played = reaching::play(other, parent, &victim, marker)
-                || privileges::play(other, parent, &victim);
+                || privileges::play(other, parent, &victim)
+                || hoarding::play(other);
             assert!(played, "no scene {other:?}");
         }
     }

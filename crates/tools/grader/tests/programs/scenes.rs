@@ -97,6 +97,13 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("hostname", &["code 0"], "sethostname: Operation not permitted"),
     scene("other-numbers", &["code 0"], "x32 kill: Function not implemented"),
     scene("zombie-storm", &["deadline"], "nobody has reaped it"),
+    scene("socket-buffers", &["code 0"], "socket pairs hold"),
+    scene("pipe-buffers", &["code 0"], "pipes hold"),
+    scene("terminals", &["code 0"], " terminals, and then: "),
+    scene("in-flight", &["code 0"], "pairs in flight, and then: ETOOMANYREFS"),
+    scene("administrators", &["code 0"], "fanotify: Operation not permitted"),
+    scene("unkillable", &["code 0"], "open: Permission denied"),
+    scene("locks", &["code 0"], "lock: done"),
     scene("stop-parent", &["code 0"], "the process that watches over it"),
 ];
 
