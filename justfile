@@ -169,13 +169,22 @@ mutants answers="solutions/*/*.rs" *args:
     # Unchanged they must pass, which takes its time: so only those that are changed afterwards.
     TRIANGLE=$(ls $answers | sed '/^solutions\/tests/d; s/.*\///; s/\.rs$//' | paste --serial --delimiters ,)
     export TRIANGLE
+    # A survivor is known by its place. Where an answer has changed, the list has to change, too.
+    there=$(cargo mutants --package solutions --file 'solutions/*/*.rs' --list)
+    if grep '^solutions/' solutions/MUTANTS.md | grep --line-regexp --fixed-strings --invert-match "$there"; then
+        echo "error: solutions/MUTANTS.md lists what is not there any more" >&2
+        exit 1
+    fi
     # 2: there are survivors, and 3: a mutant took too long, which is as good as caught.
     status=0
     cargo mutants --package solutions --file "$answers" --exclude 'solutions/tests/*' --output target "$@" \
         --timeout 180 --build-timeout 900 -- --test triangle cargo_mutants -- --ignored || status=$?
     case $status in 0 | 2 | 3) ;; *) exit $status ;; esac
     # Those that nobody could notice are explained in a file; any other is a hole in a grader.
-    ! sed 's/:[0-9]*:[0-9]*:/:/' target/mutants.out/missed.txt | grep --invert-match --line-regexp --fixed-strings --file solutions/MUTANTS.md
+    ! {
+        grep --line-regexp --fixed-strings --invert-match --file solutions/MUTANTS.md target/mutants.out/missed.txt
+        grep --line-regexp --fixed-strings --file target/mutants.out/caught.txt solutions/MUTANTS.md | sed 's/^/was noticed: /'
+    } | grep .
 
 # Is each verdict the same each time? (`just again 100 reap-all,two-branches`)
 [group('the workshop')]
