@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use trace::event::Disposition;
 use trace::{Event, Task, What};
 
-/// So many answers "nothing yet" in a row, to whomever, and nothing else in between. The recorder lets others run after 2000 steps, which are
-/// 1000 calls, of one who could go on for ever: whoever could change the answer has had a turn.
-const IN_VAIN: u32 = 2500;
+/// So many answers "nothing yet" in a row, to whomever, and nothing else in between. The recorder lets nobody wait for more than 6000 steps, which
+/// are 3000 calls, while others go on and on: whoever could change the answer has had a turn.
+const IN_VAIN: u32 = 4000;
 /// So many calls of one handler. It may make a handful, and then it is to return.
 const IN_A_HANDLER: u32 = 1000;
 

@@ -111,7 +111,7 @@ fn who_asks_again_and_again_spins() {
     assert!(text.starts_with("P1 spins: it asks again and again with wait4"), "{text}");
     // It would do so until its deadline, which nobody waits for.
     let limits = seen.outcome.limits.concat();
-    assert_eq!(limits, "2500 times in a row, P1 has asked in vain");
+    assert_eq!(limits, "4000 times in a row, P1 has asked in vain");
 }
 
 #[test]
@@ -161,5 +161,5 @@ fn a_verdict_against_a_fact_is_recorded_as_the_learners_and_not_as_a_fault() {
 fn of_a_recording_that_was_cut_short_nothing_is_held_to_be_so() {
     let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("sleep");
     let Some(seen) = run.deadline(Duration::from_millis(500)).recorded().record() else { return };
-    assert!(verdict(&seen, close_nothing_twice()).contains("did not end within 500ms"));
+    assert!(verdict(&seen, close_nothing_twice()).contains("did not end within"));
 }
