@@ -102,6 +102,17 @@ fn a_signal_just_before_the_sleep_is_not_lost() {
         seen.must(wake_only_itself()).must(end_by_itself());
         must_have_been_woken(&seen.outcome);
     }
+    // One while it says that it sleeps, and one before it does.
+    let Some(seen) = signalled_before(&["write", "poll"]) else { return };
+    if seen.outcome.exit == Exit::Signal(Signal::SIGTERM as i32) {
+        Verdict::new(
+            "A second SIGTERM has ended the program: the handler was set for the first one only.",
+        )
+        .saw(seen.outcome.ending())
+        .ask("What does sigaction(2) say of its flags: which of them takes a handler away again?")
+        .fail();
+    }
+    must_have_been_woken(&seen.outcome);
 }
 
 #[test]

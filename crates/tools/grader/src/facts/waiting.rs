@@ -126,6 +126,21 @@ pub fn set_no_timeout() -> Claim<impl Check> {
     })
 }
 
+/// Nobody sets a timer, whose signal, or readiness, ends a sleep by the clock as a timeout does.
+pub fn set_no_timer() -> Claim<impl Check> {
+    const SETS: [&str; 4] = ["alarm", "setitimer", "timer_settime", "timerfd_settime"];
+    claim("set no timer", |seen| {
+        let sets = |step: &&Seen| matches!(&step.event.what, What::Enter { name, .. } if SETS.contains(&name.as_str()));
+        let Some(step) = seen.steps.iter().find(sets) else { return Ok(()) };
+        Err(Verdict::new(format!(
+            "{} sets a timer, to get up by the clock and look whether something has happened.",
+            step.event.task
+        ))
+        .saw(step.to_string())
+        .ask("What is it waiting for, and which call sleeps exactly until that has happened?"))
+    })
+}
+
 /// Whether a task that falls asleep has a handler for a signal that was held back until this call.
 fn lets_a_signal_in(before: &[Seen], sleeps: &Seen) -> bool {
     let enters = |step: &&Seen| {
