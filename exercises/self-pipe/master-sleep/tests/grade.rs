@@ -1,7 +1,8 @@
 //! What must end the sleep of `master-sleep`, and what must not: a worker's end, whenever it comes; the time, whatever else comes.
 
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Recorded, Run, Seen, State, Verdict, facts::*,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Seen, State, Verdict,
+    facts::*,
 };
 use nix::sys::signal::{Signal, kill};
 use std::path::PathBuf;
@@ -92,11 +93,13 @@ fn must_not_end_early(outcome: &Outcome, took: Duration, timeout: Duration) {
     }
 }
 
+fn is_in_wait(master: &Process) -> bool {
+    matches!(master.call_name(), Some("wait4" | "waitid"))
+}
+
 /// Fails if the master sleeps, until the deadline, where it can be woken by a child's end only.
 fn must_not_sleep_in_wait(outcome: &Outcome) {
-    let master = outcome.snapshot.program();
-    let waits = |name: &str| ["wait4", "waitid"].contains(&name);
-    if outcome.exit == Exit::Deadline && master.and_then(|p| p.call_name()).is_some_and(waits) {
+    if outcome.exit == Exit::Deadline && outcome.snapshot.program().is_some_and(is_in_wait) {
         Verdict::new("The master sleeps in wait, where no timeout ends it: a worker that hangs, hangs for ever.")
             .saw_all(outcome.snapshot.explain())
             .ask("Which call is there for sleeping here, and how does one ask for the dead without waiting for the living?")
@@ -182,7 +185,8 @@ fn the_timeout_comes_in_time_whatever_else_comes() {
     let mut sent = 0;
     // Whenever it sleeps, a signal comes that is nobody's business.
     let interrupted = running.until(|now| {
-        if now.others().count() == 1 && now.program().is_some_and(|p| p.blocked()) {
+        let sleeps = |master: &Process| master.blocked() && !is_in_wait(master);
+        if now.others().count() == 1 && now.program().is_some_and(sleeps) {
             kill(pid, Signal::SIGUSR1).expect("it is there until it is reaped");
             sent += 1;
         }
