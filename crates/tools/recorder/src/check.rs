@@ -65,9 +65,21 @@ impl Recording<'_> {
         let own = self.processes.get(&tracee.process).is_some_and(|process| !process.shares_table);
         let stands = matches!(tracee.state, State::Ready { .. });
         if own && stands && tracee.prologue == Prologue::Over {
-            let table = Moment::default().table(tracee.pid, &self.names);
-            self.tell(task, What::Descriptors { table });
+            self.tell_table(task);
         }
+    }
+
+    /// Whether other threads may change a task's table at any moment: what a child or the next program then begins with,
+    /// calls that have returned don't say.
+    pub(crate) fn is_in_motion(&self, task: Task) -> bool {
+        self.options.policy == Policy::Free && self.siblings(task).next().is_some()
+    }
+
+    /// Tells what /proc says of the table of a task that stands.
+    pub(crate) fn tell_table(&mut self, task: Task) {
+        let Some(tracee) = self.tasks.get(&task) else { return };
+        let table = Moment::default().table(tracee.pid, &self.names);
+        self.tell(task, What::Descriptors { table });
     }
 
     /// A process has made a thread or a process, which has its table or a copy of it.

@@ -156,6 +156,7 @@ impl Recording<'_> {
         let shares_files = flags & libc::CLONE_FILES as u64 != 0;
         let child = self.new_task(pid, Some(maker), thread_of);
         let may_share = shares_files || thread_of.is_some();
+        let in_motion = self.is_in_motion(maker) && !may_share;
         self.may_share_table(process, thread_of.unwrap_or(child), may_share);
         if thread_of.is_none() {
             self.lines.forked(process, child);
@@ -179,6 +180,10 @@ impl Recording<'_> {
             Some(Stop::Trap) | None => (),
             Some(stop) => self.stopped(child, stop),
         }
+        // It has not run yet.
+        if in_motion && self.tasks.contains_key(&child) {
+            self.tell_table(child);
+        }
         if self.options.policy == crate::Policy::Free {
             self.let_run(child);
         }
@@ -188,6 +193,7 @@ impl Recording<'_> {
     fn executed(&mut self, task: Task) {
         let Some(process) = self.tasks.get(&task).map(|tracee| tracee.process) else { return };
         let Some(leader) = self.processes.get(&process).map(|process| process.pid) else { return };
+        let in_motion = self.is_in_motion(task);
         let others: Vec<_> = self
             .tasks
             .iter()
@@ -205,6 +211,9 @@ impl Recording<'_> {
         // Several did: which one of them was the first is not known.
         let Some((path, argv)) = tracee.call.as_ref().map(Call::program) else { return };
         self.tell(task, What::Exec { path: path.clone(), argv });
+        if in_motion {
+            self.tell_table(task);
+        }
         self.lines.forget(process);
         self.begins_a_program(task, &path);
     }

@@ -58,6 +58,7 @@ impl Model {
             && let Some(fd) = arguments.fd(0)
         {
             self.close(task, fd);
+            self.has_changed(task, fd);
         }
         self.withdraw(task, call, result);
     }
@@ -120,10 +121,12 @@ impl Model {
         let Some(fd) = arguments.fd(0) else { return };
         match name {
             "close" => {
-                if self.slot(task, fd).is_none() {
+                let known = self.slot(task, fd).is_some() || self.is_doubtful(task, fd);
+                if !known && !self.closed_early(task, fd) {
                     self.expect(format!("expected EBADF: descriptor {fd} is not open"));
                 }
                 self.close(task, fd);
+                self.has_changed(task, fd);
             }
             "close_range" => self.close_range(task, arguments),
             "dup" => self.copies(task, fd, value, false, false),
@@ -166,7 +169,7 @@ impl Model {
     /// The same description, another number. The new one is close-on-exec only where that was asked.
     fn copies(&mut self, task: Task, fd: i32, value: i64, close_on_exec: bool, replaces: bool) {
         let new = value as i32;
-        let Some(slot) = self.slot(task, fd) else {
+        let Some(slot) = self.slot(task, fd).or_else(|| self.copied_early(task, fd)) else {
             return self.expect(format!("expected EBADF: descriptor {fd} is not open"));
         };
         if new == fd {
@@ -174,8 +177,10 @@ impl Model {
         }
         if replaces {
             self.close(task, new);
+            self.replaced_early(task, new);
         }
         self.install(task, new, slot.description, close_on_exec);
+        self.copied_in_doubt(task, fd, new);
     }
 
     fn close_range(&mut self, task: Task, arguments: &Arguments<'_>) {
@@ -184,11 +189,15 @@ impl Model {
         if flags & CLOSE_RANGE_UNSHARE != 0 {
             self.unshare(task);
         }
+        if flags & CLOSE_RANGE_CLOEXEC == 0 {
+            self.swept_early(task, &(first..=last));
+        }
         let Some(table) = self.table(task) else { return };
         let found: Vec<i32> = table.slots.range(first..=last).map(|(fd, _)| *fd).collect();
         for fd in found {
             if flags & CLOSE_RANGE_CLOEXEC == 0 {
                 self.close(task, fd);
+                self.has_changed(task, fd);
             } else {
                 self.set_close_on_exec(task, fd, true);
             }

@@ -12,6 +12,13 @@ pub struct Table {
     pub slots: BTreeMap<i32, Slot>,
     /// Nobody has said yet what is in it; [`Model`](super::Model) took the usual three for granted.
     pub(crate) guessed: bool,
+    /// Others were changing it when it was copied, or when they were ended; and who has had it then. What /proc says of it next
+    /// is not held against it.
+    pub(crate) unsure: Option<Task>,
+    /// Its numbers that several calls have changed at the same time, in an order that nobody knows: they may be open, or not.
+    pub(crate) doubtful: BTreeSet<i32>,
+    /// By whose call's return each number was changed last, and at which step.
+    pub(crate) changed: BTreeMap<i32, (Task, u64)>,
 }
 
 /// One descriptor.

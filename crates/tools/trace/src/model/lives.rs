@@ -1,7 +1,5 @@
 //! How processes and threads begin, become other programs, end, and are reaped.
 
-use std::collections::BTreeMap;
-
 use super::files::{Kind, Slot, Table};
 use super::task::{Activity, Process, Thread, program};
 use super::{Arguments, Change, Model};
@@ -13,7 +11,7 @@ impl Model {
         if !self.threads.is_empty() {
             self.expect("expected one beginning".into());
         }
-        let mut table = Table { slots: BTreeMap::new(), guessed: true };
+        let mut table = Table { guessed: true, ..Table::default() };
         for (fd, name) in (0..).zip(["standard input", "standard output", "standard error"]) {
             let flags = if fd == 0 { 0 } else { 1 };
             let description = self.describe(Kind::Outside(name.into()), flags);
@@ -59,6 +57,7 @@ impl Model {
             let mut copy = self.table(parent).cloned().unwrap_or_default();
             // That exec may have closed some of them since.
             copy.guessed |= !lives;
+            copy.unsure = self.others_change(parent).then_some(parent);
             self.new_table(copy)
         };
         // What is pending stays with the parent; what is blocked is blocked in both.
@@ -142,6 +141,11 @@ impl Model {
         }
         if let Some(call) = call {
             self.abandon(task, &call);
+            // What it was doing may be done, and is not told.
+            let (free, table) = (self.free, self.tables.get_mut(&table));
+            if let Some(table) = table.filter(|_| free) {
+                table.unsure = Some(task);
+            }
         }
         self.drop_table(table);
         self.lets_go_on(task);

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`Model::apply`]; `task.rs`, `files.rs` and `channel.rs`, what the model
 //! consists of; `lives.rs`, how processes begin and end; `table.rs`, the descriptor tables;
-//! `calls.rs`, `bytes.rs`, `sockets.rs`, `datagrams.rs`, `fifos.rs` and `signals.rs`, what a call changes when
+//! `early.rs`, what is seen of a call before it returns; `calls.rs`, `bytes.rs`, `sockets.rs`, `datagrams.rs`, `fifos.rs` and `signals.rs`, what a call changes when
 //! it returns;
 //! `resync.rs`, what happens when /proc says otherwise.
 //!
@@ -15,6 +15,7 @@ mod bytes;
 mod calls;
 mod channel;
 mod datagrams;
+mod early;
 mod fifos;
 mod files;
 mod lives;
@@ -61,6 +62,10 @@ pub struct Model {
     bound: resync::Bound,
     /// Nobody chose who runs: several did at once.
     free: bool,
+    /// The step at which the call has begun that returns.
+    since: u64,
+    /// What others have done already with what it has opened.
+    early: early::Early,
     /// The descriptions that were there before the program.
     inherited: BTreeSet<u32>,
     changes: Vec<Change>,
@@ -190,6 +195,8 @@ impl Model {
             waits_for_made: false,
             done: false,
             not_made: false,
+            since: self.next_step,
+            early: early::Early::default(),
         };
         if let Some(open) = thread.call.replace(call) {
             self.expect(format!("expected {} to return before {name} begins", open.name));
@@ -202,12 +209,15 @@ impl Model {
         self.must_live(task);
         let Some(thread) = self.threads.get_mut(&task) else { return };
         thread.activity = Activity::Running;
-        let Some(call) = thread.call.take().filter(|call| call.name == name) else {
+        let Some(mut call) = thread.call.take().filter(|call| call.name == name) else {
             return self.expect(format!("expected {name} to begin before it returns"));
         };
         self.blocks_again(task, result);
+        self.early = std::mem::take(&mut call.early);
+        self.since = call.since;
         let arguments = if out.is_empty() { &call.arguments } else { out };
         self.take_effect(task, &call, &Arguments(arguments), result);
+        self.has_explained(task);
     }
 
     fn injected(&mut self, task: Task, name: &str, deed: &Injected) {

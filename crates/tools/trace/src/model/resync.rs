@@ -23,6 +23,12 @@ impl Bound {
     pub(super) fn moment_is_over(&mut self) {
         self.descriptions.clear();
     }
+
+    /// What was taken for one thing is known to be another.
+    pub(super) fn is_now(&mut self, old: &Kind, new: &Kind) {
+        let names = self.names.values_mut().filter(|kind| *kind == old);
+        names.for_each(|kind| kind.clone_from(new));
+    }
 }
 
 impl Model {
@@ -32,7 +38,8 @@ impl Model {
         let Some(table) = self.table(task) else { return vec![format!("{task} has no table")] };
         let mut differences = Vec::new();
         let mut bound = self.bound.clone();
-        for row in found {
+        let certain = |fd: &i32| !table.doubtful.contains(fd);
+        for row in found.iter().filter(|row| certain(&row.number)) {
             match table.slots.get(&row.number) {
                 None => differences.push(format!(
                     "descriptor {} is open ({}); the model has it closed",
@@ -42,7 +49,8 @@ impl Model {
             }
         }
         let there: BTreeSet<i32> = found.iter().map(|row| row.number).collect();
-        for (fd, slot) in table.slots.iter().filter(|(fd, _)| !there.contains(fd)) {
+        let missing = |fd: &i32| !there.contains(fd) && certain(fd);
+        for (fd, slot) in table.slots.iter().filter(|(fd, _)| missing(fd)) {
             let what = self.descriptions.get(&slot.description);
             let name = what.map_or_else(String::new, |found| self.name(&found.kind));
             differences.push(format!("descriptor {fd} is closed; the model has {name}"));
@@ -116,7 +124,8 @@ impl Model {
     /// Takes over what /proc says. Where something was known before, tells what differed.
     pub(super) fn resync(&mut self, task: Task, found: &[Descriptor]) {
         let guessed = self.table(task).is_some_and(|table| table.guessed);
-        if !guessed {
+        let unsure = self.table(task).and_then(|table| table.unsure);
+        if !guessed && unsure.is_none() {
             for difference in self.compare(task, found) {
                 self.changes.push(Change::Differs(difference));
             }
@@ -126,10 +135,17 @@ impl Model {
         for row in found {
             let description = self.adopt(row, old.slots.get(&row.number).copied(), guessed);
             slots.insert(row.number, Slot { description, close_on_exec: row.close_on_exec });
+            if let Some(maker) = unsure
+                && !old.slots.contains_key(&row.number)
+            {
+                self.leads_early(maker, row.number, description);
+            }
         }
         if let Some(table) = self.table_mut(task) {
             table.slots = slots;
             table.guessed = false;
+            table.unsure = None;
+            table.doubtful.clear();
         }
         self.release_all(old.slots.into_values().map(|slot| slot.description));
     }

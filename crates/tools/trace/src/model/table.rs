@@ -89,11 +89,22 @@ impl Model {
         self.last_description
     }
 
+    /// What it is, somebody else's call will say when it returns.
+    pub(super) fn describe_unknown(&mut self) -> u32 {
+        self.describe(Kind::Other("what is just being opened".into()), 0)
+    }
+
     /// A number leads to a description from now on. It must have been free.
     pub(super) fn install(&mut self, task: Task, fd: i32, description: u32, close_on_exec: bool) {
+        self.known_early(fd, description);
+        if self.is_undone(task, fd) {
+            return self.release(description);
+        }
+        let doubtful = self.is_doubtful(task, fd);
+        self.has_changed(task, fd);
         if let Some(kind) = self.kind(task, fd).cloned() {
             let guessed = fd <= 2 && self.table(task).is_some_and(|table| table.guessed);
-            if !guessed && !self.being_closed(task, fd) {
+            if !guessed && !doubtful && !self.being_closed(task, fd) {
                 let what = self.name(&kind);
                 self.expect(format!("expected another number than {fd}, which is open ({what})"));
             }

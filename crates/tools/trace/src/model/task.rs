@@ -49,6 +49,10 @@ pub struct OpenCall {
     pub(crate) done: bool,
     /// The recorder makes it fail: the kernel does nothing of it.
     pub(crate) not_made: bool,
+    /// The step after which it has begun.
+    pub(super) since: u64,
+    /// What others have done meanwhile with what it may have opened.
+    pub(super) early: super::early::Early,
 }
 
 /// A handler that runs.
