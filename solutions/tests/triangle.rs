@@ -221,12 +221,13 @@ fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
                 if let Err(complaint) = result {
                     let output = grades.map(|grades| grades.output).unwrap_or_default();
                     let what = format!("{}, {candidate}, time {time}", exercise.name);
+                    eprintln!("{what}: {complaint}");
                     complaints.push(format!("{what}: {complaint}\n{output}"));
-                    break;
+                    return;
                 }
             }
             if times() > 1 {
-                eprintln!("graded {} times: {}, {candidate}", times(), exercise.name);
+                eprintln!("{} times the same: {}, {candidate}", times(), exercise.name);
             }
         };
 
