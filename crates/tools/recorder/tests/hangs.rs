@@ -43,7 +43,7 @@ const HANGS: [(&str, &[&str]); 36] = [
     ("datagram", &["recvfrom(3): waits for data on socket 1"]),
     ("no-port", &["recvfrom(3): waits for data on socket 1; it was not bound to an address"]),
     ("own-port", &["only socket 2 may send to it, held as fd 4 of P1 itself"]),
-    ("mutex", &["P1 is blocked in futex(): waits for a lock", "or P1 holds it itself"]),
+    ("mutex", &["P1 is blocked in futex(FUTEX_WAIT): waits for a lock", "or P1 holds it itself"]),
     ("two-mutexes", &["P1 and P2 are threads of one process and all wait for a lock"]),
     ("pause", &["pause(): waits for a signal", "Nobody is left who would send P1 a signal"]),
     ("sigsuspend", &["rt_sigsuspend(): waits for a signal"]),

@@ -68,6 +68,20 @@ fn who_is_reaped_in_a_folded_row_is_seen_to_go_there() {
     assert_eq!(row.matches("class=\"gone\"").count(), 3, "{row}");
 }
 
+/// As a backtrace, which is written in pieces.
+#[test]
+fn in_a_long_recording_pieces_of_any_length_are_folded() {
+    let begin = Recording::with_pipe(0).call(P1, "dup2", &[Fd(4), Fd(2)], 2);
+    let pieces = ["at ", ":", "/a/path\n", "  "];
+    // In no order that comes again.
+    let piece = |all: Recording, number: u64| {
+        let which = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 62;
+        all.write(P1, 2, pieces[which as usize])
+    };
+    let rows = Rows::of(&(0..250).fold(begin, piece).0).rows;
+    assert_eq!(folded(&rows), ["… 248 more like this"]);
+}
+
 #[test]
 fn lines_that_say_something_else_are_not_the_same_once_more() {
     let says = |recording: Recording, text: &&str| recording.write(P1, 1, text);
