@@ -1,6 +1,6 @@
 //! WRONG ON PURPOSE: the write end blocks, so the handler waits for its own process to read.
 //!
-//! The child is found asleep in its handler, and is killed; an alarm would end both after ten
+//! The child is found asleep in its handler, and is killed; an alarm would end both after twenty
 //! seconds. Ask yourself who could read, and what he is doing. (States are read in /proc: Linux only.)
 
 use std::io::{self, Read};
@@ -55,11 +55,11 @@ fn main() -> Result<()> {
     let child = match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => child,
         ForkResult::Child => {
-            alarm::set(10);
+            alarm::set(20);
             return fill(latch);
         }
     };
-    alarm::set(10);
+    alarm::set(20);
     drop(latch);
     gate.read(&mut [0]).context("cannot wait for the child")?;
     while !sleeps(child)? {
