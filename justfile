@@ -186,9 +186,9 @@ mutants answers="solutions/*/*.rs" *args:
         grep --line-regexp --fixed-strings --file target/mutants.out/caught.txt solutions/MUTANTS.md | sed 's/^/was noticed: /'
     } | grep .
 
-# Is each verdict the same each time? (`just again 100 reap-all,two-branches`)
+# Is each verdict the same each time, while all processors are busy? (`just again 100`, `just again 100 reap-all,two-branches`)
 [group('the workshop')]
-again times exercises:
+again times exercises="":
     TIMES="$1" TRIANGLE="$2" cargo test --package solutions --test triangle starters_fail -- --nocapture
 
 # Write into the book what its programs print now, and record them anew

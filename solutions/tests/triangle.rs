@@ -6,7 +6,7 @@
 //! keep answers of another style in `right/`; they must pass like the solution.
 //!
 //! `TRIANGLE=reap-all,two-branches cargo test -p solutions` grades these exercises only, and with `TIMES=100` each candidate
-//! so often: no verdict may depend on luck, or on how busy the machine is (`just again 100 reap-all`).
+//! so often: no verdict may depend on luck, or on how busy the machine is (`just again 100 reap-all`, `just again 100` for all).
 
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Artifact, Message, MetadataCommand, Package, TargetKind};
@@ -48,7 +48,9 @@ fn exercises() -> Vec<Exercise> {
 /// The exercises to grade: all of them, or those that `TRIANGLE` names.
 fn chosen() -> Vec<Exercise> {
     let mut found = exercises();
-    if let Ok(names) = std::env::var("TRIANGLE") {
+    if let Ok(names) = std::env::var("TRIANGLE")
+        && !names.is_empty()
+    {
         let names: Vec<&str> = names.split(',').collect();
         let unknown = names.iter().find(|name| !found.iter().any(|e| e.name == **name));
         assert!(unknown.is_none(), "TRIANGLE names {unknown:?}, which is no exercise");
@@ -80,30 +82,109 @@ impl Exercise {
     fn solution(&self) -> PathBuf {
         root().join("solutions").join(&self.chapter).join(format!("{}.rs", self.name))
     }
+
+    /// The starter, the solution, and the right and wrong answers; a wrong one whose header does not say what it is told can't be graded.
+    fn candidates(&self, starter: &Path, tests: &Path) -> Vec<Candidate<'_>> {
+        let candidate = |name: &str, program: PathBuf, must| {
+            let name = format!("{}, {name}", self.name);
+            Candidate { name, exercise: self, tests: tests.to_owned(), program, must }
+        };
+        let mut candidates = vec![
+            candidate("the starter", starter.to_owned(), Must::FailEachTest),
+            candidate("the solution", answer(&self.name), Must::Pass),
+        ];
+        for right in self.right_answers() {
+            let name = answer_name(self, &right);
+            candidates.push(candidate(&name, answer(&name), Must::Pass));
+        }
+        for wrong in self.wrong_answers() {
+            let name = answer_name(self, &wrong);
+            let must = told(&wrong).map(Must::BeTold);
+            candidates.extend(must.map(|must| candidate(&name, answer(&name), must)));
+        }
+        candidates
+    }
+
+    /// What is not as it should be with the wrong answers' headers.
+    fn wrong_headers(&self) -> Vec<String> {
+        let wrong_answers = self.wrong_answers();
+        let mut complaints = Vec::new();
+        let mut fragments = BTreeMap::new();
+        for wrong in &wrong_answers {
+            let name = answer_name(self, wrong);
+            match told(wrong) {
+                None => {
+                    complaints.push(format!("{name}: its header declares no `//! Told: \"…\"`"))
+                }
+                Some(told) => {
+                    if let Some(other) = fragments.insert(told, name.clone()) {
+                        complaints.push(format!("{name}: declares the same words as {other}"));
+                    }
+                }
+            }
+        }
+        if wrong_answers.len() < 3 {
+            let count = wrong_answers.len();
+            complaints.push(format!("{}: has {count} wrong answers, fewer than three", self.name));
+        }
+        complaints
+    }
 }
+
+/// So many candidates are graded at a time for each processor: many wait for a deadline, and the others keep it busy.
+const AT_A_TIME: usize = 4;
 
 #[test]
 fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
     let chosen = chosen();
     let (built, mut complaints) = build(&chosen);
-    // As many at a time as there are processors: each has several tests, so they stay busy.
-    let graders = thread::available_parallelism().map_or(1, usize::from);
-    let waiting = Mutex::new(chosen.into_iter());
+    let mut candidates = Vec::new();
+    for exercise in &chosen {
+        let built = built.get(&exercise.name).cloned().unwrap_or_default();
+        match (built.starter, built.tests) {
+            (Some(starter), Some(tests)) => {
+                candidates.extend(exercise.candidates(&starter, &tests))
+            }
+            _ => complaints.push(format!("{}: no program, or no test, was built", exercise.name)),
+        }
+        complaints.extend(exercise.wrong_headers());
+    }
+    let times = times();
+    for time in 1..=times {
+        let found = grade(&candidates);
+        for (name, complaint) in &found {
+            eprintln!("{name}, time {time}: {complaint}");
+        }
+        // Once is enough: the others go on.
+        candidates.retain(|candidate| found.iter().all(|(name, _)| *name != candidate.name));
+        complaints.extend(found.into_iter().map(|(name, it)| format!("{name}, time {time}: {it}")));
+        if times > 1 {
+            eprintln!("{time} of {times} times: {} candidates as they should be", candidates.len());
+        }
+    }
+    report(&complaints);
+}
+
+/// Grades each candidate once; returns those that are not graded as they should be, by name.
+fn grade(candidates: &[Candidate]) -> Vec<(String, String)> {
+    let graders = thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
+    let waiting = Mutex::new(candidates.iter());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let checks: Vec<_> = thread::scope(|scope| {
+    thread::scope(|scope| {
         let work = || {
             let mut found = Vec::new();
-            while let Some(exercise) = next() {
-                let built = built.get(&exercise.name).cloned().unwrap_or_default();
-                found.extend(grade(&exercise, &built));
+            while let Some(candidate) = next() {
+                let complaint = candidate.grade().err();
+                found.extend(complaint.map(|it| (candidate.name.clone(), it)));
             }
             found
         };
         let grading: Vec<_> = (0..graders).map(|_| scope.spawn(work)).collect();
-        grading.into_iter().map(|thread| thread.join().expect("grading does not panic")).collect()
-    });
-    complaints.extend(checks.into_iter().flatten());
-    report(&complaints);
+        grading
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("grading does not panic"))
+            .collect()
+    })
 }
 
 #[test]
@@ -120,7 +201,7 @@ fn the_solutions_pass_unless_cargo_mutants_has_changed_them() {
     for exercise in &graded {
         let tests = built.get(&exercise.name).and_then(|built| built.tests.as_deref());
         let tests = tests.expect("each exercise has tests");
-        match run(exercise, tests, &candidate(&exercise.name)) {
+        match run(exercise, tests, &answer(&exercise.name)) {
             Ok(grades) if grades.failed().is_empty() => {}
             Ok(grades) => complaints.push(format!("{}:\n{}", exercise.name, grades.output)),
             Err(why) => complaints.push(format!("{}: {why}", exercise.name)),
@@ -152,7 +233,7 @@ fn every_answer_is_a_program_of_this_package_and_every_program_an_answer() {
     for exercise in exercises() {
         expect(&exercise.solution(), exercise.name.clone());
         for other in exercise.right_answers().into_iter().chain(exercise.wrong_answers()) {
-            expect(&other, candidate_name(&exercise, &other));
+            expect(&other, answer_name(&exercise, &other));
         }
     }
     complaints.extend(
@@ -207,77 +288,41 @@ fn every_exercise_is_in_the_workspace_in_the_book_and_has_three_hints() {
     report(&complaints);
 }
 
-/// Grades the starter, the solution and the wrong answers of one exercise; returns what is not as it should be.
-fn grade(exercise: &Exercise, built: &Built) -> Vec<String> {
-    let (Some(starter), Some(tests)) = (&built.starter, &built.tests) else {
-        return vec![format!("{}: no program, or no test, was built", exercise.name)];
-    };
-    let mut complaints = Vec::new();
-    let mut check =
-        |candidate: &str, program: &Path, judge: &dyn Fn(&Grades) -> Result<(), String>| {
-            for time in 1..=times() {
-                let grades = run(exercise, tests, program);
-                let result = grades.as_ref().map_err(Clone::clone).and_then(judge);
-                if let Err(complaint) = result {
-                    let output = grades.map(|grades| grades.output).unwrap_or_default();
-                    let what = format!("{}, {candidate}, time {time}", exercise.name);
-                    eprintln!("{what}: {complaint}");
-                    complaints.push(format!("{what}: {complaint}\n{output}"));
-                    return;
-                }
-            }
-            if times() > 1 {
-                eprintln!("{} times the same: {}, {candidate}", times(), exercise.name);
-            }
-        };
+/// A program that an exercise's tests grade, and what they must say.
+struct Candidate<'a> {
+    name: String,
+    exercise: &'a Exercise,
+    tests: PathBuf,
+    program: PathBuf,
+    must: Must,
+}
 
-    check("the starter", starter, &|grades| match grades.passed() {
-        passed if !passed.is_empty() => {
-            Err(format!("passes {passed:?}, but nothing is written yet"))
-        }
-        _ if !grades.mentions("This is not written yet") => {
-            Err("is not told that it is not written yet".into())
-        }
-        _ => Ok(()),
-    });
-    let must_pass = |grades: &Grades| match grades.failed() {
-        failed if failed.is_empty() => Ok(()),
-        failed => Err(format!("fails {failed:?}")),
-    };
-    check("the solution", &candidate(&exercise.name), &must_pass);
-    for right in exercise.right_answers() {
-        let name = candidate_name(exercise, &right);
-        check(&name, &candidate(&name), &must_pass);
-    }
-    let wrong_answers = exercise.wrong_answers();
-    let mut fragments = BTreeMap::new();
-    for wrong in &wrong_answers {
-        let name = candidate_name(exercise, wrong);
-        let Some(told) = told(wrong) else {
-            check(&name, &candidate(&name), &|_| {
-                Err("its header declares no `//! Told: \"…\"`".into())
-            });
-            continue;
+enum Must {
+    FailEachTest,
+    Pass,
+    /// Fail at least one test, and be told this.
+    BeTold(String),
+}
+
+impl Candidate<'_> {
+    /// What is not as it should be, with what the tests have said.
+    fn grade(&self) -> Result<(), String> {
+        let grades = run(self.exercise, &self.tests, &self.program)?;
+        let (passed, failed) = (grades.passed(), grades.failed());
+        let complaint = match &self.must {
+            Must::FailEachTest if !passed.is_empty() => {
+                format!("passes {passed:?}, but nothing is written yet")
+            }
+            Must::FailEachTest if !grades.mentions("This is not written yet") => {
+                "is not told that it is not written yet".into()
+            }
+            Must::Pass if !failed.is_empty() => format!("fails {failed:?}"),
+            Must::BeTold(_) if failed.is_empty() => "passes every test".into(),
+            Must::BeTold(told) if !grades.mentions(told) => format!("is not told {told:?}"),
+            _ => return Ok(()),
         };
-        check(&name, &candidate(&name), &|grades| match grades.failed() {
-            failed if failed.is_empty() => Err("passes every test".into()),
-            _ if !grades.mentions(&told) => Err(format!("is not told {told:?}")),
-            _ => Ok(()),
-        });
-        if let Some(other) = fragments.insert(told, name.clone()) {
-            check(&name, &candidate(&name), &|_| {
-                Err(format!("declares the same words as {other}"))
-            });
-        }
+        Err(format!("{complaint}\n{}", grades.output))
     }
-    if wrong_answers.len() < 3 {
-        complaints.push(format!(
-            "{}: has {} wrong answers, fewer than three",
-            exercise.name,
-            wrong_answers.len()
-        ));
-    }
-    complaints
 }
 
 /// What the tests of an exercise said of one candidate.
@@ -408,7 +453,7 @@ fn package_name(artifact: &Artifact) -> String {
 }
 
 /// The program of that name of this package.
-fn candidate(name: &str) -> PathBuf {
+fn answer(name: &str) -> PathBuf {
     match std::env::var_os(format!("CARGO_BIN_EXE_{name}")) {
         Some(path) => path.into(),
         // Before Rust 1.94 the variable is there at compile time only, when the names are not known.
@@ -419,7 +464,7 @@ fn candidate(name: &str) -> PathBuf {
     }
 }
 
-fn candidate_name(exercise: &Exercise, answer: &Path) -> String {
+fn answer_name(exercise: &Exercise, answer: &Path) -> String {
     format!("{}--{}", exercise.name, file_name(&answer.with_extension("")))
 }
 
