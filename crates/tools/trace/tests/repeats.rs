@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use trace::Task;
+use trace::call::Argument;
 use trace::rows::{Row, Rows};
 
 /// Children write in turn, and their parent reads; it closes another descriptor each time.
@@ -80,6 +81,34 @@ fn in_a_long_recording_pieces_of_any_length_are_folded() {
     };
     let rows = Rows::of(&(0..250).fold(begin, piece).0).rows;
     assert_eq!(folded(&rows), ["… 248 more like this"]);
+}
+
+/// Its indentation is written blank by blank: what is the same many times stands among what is merely alike.
+#[test]
+fn in_a_long_recording_what_is_the_same_does_not_part_what_is_alike() {
+    let begin = Recording::with_pipe(0).call(P1, "dup2", &[Fd(4), Fd(2)], 2);
+    let line = |all: Recording, number: usize| {
+        let blanks = (0..8).fold(all, |all, _| all.write(P1, 2, " "));
+        let piece = |all: Recording, _| all.write(P1, 2, "0x");
+        (0..1 + number % 3).fold(blanks, piece).write(P1, 2, &"path".repeat(1 + number % 7))
+    };
+    let rows = Rows::of(&(0..100).fold(begin, line).0).rows;
+    let folded = folded(&rows);
+    assert_eq!((folded.len(), rows.len() < 12), (1, true), "{folded:?}, {} rows", rows.len());
+}
+
+/// As of one who starts a program again and again by posix_spawn, which asks about each signal.
+#[test]
+fn what_asks_about_every_signal_is_folded_with_what_stands_around_it() {
+    let asks = |all: Recording, signal| {
+        let nothing = [Argument::Signal(signal), Argument::Null, Argument::Opaque];
+        all.call(P1, "rt_sigaction", &nothing, 0)
+    };
+    let round =
+        |all: Recording, _| (1..=64).fold(all, asks).fails(P1, "close", &[Fd(100)], "EBADF");
+    let rows = Rows::of(&(0..10).fold(Recording::new(), round).0).rows;
+    assert_eq!(folded(&rows), ["… these 2 rows, 9 times more"]);
+    assert!(rows[1].label.starts_with("64 × rt_sigaction"), "{}", rows[1].label);
 }
 
 #[test]

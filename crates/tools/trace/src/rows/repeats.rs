@@ -9,6 +9,9 @@ use crate::event::Task;
 /// Calls that say something together only, if there are many.
 const SERIES: [&str; 1] = ["rt_sigaction"];
 
+/// What is inside a series.
+const CALLS: &str = "calls";
+
 /// The longest pattern whose repetitions are found.
 const PATTERN: usize = 24;
 /// How many times a pattern stands there at least, before it is folded.
@@ -33,8 +36,15 @@ type Cast = BTreeMap<Task, Task>;
 /// Folds a pattern of rows that stands there many times: it is shown once, and then how many times
 /// more.
 pub(super) fn repeats(rows: &[Row]) -> Vec<Row> {
-    let rows = fold(rows, Alike::Same);
-    if rows.len() > LONG { fold(&rows, Alike::Like) } else { rows }
+    let rows = series(rows);
+    let folded = fold(&rows, Alike::Same);
+    if folded.len() <= LONG {
+        return folded;
+    }
+    // What is the same may stand among what is alike, and part it.
+    let all_at_once = fold(&rows, Alike::Like);
+    let after = fold(&folded, Alike::Like);
+    if all_at_once.len() < after.len() { all_at_once } else { after }
 }
 
 fn fold(rows: &[Row], how: Alike) -> Vec<Row> {
@@ -47,12 +57,8 @@ fn fold(rows: &[Row], how: Alike) -> Vec<Row> {
             continue;
         };
         let all = &rows[at..at + length * (casts.len() + 1)];
-        if let Some(row) = series(all).filter(|_| length == 1) {
-            kept.push(row);
-        } else {
-            kept.extend_from_slice(&all[..length]);
-            kept.extend(folded(&all[length..], length, &casts, how));
-        }
+        kept.extend_from_slice(&all[..length]);
+        kept.extend(folded(&all[length..], length, &casts, how));
         at += all.len();
     }
     kept
@@ -129,25 +135,44 @@ fn same_tasks(cast: &mut Cast, one: &Row, other: &Row, how: Alike) -> bool {
 }
 
 fn foldable(row: &Row) -> bool {
-    row.problem.is_none()
-        && !matches!(
-            row.kind,
-            RowKind::Begin | RowKind::Stuck | RowKind::Remark | RowKind::Folded(_)
-        )
+    let once = match row.kind {
+        RowKind::Begin | RowKind::Stuck | RowKind::Remark => true,
+        RowKind::Folded(_) => !is_series(row),
+        _ => false,
+    };
+    row.problem.is_none() && !once
 }
 
-/// A call that is made for each of many signals, say: one row, since the first of them is not more than the others.
-fn series(rows: &[Row]) -> Option<Row> {
+fn is_series(row: &Row) -> bool {
+    row.inside.of == CALLS && row.call.is_some()
+}
+
+/// Makes one row of each call that is made for many signals, say: the first of them is not more than the others.
+fn series(rows: &[Row]) -> Vec<Row> {
+    let one = |row: &Row, next: &Row| {
+        row.task == next.task && row.call == next.call && same_thing(row, next, Alike::Same)
+    };
+    rows.chunk_by(one).fold(Vec::with_capacity(rows.len()), |mut kept, chunk| {
+        match in_one_row(chunk) {
+            Some(row) => kept.push(row),
+            None => kept.extend_from_slice(chunk),
+        }
+        kept
+    })
+}
+
+fn in_one_row(rows: &[Row]) -> Option<Row> {
     let (first, last) = (rows.first()?, rows.last()?);
     let call = first.call.as_deref().filter(|call| SERIES.contains(call))?;
     let times = rows.len();
-    let one_task = rows.iter().all(|row| row.task == first.task);
     let asks = rows.iter().all(|row| !row.label.contains(", "));
     let does = if asks { "asks" } else { "asks or sets" };
     let does = format!("{does} what happens on each of these signals");
-    (first.label != last.label && one_task).then(|| Row {
+    let label = format!("{times} × {call}: {} … {}", first.label, last.label);
+    (first.label != last.label && times >= TIMES).then(|| Row {
         kind: RowKind::Folded(times as u64),
-        label: format!("{times} × {call}: {} … {}", first.label, last.label),
+        key: (does.clone(), label.clone()),
+        label,
         sentence: format!(
             "{} {does}: {times} calls, from {} to {}",
             first.task, first.label, last.label
@@ -155,7 +180,7 @@ fn series(rows: &[Row]) -> Option<Row> {
         note: Some(does),
         inside: Inside {
             all: format!("{times} calls"),
-            of: "calls",
+            of: CALLS,
             labels: rows.iter().map(|row| row.label.clone()).collect(),
         },
         last: last.last,
