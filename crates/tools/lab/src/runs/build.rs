@@ -1,6 +1,7 @@
 //! From a program's source to the program: by cargo, where something has changed.
 
-use super::run::{Message, Page};
+use super::message::Message;
+use super::run::Page;
 use crate::workspace::Workspace;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,14 +7,16 @@
 mod build;
 mod catalogue;
 mod drawing;
+mod message;
 mod processes;
 pub mod requests;
 mod run;
 mod text;
 
 pub use catalogue::{Argument, Catalogue, Declared, Order, signal};
+pub use message::Message;
 pub use processes::Shown;
-pub use run::{Message, begin};
+pub use run::begin;
 
 use grader::Reach;
 use nix::sys::signal::Signal;
