@@ -89,7 +89,7 @@ impl Recording<'_> {
             self.tell_chosen_port(task, pid, &mut call);
         }
         self.follow_proc_files(task, &mut call, result);
-        self.connects(task, pid, &call);
+        self.has_connected(task, pid, &call, result);
         self.tell_client(task, pid, &call, result);
         let result_told = self.outcome(&call, result);
         if call.told && !call.slept && !call.skipped && call.surely_slept(result) {

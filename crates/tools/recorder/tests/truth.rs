@@ -217,3 +217,12 @@ fn what_is_told_of_adverse_programs_is_true_in_every_order() {
     }
     all_are_true(&cases);
 }
+
+/// Between the beginning of a `connect` and its effect, another client may have a turn, and be the first in the queue.
+#[test]
+fn whose_connection_is_accepted_is_true_in_random_orders() {
+    let program = Path::new(env!("CARGO_BIN_EXE_recorder-adverse"));
+    let seeds: Vec<_> = (0..13).map(|seed| seed.to_string()).collect();
+    let case = |seed| Case::new(&["--policy", "random", "--seed", seed], program, &["clients"]);
+    all_are_true(&seeds.iter().map(|seed| case(seed)).collect::<Vec<_>>());
+}
