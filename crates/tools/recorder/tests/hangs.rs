@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 36] = [
+const HANGS: [(&str, &[&str]); 39] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -45,6 +45,9 @@ const HANGS: [(&str, &[&str]); 36] = [
     ("own-port", &["only socket 2 may send to it, held as fd 4 of P1 itself"]),
     ("mutex", &["P1 is blocked in futex(FUTEX_WAIT): waits for a lock", "or P1 holds it itself"]),
     ("two-mutexes", &["P1 and P2 are threads of one process and all wait for a lock"]),
+    ("join", &["futex(FUTEX_WAIT): waits for P2 to end", "P2 is blocked in pause()"]),
+    ("channel", &["waits for another thread to wake it, as at a condition or a channel"]),
+    ("semaphore", &["P2 is blocked in futex(FUTEX_WAIT): waits for somebody to wake it"]),
     ("pause", &["pause(): waits for a signal", "Nobody is left who would send P1 a signal"]),
     ("sigsuspend", &["rt_sigsuspend(): waits for a signal"]),
     ("sigwait", &["rt_sigtimedwait(): waits for SIGUSR1"]),

@@ -185,6 +185,7 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("lseek", &[Fd, Num, Num]),
     ("sendfile", &[Fd, Fd, Any, Num]),
     ("splice", &[Fd, Any, Fd, Any, Num, Flags]),
+    ("vmsplice", &[Fd, Any, Num, Flags]),
     ("tee", &[Fd, Fd, Num, Flags]),
     ("copy_file_range", &[Fd, Any, Fd, Any, Num, Flags]),
     // Sockets.

@@ -8,6 +8,15 @@ use trace::model::{Change, Place};
 use trace::{Argument, What};
 
 #[test]
+fn pages_that_are_lent_to_a_pipe_are_bytes_in_it() {
+    let lends = |fd| [Fd(fd), Argument::Opaque, Num(1), Flags(0)];
+    let lent = Recording::with_pipe(0).call(P1, "vmsplice", &lends(4), 4);
+    assert_eq!(lent.model().queued(Place::Pipe(1)), 4);
+    let read = lent.read(P1, 3, "abc").call(P1, "vmsplice", &lends(3), 1);
+    assert_eq!(read.model().queued(Place::Pipe(1)), 0);
+}
+
+#[test]
 fn what_is_written_is_there_until_it_is_read() {
     let written = Recording::with_pipe(0).write(P1, 4, "hello\n");
     assert_eq!(written.model().queued(Place::Pipe(1)), 6);

@@ -194,6 +194,22 @@ fn a_descriptor_that_arrives_leads_where_it_led_for_the_sender() {
 }
 
 #[test]
+fn who_looks_at_a_message_gets_its_descriptors_too_and_leaves_it_there() {
+    let arrives = |fd, flags| [Fd(6), said("x"), Flags(flags), Argument::Passed(vec![fd])];
+    let looks = passing().call(P2, "recvmsg", &arrives(7, 2), 1);
+    let holders = [Holder::Descriptor(P2, 7), Holder::InFlight(2)];
+    assert_eq!(looks.model().holders(&Kind::WriteEnd(1)), holders);
+    let takes = looks.call(P2, "recvmsg", &arrives(8, 0), 1).model();
+    assert_eq!(takes.holders(&Kind::WriteEnd(1)), [7, 8].map(|fd| Holder::Descriptor(P2, fd)));
+}
+
+#[test]
+fn a_semaphore_is_no_access_mode_of_an_eventfd() {
+    let made = Recording::new().call(P1, "eventfd2", &[Num(3), Flags(O_NONBLOCK | 1)], 3).model();
+    assert_eq!(made.description(P1, 3).map(|made| made.flags), Some(O_NONBLOCK | 2));
+}
+
+#[test]
 fn a_descriptor_that_was_not_sent_does_not_arrive() {
     let arrives = [Fd(6), said("x"), Flags(0), Argument::Passed(vec![7])];
     let failed = [Fd(5), said("x"), Flags(0), Argument::Passed(vec![3])];

@@ -144,6 +144,13 @@ fn each_call_says_what_it_waits_for() {
     assert_eq!(enter("pause", &[]), "a signal");
     assert_eq!(enter("nanosleep", &[Argument::Time(1_500_000_000)]), "1.5 s to pass");
     assert_eq!(enter("futex", &[Argument::Opaque, Num(0)]), "a lock");
+    let futex = |operation, value| enter("futex", &[Argument::Opaque, Num(operation), Num(value)]);
+    assert_eq!([futex(128, 2), futex(137, 2), futex(6, 0)], ["a lock"; 3]);
+    assert_eq!(futex(137, 7), "another thread to wake it, as at a condition or a channel");
+    assert_eq!(futex(265, 0), "somebody to wake it, as at a semaphore");
+    // The id of another process is no thread that could be joined.
+    let other = enter("futex", &[Argument::Opaque, Num(265), Argument::Task(P2)]);
+    assert_eq!(other, "somebody to wake it, as at a semaphore");
     assert_eq!(
         enter("rt_sigtimedwait", &[Argument::Signals(vec![10, 17]), Argument::Null]),
         "SIGUSR1 or SIGCHLD"
@@ -168,6 +175,24 @@ fn epoll_waits_for_what_it_watches() {
     );
     let wait = [Fd(5), Argument::Opaque, Num(8), Num(-1)];
     assert_eq!(awaited(recording.enter(P1, "epoll_wait", &wait)), "data in pipe 1");
+}
+
+#[test]
+fn who_joins_a_thread_waits_for_it_to_end() {
+    let join = [Argument::Opaque, Num(265), Argument::Task(P2)];
+    let recording = Recording::new().thread(P1, P2).enter(P1, "futex", &join);
+    assert_eq!(awaited(recording), "P2 to end");
+}
+
+#[test]
+fn an_epoll_instance_that_watches_another_waits_for_what_that_one_watches() {
+    let watch = |recording: Recording, epoll, fd| {
+        recording.call(P1, "epoll_ctl", &[Fd(epoll), Num(1), Fd(fd), Argument::Opaque], 0)
+    };
+    let inner = Recording::with_pipe(0).call(P1, "epoll_create1", &[Flags(0)], 5);
+    let outer = watch(inner, 5, 3).call(P1, "epoll_create1", &[Flags(0)], 6);
+    let wait = [Fd(6), Argument::Opaque, Num(8), Num(-1)];
+    assert_eq!(awaited(watch(outer, 6, 5).enter(P1, "epoll_wait", &wait)), "data in pipe 1");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::channel::Channel;
 use super::files::{Kind, Pipe, Place};
+use super::sockets::MSG_PEEK;
 use super::{Arguments, Change, Model, OpenCall};
 use crate::event::{Outcome, Task};
 
@@ -13,6 +14,8 @@ pub(crate) fn directions(name: &str) -> (Option<usize>, Option<usize>) {
         "sendfile" => (Some(1), Some(0)),
         "splice" => (Some(0), Some(2)),
         "tee" => (None, Some(1)),
+        // Which end it has says which way they go.
+        "vmsplice" => (Some(0), Some(0)),
         _ => (None, None),
     }
 }
@@ -139,7 +142,6 @@ impl Model {
         arguments: &Arguments<'_>,
         value: i64,
     ) {
-        const MSG_PEEK: u64 = 2;
         let bytes = arguments.count().unwrap_or(value.max(0) as u64);
         // Bytes say nothing of a count.
         let counts =

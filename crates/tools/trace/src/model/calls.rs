@@ -79,7 +79,8 @@ impl Model {
             }
             "eventfd2" => {
                 let count = Channel::holding(arguments.number(0).unwrap_or(0) as u64);
-                (self.next_eventfd(count), flags(1) | O_RDWR)
+                // EFD_SEMAPHORE is 1, and no status flag.
+                (self.next_eventfd(count), flags(1) & (O_NONBLOCK | O_CLOEXEC) | O_RDWR)
             }
             "timerfd_create" => (Kind::TimerFd, flags(1) | O_RDWR),
             "signalfd4" if arguments.fd(0) == Some(-1) => (Kind::SignalFd, flags(3) | O_RDWR),

@@ -5,6 +5,7 @@ use super::{Arguments, Model, OpenCall};
 use crate::event::{Outcome, Task};
 use crate::names::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 
+pub(super) const MSG_PEEK: u64 = 2;
 const MSG_CMSG_CLOEXEC: u64 = 0x4000_0000;
 
 /// The level SOL_SOCKET, and the option.
@@ -230,7 +231,12 @@ impl Model {
         let cloexec = arguments.flags(2) & MSG_CMSG_CLOEXEC != 0;
         let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
         let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else { return };
-        let Some((_, message)) = socket.in_flight.pop_front() else {
+        // Who only looks at a message gets copies of its descriptors, and it stays where it is.
+        let message = match arguments.flags(2) & MSG_PEEK == 0 {
+            true => socket.in_flight.pop_front(),
+            false => socket.in_flight.front().cloned(),
+        };
+        let Some((_, message)) = message else {
             if socket.peer.is_some() {
                 self.expect("expected that descriptors are sent before they are received".into());
             }

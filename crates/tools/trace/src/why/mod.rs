@@ -20,7 +20,7 @@ pub enum Wait {
     Room(Place),
     /// Somebody who connects to this socket.
     Connection(u32),
-    /// A child, or this one, to end.
+    /// A child, or this one, or this thread, to end.
     Child(Option<Task>),
     /// A child, or this one, to end or stop.
     Change(Option<Task>),

@@ -2,7 +2,7 @@
 
 use super::Wait;
 use crate::event::Task;
-use crate::model::{Arguments, Kind, Model, OpenCall, Place};
+use crate::model::{Arguments, Description, Kind, Model, OpenCall, Place};
 use crate::names::O_ACCMODE;
 
 const POLLIN: u16 = 1;
@@ -22,6 +22,10 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         "read" | "readv" | "pread64" | "recvfrom" | "recvmsg" => reads(0),
         "accept" | "accept4" => reads(0),
         "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendfile" => writes(0),
+        "vmsplice" => match arguments.fd(0).and_then(|fd| model.kind(task, fd)) {
+            Some(Kind::ReadEnd(_)) => reads(0),
+            _ => writes(0),
+        },
         "splice" => return (reads(0).into_iter().chain(writes(2)).collect(), None),
         "connect" => Some(Wait::Other(match arguments.address() {
             Some(address) => format!("its connection to {address} to be taken"),
@@ -44,7 +48,7 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
             let signals = arguments.signals().unwrap_or_default().to_vec();
             return (vec![Wait::Signal(signals)], arguments.time());
         }
-        "futex" => Some(Wait::Lock),
+        "futex" => Some(woken(model, task, arguments)),
         "flock" => Some(file_lock(model, task, arguments.fd(0))),
         "fcntl" if matches!(arguments.number(1), Some(7 | 38)) => {
             Some(file_lock(model, task, arguments.fd(0)))
@@ -64,6 +68,28 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
 
 fn child(task: Option<Task>, flags: u64) -> Wait {
     if flags & WUNTRACED == 0 { Wait::Child(task) } else { Wait::Change(task) }
+}
+
+/// What a task waits for at a place in memory: until another thread ends, where its id stands there; for a lock, by what stands
+/// there in a lock that somebody else waits for; or for anything else that threads make of such places.
+fn woken(model: &Model, task: Task, arguments: Arguments<'_>) -> Wait {
+    const FUTEX_PRIVATE: u64 = 128;
+    /// FUTEX_WAIT and FUTEX_WAIT_BITSET: others are made for locks, and say so.
+    const WAITS: [u64; 2] = [0, 9];
+    /// What glibc's locks and Rust's have there.
+    const TAKEN_AND_AWAITED: i64 = 2;
+    let operation = arguments.flags(1);
+    let is_shared = operation & FUTEX_PRIVATE == 0;
+    let is_lock = !WAITS.contains(&(operation & 0x7f)) || arguments.get(2).is_none();
+    match arguments.task(2) {
+        _ if is_lock => Wait::Lock,
+        Some(thread) if is_shared && model.process_of(thread) == model.process_of(task) => {
+            Wait::Child(Some(thread))
+        }
+        _ if arguments.number(2) == Some(TAKEN_AND_AWAITED) => Wait::Lock,
+        _ if is_shared => Wait::Other("somebody to wake it, as at a semaphore".into()),
+        _ => Wait::Other("another thread to wake it, as at a condition or a channel".into()),
+    }
 }
 
 fn to_read(model: &Model, task: Task, fd: i32) -> Wait {
@@ -137,9 +163,17 @@ fn polled(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Op
 
 fn watched(model: &Model, task: Task, arguments: Arguments<'_>) -> (Vec<Wait>, Option<u64>) {
     let epoll = arguments.fd(0).and_then(|fd| model.description(task, fd));
-    let kinds = epoll.into_iter().flat_map(|epoll| epoll.watches.values());
-    let kinds = kinds.filter_map(|id| model.descriptions.get(id));
-    let waits = kinds.map(|watched| kind_to_read(model, &watched.kind)).collect();
+    let waits = epoll.map_or_else(Vec::new, |epoll| ready(model, epoll, 0));
     let milliseconds = arguments.number(3).and_then(|number| u64::try_from(number).ok());
     (waits, arguments.time().or(milliseconds.map(|time| time.saturating_mul(1_000_000))))
+}
+
+/// What an epoll instance waits for: one that it watches waits for its own. The kernel lets no more than five watch each other.
+fn ready(model: &Model, epoll: &Description, depth: u32) -> Vec<Wait> {
+    let watched = epoll.watches.values().filter_map(|id| model.descriptions.get(id));
+    let waits = watched.flat_map(|watched| match watched.kind {
+        Kind::Epoll if depth < 5 => ready(model, watched, depth + 1),
+        _ => vec![kind_to_read(model, &watched.kind)],
+    });
+    waits.collect()
 }

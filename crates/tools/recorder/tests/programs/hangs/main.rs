@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod seems;
+mod threads;
 
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -35,6 +36,9 @@ fn main() {
         "own-port" => datagrams::from_itself(),
         "mutex" => own_mutex(),
         "two-mutexes" => two_mutexes(),
+        "join" => threads::joins(),
+        "channel" => threads::channel(),
+        "semaphore" => threads::semaphore(),
         "pause" => pause(),
         "sigsuspend" => _ = SigSet::all().suspend(),
         "sigwait" => _ = SigSet::from(Signal::SIGUSR1).wait(),
