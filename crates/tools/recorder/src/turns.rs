@@ -189,13 +189,30 @@ impl Recording<'_> {
             self.strangers.insert(pid, stop);
             return;
         };
-        // exec waits until the other threads have ended.
-        let makes_way = stop == Stop::Exit
-            || matches!(stop, Stop::Gone(_)) && turn.is_some_and(|turn| self.is_in_exec(turn));
-        if Some(task) == turn || makes_way {
+        if Some(task) == turn && stop == Stop::Exec {
+            self.hear_who_made_way(task);
+        }
+        if Some(task) == turn || stop == Stop::Exit {
             self.stopped(task, stop);
         } else {
             self.later.push((pid, stop));
+        }
+    }
+
+    /// exec has waited until the other threads have ended. In which order they were heard of is chance.
+    fn hear_who_made_way(&mut self, execs: Task) {
+        let others: Vec<_> = self.siblings(execs).map(|(other, _)| other).collect();
+        let later = std::mem::take(&mut self.later);
+        let (mut gone, later): (Vec<_>, Vec<_>) = later.into_iter().partition(|&(pid, stop)| {
+            let task = self.owner(pid, stop);
+            matches!(stop, Stop::Gone(_)) && task.is_some_and(|task| others.contains(&task))
+        });
+        self.later = later;
+        gone.sort_by_key(|&(pid, stop)| self.owner(pid, stop));
+        for (pid, stop) in gone {
+            if let Some(task) = self.owner(pid, stop) {
+                self.stopped(task, stop);
+            }
         }
     }
 

@@ -4,7 +4,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
 use std::thread;
 
-use nix::unistd::{getppid, pause};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork, getppid, pause};
 
 pub(crate) fn run(name: &str) {
     match name {
@@ -12,6 +13,7 @@ pub(crate) fn run(name: &str) {
         "outlived" => outlived(),
         "exec-outlives" => becomes("outlives"),
         "outlives" => outlives(),
+        "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
     }
 }
@@ -19,6 +21,20 @@ pub(crate) fn run(name: &str) {
 fn becomes(name: &'static str) {
     thread::spawn(move || panic!("{}", Command::new("/proc/self/exe").arg(name).exec()));
     pause();
+}
+
+fn child(does: fn()) {
+    // SAFETY: whoever forks here has one thread.
+    match unsafe { fork() }.expect("there is room for a process") {
+        ForkResult::Parent { child } => _ = waitpid(child, None).expect("it is ours"),
+        ForkResult::Child => does(),
+    }
+}
+
+/// All but one of many threads are ended by an exec, at the same time.
+fn among_sleepers() {
+    (0..6).for_each(|_| drop(thread::spawn(pause)));
+    panic!("{}", Command::new("/proc/self/exe").args(["exit", "0"]).exec());
 }
 
 /// The first thread ends, and nobody can wait for that.
