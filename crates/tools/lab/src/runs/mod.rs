@@ -1,7 +1,7 @@
 //! Runs the programs that the book names, and tells of it as it happens.
 //!
 //! Read in this order: [`Catalogue`], what may be run and how; `build.rs`, from a source to a program; [`Runs`], what runs
-//! now; `run.rs`, a run from its beginning to its end; `drawing.rs`, the picture of it; `processes.rs`, who is
+//! now; `run.rs`, a run from its beginning to its end; `message.rs`, what its page is told; `drawing.rs`, the picture of it; `processes.rs`, who is
 //! there; [`requests`], for a server that runs.
 
 mod build;
