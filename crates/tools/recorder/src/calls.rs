@@ -210,6 +210,10 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     let flags = normal::clone_flags(raw, &args, peek);
     let name = flags.map_or(raw, normal::maker);
     if let Some(flags) = flags {
+        // Where a pidfd is to be put: clone has that as its third argument.
+        if raw == "clone3" {
+            args[2] = peek(args[0] + 8).unwrap_or_default();
+        }
         args[0] = flags;
     }
     let kinds = call::called(if flags.is_some() { name } else { raw })

@@ -27,7 +27,7 @@ const LEAVE_TABLES_ALONE: [&str; 30] = [
 pub(crate) fn may_change_tables(what: &What) -> bool {
     match what {
         What::Leave { name, .. } => !LEAVE_TABLES_ALONE.contains(&name.as_str()),
-        What::Exec { .. } | What::Born { .. } | What::Ended { .. } => true,
+        What::Exec { .. } | What::Born { .. } | What::Pidfd { .. } | What::Ended { .. } => true,
         _ => false,
     }
 }
@@ -58,13 +58,15 @@ impl Recording<'_> {
     /// several threads do at once, one may have done so already and not returned: what a child or the next program then
     /// begins with, nothing tells.
     pub(crate) fn tell_own_table(&mut self, task: Task) {
-        if !self.options.check || self.is_over || !std::mem::take(&mut self.tables_may_differ) {
+        if !self.options.check || self.is_over {
             return;
         }
         let Some(tracee) = self.tasks.get(&task) else { return };
         let own = self.processes.get(&tracee.process).is_some_and(|process| !process.shares_table);
         let stands = matches!(tracee.state, State::Ready { .. });
-        if own && stands && tracee.prologue == Prologue::Over {
+        let is_due = own && stands && tracee.prologue == Prologue::Over;
+        // While the loader is at work, that stands over.
+        if is_due && std::mem::take(&mut self.tables_may_differ) {
             self.tell_table(task);
         }
     }

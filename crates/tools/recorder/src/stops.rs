@@ -5,12 +5,12 @@ use nix::unistd::Pid;
 use trace::Task;
 use trace::event::{Status, What};
 
-use crate::look;
 use crate::prologue::Prologue;
 use crate::ptrace::{self, AtCall, Stop};
 use crate::recording::Recording;
 use crate::rights;
 use crate::task::{Call, Process, State, Tracee};
+use crate::{look, memory};
 
 impl Recording<'_> {
     /// Whose stop it is: a thread that has called exec stops with its process's id.
@@ -170,6 +170,7 @@ impl Recording<'_> {
                 maker_waits: vfork,
             },
         );
+        self.tell_pidfd(maker, child);
         let known = self.strangers.remove(&pid);
         // Who is gone does not stop: if somebody does, the id was used again.
         let first = match known {
@@ -186,6 +187,20 @@ impl Recording<'_> {
         }
         if self.options.policy == crate::Policy::Free {
             self.let_run(child);
+        }
+    }
+
+    /// With CLONE_PIDFD, the maker has a descriptor of what it has made, before its call returns.
+    fn tell_pidfd(&mut self, maker: Task, of: Task) {
+        let Some((pid, call)) =
+            self.tasks.get(&maker).and_then(|it| Some((it.pid, it.call.as_ref()?)))
+        else {
+            return;
+        };
+        if call.flags & libc::CLONE_PIDFD as u64 != 0
+            && let Some(number) = memory::int(pid, call.args[2])
+        {
+            self.tell(maker, What::Pidfd { number, of });
         }
     }
 
@@ -208,6 +223,10 @@ impl Recording<'_> {
         self.by_pid.insert(leader, task);
         tracee.pid = leader;
         tracee.look = look::Look::new(leader, leader);
+        // It has its table for itself now.
+        if let Some(process) = self.processes.get_mut(&process) {
+            process.shares_table = false;
+        }
         // Several did: which one of them was the first is not known.
         let Some((path, argv)) = tracee.call.as_ref().map(Call::program) else { return };
         self.tell(task, What::Exec { path: path.clone(), argv });

@@ -84,6 +84,27 @@ fn a_maker_by_vfork_waits_until_its_child_execs() {
 }
 
 #[test]
+fn a_makers_pidfd_is_there_before_its_call_returns() {
+    for policy in ["run-to-block", "child-first", "free"] {
+        let recorded = recorded_with(&["--check", "--policy", policy], &["with-pidfd"]);
+        assert_eq!(recorded.code, Some(0), "{policy}: {}", recorded.stderr);
+        let told = recorded.exactly(P1, What::Pidfd { number: 3, of: P2 });
+        assert!(told < recorded.leaves(P1, "fork"), "{policy}");
+        recorded.exactly(P1, What::Pidfd { number: 3, of: P3 });
+    }
+}
+
+#[test]
+fn in_free_order_a_program_that_a_thread_has_begun_is_held_against_proc() {
+    let recorded = recorded_with(&["--check", "--policy", "free"], &["exec-in-thread"]);
+    assert_eq!(recorded.code, Some(4));
+    let exec = recorded.at(P2, |what| matches!(what, What::Exec { .. }));
+    let tables = recorded.all(|what| matches!(what, What::Descriptors { .. }));
+    // One as soon as it is there, and one when it calls.
+    assert_eq!(tables.iter().filter(|&&at| at > exec).count(), 2, "{}", recorded.text);
+}
+
+#[test]
 fn a_thread_belongs_to_its_process_and_shares_its_descriptors() {
     let recorded = recorded("threads");
     recorded.exactly(

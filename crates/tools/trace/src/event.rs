@@ -97,10 +97,17 @@ pub enum What {
     /// It goes on.
     Runs,
     /// The connection that its `accept` is about to return is the one that this task has asked for. Told in free
-    /// order, where several may ask at the same time; else they are accepted in the order in which they have asked.
+    /// order, where several may ask at the same time, and where it isn't the one that was asked for first.
     Connected {
         /// Who has called `connect`.
         by: Task,
+    },
+    /// It was given a descriptor of the task that its call has just made (CLONE_PIDFD).
+    Pidfd {
+        /// Its number.
+        number: i32,
+        /// Whom it stands for.
+        of: Task,
     },
     /// The call is over.
     Leave {

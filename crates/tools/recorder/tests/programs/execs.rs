@@ -1,10 +1,11 @@
 //! Programs that a thread calls exec for: it has its process's id then.
 
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
 use std::thread;
 
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, fork, getppid, pause};
 
 pub(crate) fn run(name: &str) {
@@ -13,6 +14,7 @@ pub(crate) fn run(name: &str) {
         "outlived" => outlived(),
         "exec-outlives" => becomes("outlives"),
         "outlives" => outlives(),
+        "with-pidfd" => with_pidfd(),
         "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
     }
@@ -35,6 +37,32 @@ fn child(does: fn()) {
 fn among_sleepers() {
     (0..6).for_each(|_| drop(thread::spawn(pause)));
     panic!("{}", Command::new("/proc/self/exe").args(["exit", "0"]).exec());
+}
+
+/// Forks with a descriptor of the child, by both calls that can, and waits for it.
+fn with_pidfd() {
+    let mut ours: libc::c_int = -1;
+    let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as libc::c_ulong;
+    // SAFETY: as fork, whoever calls it has one thread; the place for the descriptor is a variable of ours.
+    let made = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut ours, 0, 0) };
+    ends_by(made, ours);
+    // SAFETY: all zero, it asks for nothing.
+    let mut asked: libc::clone_args = unsafe { std::mem::zeroed() };
+    asked.flags = libc::CLONE_PIDFD as u64;
+    asked.pidfd = (&raw mut ours).addr() as u64;
+    asked.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: as above; what it points to is ours, and as large as is said.
+    let made = unsafe { libc::syscall(libc::SYS_clone3, &raw const asked, size_of_val(&asked)) };
+    ends_by(made, ours);
+}
+
+fn ends_by(made: libc::c_long, pidfd: libc::c_int) {
+    if made == 0 {
+        exit(0);
+    }
+    // SAFETY: the kernel has just opened it for us.
+    let child = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    waitid(Id::PIDFd(child.as_fd()), WaitPidFlag::WEXITED).expect("it is ours");
 }
 
 /// The first thread ends, and nobody can wait for that.

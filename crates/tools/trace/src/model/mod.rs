@@ -38,6 +38,7 @@ pub(crate) use signals::kills;
 use task::Activity;
 
 use crate::event::{Event, Injected, Outcome, Task, What};
+use crate::names::O_RDWR;
 
 /// All that is known after some events.
 #[derive(Debug, Clone, Default)]
@@ -157,6 +158,9 @@ impl Model {
             What::Sleeps => self.sleeps(task),
             What::Held => self.set(task, Activity::Held),
             What::Runs => self.set(task, Activity::Running),
+            What::Pidfd { number, of } => {
+                self.open(task, (*number).into(), Kind::PidFd(Some(*of)), O_RDWR, true);
+            }
             What::Connected { by } => _ = self.clients.insert(task, *by),
             What::Leave { name, result, arguments } => {
                 self.returned(task, name, arguments, result);

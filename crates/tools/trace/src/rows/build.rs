@@ -144,7 +144,11 @@ impl Builder {
             }
             What::Injected { deed, .. } => self.injected(event, deed),
             What::Held => self.held_from_birth(task),
-            What::Connected { .. } | What::Descriptors { .. } | What::Runs | What::End => {}
+            What::Connected { .. }
+            | What::Pidfd { .. }
+            | What::Descriptors { .. }
+            | What::Runs
+            | What::End => {}
         }
     }
 

@@ -33,6 +33,7 @@ pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
         What::Sleeps => waits(model, task),
         What::Held => format!("{task} could go on, and the recorder lets another one run first"),
         What::Runs => format!("{task} goes on"),
+        What::Pidfd { number, of } => format!("{task} has descriptor {number}, a pidfd of {of}"),
         What::Connected { by } => format!("{task} has the connection that {by} has asked for"),
         What::Leave { name, result, arguments } => match result {
             Outcome::Error(error) => failed(task, name, arguments, error),
