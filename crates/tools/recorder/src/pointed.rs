@@ -105,6 +105,10 @@ pub(crate) fn named_pipe(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut 
     else {
         return;
     };
+    // Asked for here, it would be one of the recorder's. The model knows what it leads to.
+    if trace::names::own_descriptor(&path).is_some() {
+        return;
+    }
     let from = match folder {
         _ if path.starts_with('/') => format!("/proc/{pid}/root"),
         libc::AT_FDCWD => format!("/proc/{pid}/cwd/"),

@@ -95,6 +95,12 @@ fn a_makers_pidfd_is_there_before_its_call_returns() {
 }
 
 #[test]
+fn a_pipe_may_be_opened_by_its_descriptors_path() {
+    let recorded = recorded_with(&["--check"], &["opens-its-own"]);
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+}
+
+#[test]
 fn in_free_order_a_program_that_a_thread_has_begun_is_held_against_proc() {
     let recorded = recorded_with(&["--check", "--policy", "free"], &["exec-in-thread"]);
     assert_eq!(recorded.code, Some(4));

@@ -220,3 +220,16 @@ pub fn error(name: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// The number of the descriptor that such a path leads to, of whoever opens it: `/dev/fd/3`, `/dev/stdin`.
+#[must_use]
+pub fn own_descriptor(path: &str) -> Option<i32> {
+    match path {
+        "/dev/stdin" => return Some(0),
+        "/dev/stdout" => return Some(1),
+        "/dev/stderr" => return Some(2),
+        _ => (),
+    }
+    let folders = ["/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/"];
+    folders.iter().find_map(|folder| path.strip_prefix(folder)?.parse().ok())
+}

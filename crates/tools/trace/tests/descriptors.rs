@@ -204,6 +204,27 @@ fn who_looks_at_a_message_gets_its_descriptors_too_and_leaves_it_there() {
 }
 
 #[test]
+fn a_pipe_that_is_opened_by_its_descriptors_path_is_the_same_pipe() {
+    let opens =
+        |path: &str, flags| [Fd(-100), Argument::Path(path.into()), Flags(flags), Argument::Opaque];
+    let model = Recording::with_pipe(0)
+        .call(P1, "dup2", &[Fd(3), Fd(0)], 0)
+        .call(P1, "openat", &opens("/dev/stdin", 0), 5)
+        .call(P1, "openat", &opens("/dev/fd/4", 1), 6)
+        .call(P1, "openat", &opens("/proc/self/fd/3", 2), 7)
+        .model();
+    assert_eq!(
+        [5, 6, 7].map(|fd| model.kind(P1, fd).cloned()),
+        [Some(Kind::ReadEnd(1)), Some(Kind::WriteEnd(1)), Some(Kind::BothEnds(1)),]
+    );
+    // It is another description, with flags of its own.
+    assert_ne!(
+        model.slot(P1, 5).map(|slot| slot.description),
+        model.slot(P1, 3).map(|slot| slot.description)
+    );
+}
+
+#[test]
 fn a_semaphore_is_no_access_mode_of_an_eventfd() {
     let made = Recording::new().call(P1, "eventfd2", &[Num(3), Flags(O_NONBLOCK | 1)], 3).model();
     assert_eq!(made.description(P1, 3).map(|made| made.flags), Some(O_NONBLOCK | 2));

@@ -1,6 +1,8 @@
-//! Programs that a thread calls exec for: it has its process's id then.
+//! Programs that a thread calls exec for, which has its process's id then; and other rare ways to get a process or a descriptor.
 
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::fs::File;
+use std::io::{Read, Write, pipe};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
 use std::thread;
@@ -15,6 +17,7 @@ pub(crate) fn run(name: &str) {
         "exec-outlives" => becomes("outlives"),
         "outlives" => outlives(),
         "with-pidfd" => with_pidfd(),
+        "opens-its-own" => opens_its_own(),
         "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
     }
@@ -37,6 +40,17 @@ fn child(does: fn()) {
 fn among_sleepers() {
     (0..6).for_each(|_| drop(thread::spawn(pause)));
     panic!("{}", Command::new("/proc/self/exe").args(["exit", "0"]).exec());
+}
+
+/// Writes to a pipe that it has opened by its descriptor's path, as a shell's `>(...)` has it.
+fn opens_its_own() {
+    let (mut reader, writer) = pipe().expect("there is room for a pipe");
+    let path = format!("/dev/fd/{}", writer.as_raw_fd());
+    let mut again = File::options().write(true).open(path).expect("it is a pipe that has a reader");
+    drop(writer);
+    again.write_all(b"hello").expect("it can be read");
+    drop(again);
+    assert_eq!(reader.read_to_end(&mut Vec::new()).expect("it can be read"), 5);
 }
 
 /// Forks with a descriptor of the child, by both calls that can, and waits for it.

@@ -68,8 +68,8 @@ impl Model {
         let flags = |index| arguments.flags(index);
         let path = |index| arguments.path(index).unwrap_or("a file").to_owned();
         let (kind, bits) = match name {
-            "open" => (self.opened_kind(arguments, &path(0), flags(1)), flags(1)),
-            "openat" => (self.opened_kind(arguments, &path(1), flags(2)), flags(2)),
+            "open" => (self.opened_kind(task, arguments, &path(0), flags(1)), flags(1)),
+            "openat" => (self.opened_kind(task, arguments, &path(1), flags(2)), flags(2)),
             "openat2" => (Kind::File(path(1)), flags(2)),
             "creat" => (Kind::File(path(0)), 1),
             "memfd_create" => {

@@ -3,20 +3,25 @@
 use super::channel::Channel;
 use super::files::{Kind, Pipe};
 use super::{Arguments, Model};
-use crate::names::{O_ACCMODE, O_RDWR};
+use crate::event::Task;
+use crate::names::{self, O_ACCMODE, O_RDWR};
 
 impl Model {
     /// What somebody who opens a file gets to.
     pub(super) fn opened_kind(
         &mut self,
+        task: Task,
         arguments: &Arguments<'_>,
         path: &str,
         flags: u64,
     ) -> Kind {
-        if arguments.fifo().is_none() {
-            return Kind::File(path.into());
-        }
-        let pipe = self.named_pipe(path);
+        let own = names::own_descriptor(path).and_then(|fd| self.kind(task, fd));
+        let pipe = match own {
+            Some(Kind::ReadEnd(pipe) | Kind::WriteEnd(pipe) | Kind::BothEnds(pipe)) => *pipe,
+            Some(outside @ Kind::Outside(_)) => return outside.clone(),
+            _ if arguments.fifo().is_some() => self.named_pipe(path),
+            _ => return Kind::File(path.into()),
+        };
         match flags & O_ACCMODE {
             0 => Kind::ReadEnd(pipe),
             O_RDWR => Kind::BothEnds(pipe),
