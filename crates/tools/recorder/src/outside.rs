@@ -92,9 +92,7 @@ impl<'a, 'r> Outside<'a, 'r> {
     /// Whether the process behind a pidfd lives and is not recorded.
     fn is_anothers(&self, pid: Pid, number: i32) -> bool {
         let info = info(pid, number);
-        let whose = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
-        let whose = whose.map(Pid::from_raw);
-        whose.is_none_or(|whose| !self.recording.by_pid.contains_key(&whose))
+        behind_pidfd(&info).is_none_or(|whose| !self.recording.by_pid.contains_key(&whose))
     }
 
     /// Whether a file is one whose other end may be opened by others: not a FIFO that the program has made.
@@ -162,7 +160,13 @@ fn watched(pid: Pid, number: i32) -> Vec<i32> {
     numbers.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect()
 }
 
-fn info(pid: Pid, number: i32) -> String {
+/// Whom a pidfd stands for, by what /proc says of it.
+pub(crate) fn behind_pidfd(info: &str) -> Option<Pid> {
+    let whose = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    whose.map(Pid::from_raw)
+}
+
+pub(crate) fn info(pid: Pid, number: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@ use trace::call::Argument;
 use trace::event::{Disposition, What};
 
 use crate::look::{self, Doing};
+use crate::outside;
 use crate::ptrace::{self, Stop};
 use crate::recording::Recording;
 use crate::schedule::Policy;
@@ -49,6 +50,9 @@ impl Recording<'_> {
                 (call.name == "tkill", target, signal)
             }
             [_, Argument::Task(target), Argument::Signal(signal), ..] => (true, target, signal),
+            [_, Argument::Signal(signal), ..] if let Some(target) = self.behind_pidfd(by, call) => {
+                (false, target, signal)
+            }
             [_, Argument::Signal(signal), ..] => {
                 self.sent = Some(Sent { by: Some(by), signal });
                 return;
@@ -72,6 +76,16 @@ impl Recording<'_> {
         if reaches_who_stands(signal) {
             self.sent = Some(Sent { by: Some(by), signal });
         }
+    }
+
+    /// The process that a call sends a signal to by a pidfd.
+    fn behind_pidfd(&self, by: Task, call: &Call) -> Option<Task> {
+        // With flags, it may be meant for a thread, or for a group.
+        if call.name != "pidfd_send_signal" || call.args[3] != 0 {
+            return None;
+        }
+        let info = outside::info(self.tasks.get(&by)?.pid, call.args[0] as i32);
+        self.by_pid.get(&outside::behind_pidfd(&info)?).copied()
     }
 
     /// A signal is about to be delivered. The kernel asks the tracer even about one that is ignored.

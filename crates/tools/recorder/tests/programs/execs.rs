@@ -5,7 +5,7 @@ use std::io::{Read, Write, pipe};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
-use std::thread;
+use std::{ptr, thread};
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, fork, getppid, pause};
@@ -53,7 +53,7 @@ fn opens_its_own() {
     assert_eq!(reader.read_to_end(&mut Vec::new()).expect("it can be read"), 5);
 }
 
-/// Forks with a descriptor of the child, by both calls that can, and waits for it.
+/// Forks with a descriptor of the child, by both calls that can, kills it by that and waits for it.
 fn with_pidfd() {
     let mut ours: libc::c_int = -1;
     let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as libc::c_ulong;
@@ -72,10 +72,15 @@ fn with_pidfd() {
 
 fn ends_by(made: libc::c_long, pidfd: libc::c_int) {
     if made == 0 {
-        exit(0);
+        pause();
     }
     // SAFETY: the kernel has just opened it for us.
     let child = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    // SAFETY: numbers, and no information.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd, libc::SIGKILL, ptr::null::<()>(), 0)
+    };
+    assert_eq!(sent, 0);
     waitid(Id::PIDFd(child.as_fd()), WaitPidFlag::WEXITED).expect("it is ours");
 }
 
