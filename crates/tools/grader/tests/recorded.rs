@@ -115,6 +115,15 @@ fn who_asks_again_and_again_spins() {
 }
 
 #[test]
+fn who_gives_up_its_turn_again_and_again_spins_too() {
+    let Some(seen) = recorded(&["yield-again"]) else { return };
+    let text = verdict(&seen, never_spin());
+    assert!(text.starts_with("P1 spins: it asks again and again with sched_yield"), "{text}");
+    let limits = seen.outcome.limits.concat();
+    assert_eq!(limits, "4000 times in a row, P1 has asked in vain");
+}
+
+#[test]
 fn nobody_else_is_waited_for_in_a_recording() {
     let gates = Gates::new(1);
     let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("open").args(gates.paths());

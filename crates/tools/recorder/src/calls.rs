@@ -21,6 +21,8 @@ const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
 const ERRORS: i64 = 4095;
 /// What a signalfd tells of one signal has this size.
 const SIGNALFD_INFO: i64 = size_of::<libc::signalfd_siginfo>() as i64;
+/// Who gives its turn up so often, and does nothing else, waits that way. A few times are no news, as `std` does it for a lock.
+const YIELDS: u32 = 100;
 /// In a siginfo_t for SIGCHLD: that the child has ended, and its id.
 const CLD_ENDED: std::ops::RangeInclusive<i32> = libc::CLD_EXITED..=libc::CLD_DUMPED;
 
@@ -39,6 +41,8 @@ impl Recording<'_> {
         // In a handler each call matters: few are allowed there.
         call.told =
             (form && !belongs || in_handler || self.options.all) && call.name != "rt_sigreturn";
+        tracee.yields = if raw == "sched_yield" { tracee.yields + 1 } else { 0 };
+        call.told |= tracee.yields > YIELDS;
         call.slept = false;
         let counts = (self.options.all || !belongs)
             && raw != "restart_syscall"

@@ -42,6 +42,8 @@ pub(crate) struct Tracee {
     /// The call that a signal has interrupted last, and that may go on as `restart_syscall`.
     pub(crate) interrupted: Option<Call>,
     pub(crate) prologue: Prologue,
+    /// How often it has given its turn up by now, and made no other call in between.
+    pub(crate) yields: u32,
     /// The call before which it stands again.
     pub(crate) rewound: Option<Rewound>,
     /// The injection that holds it, by index.
@@ -71,6 +73,7 @@ impl Tracee {
             call: None,
             interrupted: None,
             prologue: Prologue::Over,
+            yields: 0,
             rewound: None,
             kept: None,
             pending: 0,

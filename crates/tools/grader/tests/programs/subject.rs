@@ -82,6 +82,9 @@ fn main() {
             println!("ready");
             while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok() {}
         }
+        "yield-again" => loop {
+            std::thread::yield_now();
+        },
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
         "open" => drop(std::fs::File::open(arg(1))),
         "wait-for-a-reader" => wait_for_a_reader(),
