@@ -59,8 +59,7 @@ impl Running {
     /// Has this signal come again after each instruction of its handler. What the handler has in hand just there, such as a lock that
     /// nobody takes but itself, it then finds taken, as the handler of another signal would that is the same function.
     ///
-    /// For a program that sleeps, and has one thread. The signal is let in for that, which the handler's mask holds back; a handler that
-    /// lets it in by itself (`SA_NODEFER`) is not looked at.
+    /// For a program that sleeps, and has one thread. The signal is let in for that, which the handler's mask holds back.
     ///
     /// # Panics
     /// When the program does not come to a stop at which it can be looked at.
@@ -140,6 +139,8 @@ fn within(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
     ptrace::step(pid, signal).map_err(gone)?;
     stop(pid)?;
     step(pid)?;
+    // Where the handler lets it in by itself (`SA_NODEFER`), too, it is held back in between: that it no longer is shows that it has returned.
+    set_mask(pid, mask(pid)? | bit(signal))?;
     for _ in 0..MOST {
         let held_back = mask(pid)?;
         if held_back & bit(signal) == 0 {

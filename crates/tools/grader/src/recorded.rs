@@ -79,6 +79,18 @@ impl std::fmt::Display for Seen {
 }
 
 impl Recorded {
+    /// The most bytes that anybody has asked for by one read.
+    pub fn most_asked_for(&self) -> Option<u64> {
+        let asked = self.steps.iter().filter_map(|step| match &step.event.what {
+            What::Enter { name, arguments, .. } if name == "read" => match arguments.get(2) {
+                Some(Argument::Number(count)) => u64::try_from(*count).ok(),
+                _ => None,
+            },
+            _ => None,
+        });
+        asked.max()
+    }
+
     pub(crate) fn new(
         outcome: Outcome,
         events: Vec<Event>,

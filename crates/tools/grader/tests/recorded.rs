@@ -105,6 +105,13 @@ fn what_has_come_by_a_pipe_is_counted() {
 }
 
 #[test]
+fn the_largest_read_is_known() {
+    let Some(seen) = recorded(&["message", "6000"]) else { return };
+    let read = seen.most_asked_for();
+    assert!(read.is_some_and(|bytes| bytes > 1), "{read:?}");
+}
+
+#[test]
 fn who_asks_again_and_again_spins() {
     let Some(seen) = recorded(&["ask-again"]) else { return };
     let text = verdict(&seen, never_spin());

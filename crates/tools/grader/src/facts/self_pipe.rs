@@ -11,6 +11,11 @@ use trace::event::{Disposition, Outcome};
 use trace::model::Kind;
 use trace::{Model, Task, What, names};
 
+/// Calls by which a byte gets into a pipe.
+fn writes(call: &str) -> bool {
+    matches!(call, "write" | "writev")
+}
+
 /// Every time that a handler runs, it offers one byte to a descriptor.
 pub fn write_one_byte_in_each_handler() -> Claim<impl Check> {
     claim("write one byte in each run of a handler", |seen| {
@@ -19,7 +24,7 @@ pub fn write_one_byte_in_each_handler() -> Claim<impl Check> {
             let frames = running.entry(step.event.task).or_default();
             match &step.event.what {
                 What::Delivered { disposition: Disposition::Handler, .. } => frames.push((step, 0)),
-                What::Enter { name, arguments, .. } if name == "write" => {
+                What::Enter { name, arguments, .. } if writes(name) => {
                     if let (Some((_, bytes)), Some(Argument::Bytes(_, count))) =
                         (frames.last_mut(), arguments.get(1))
                     {
@@ -69,7 +74,7 @@ pub fn wake_only_itself() -> Claim<impl Check> {
                         makers.entry(*pipe).or_insert((who, step));
                     }
                 }
-                What::Enter { name, arguments, .. } if name == "write" => {
+                What::Enter { name, arguments, .. } if writes(name) => {
                     if step.handlers.is_empty() {
                         continue;
                     }
@@ -87,7 +92,7 @@ pub fn wake_only_itself() -> Claim<impl Check> {
                     }
                 }
                 What::Leave { name, arguments, result: Outcome::Error(error) }
-                    if name == "write" && error == "EBADF" && !step.handlers.is_empty() =>
+                    if writes(name) && error == "EBADF" && !step.handlers.is_empty() =>
                 {
                     let Some(Argument::Descriptor(fd)) = arguments.first() else { continue };
                     let cause = match model.kind(step.event.task, *fd) {
