@@ -2,8 +2,8 @@
 //!
 //! `main` says who speaks: `[run PID] it ended with CODE`. Whoever says that under another pid is a copy of the program.
 
-use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
-use nix::sys::signal::Signal;
+use grader::{Exit, Gates, Outcome, Process, Run, Seed, State, Verdict};
+use nix::sys::signal::{Signal, kill};
 use std::time::Duration;
 
 /// `run sh -c SCRIPT WORDS…`.
@@ -167,6 +167,34 @@ fn a_death_by_signal_is_no_exit() {
         Verdict::new(format!("A program that was killed is reported as {code}."))
             .saw(format!("`sh` was killed by {signal}, number {}", signal as u8))
             .ask("Which two ways are there for a process to end, and how does a shell put both into one number?")
+            .replay(&seed)
+    });
+}
+
+#[test]
+fn who_is_stopped_has_not_ended() {
+    grader::worth(1);
+    let mut seed = Seed::of("stopped");
+    let expected = seed.random().u8(2..126);
+    let mut running = run_sh(&format!("kill -s STOP $$; exit {expected}"), &[]).start();
+    // It has heard of the stop, if it asked for such news, when it sleeps again.
+    let stopped = running.until(|now| {
+        let sh = now.others().find(|p| p.state == State::Stopped)?;
+        now.program().filter(|p| p.blocked()).map(|_| sh.host)
+    });
+    if let Ok(sh) = stopped {
+        kill(sh, Signal::SIGCONT).expect("it is there until it is reaped");
+    }
+    let outcome = running.finish();
+    if outcome.exit == Exit::Code(128 + Signal::SIGSTOP as i32) {
+        Verdict::new("A program that was stopped for a moment is reported as if it had ended.")
+            .saw(outcome.ending())
+            .ask("What does waitpid tell of besides an end, and who asks it to? Which of its answers is the end?")
+            .fail();
+    }
+    must_relay(&outcome, expected, |_| {
+        Verdict::new("A program was stopped, went on, and exited, and `run` says otherwise.")
+            .ask("What does waitpid tell of besides an end? Which of its answers is the end?")
             .replay(&seed)
     });
 }

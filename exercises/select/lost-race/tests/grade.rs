@@ -4,7 +4,7 @@
 //! of the client, and one after the other is let go.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Recorded, Run, Verdict};
+use grader::{Exit, Injection, Outcome, Recorded, Run, State, Verdict};
 
 fn run() -> Run {
     Run::new(grader::program!("lost-race"))
@@ -56,6 +56,12 @@ fn the_client_is_greeted_and_both_leave() {
     let outcome = run().finish();
     if outcome.exit == Exit::Deadline {
         must_not_sleep_in_accept(&outcome.snapshot.explain(), None);
+        if outcome.snapshot.others().any(|worker| worker.state == State::Running) {
+            Verdict::new("A worker never sleeps: `orders` is at its end, and it takes no notice.")
+                .saw_all(outcome.snapshot.explain())
+                .ask("poll(2): which event is it when nobody can write to a pipe any more? Is it the one that was looked at?")
+                .fail();
+        }
     }
     must_have_served(&outcome);
 }

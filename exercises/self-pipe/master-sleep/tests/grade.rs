@@ -202,6 +202,11 @@ fn the_timeout_comes_in_time_whatever_else_comes() {
     };
     if interrupted == Err(Interrupted::Deadline) {
         must_not_sleep_in_wait(&outcome);
+        if timed_out(&outcome) {
+            how(Verdict::new("The timeout has come, the worker was killed for it, and the master does not know that nobody is left."))
+                .ask("In which ways can a child end, and which of them does `reap` count?")
+                .fail();
+        }
         how(Verdict::new("The timeout begins anew at each signal, and never comes to its end."))
             .ask("When is the sleep to end? And how long is that from now, when a signal has interrupted it?")
             .fail();

@@ -3,7 +3,7 @@
 //! Between the two, the program lets others run, by sched_yield(2): the recorder has the signal come there.
 
 use grader::facts::*;
-use grader::{Between, Exit, Gates, Injection, Outcome, Run, Seed, Verdict};
+use grader::{Between, Exit, Gates, Injection, Outcome, Recorded, Run, Seed, Verdict};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -46,7 +46,7 @@ fn must_report(outcome: &Outcome, why: Errno, seed: &Seed) {
 }
 
 /// SIGUSR1 comes between the call and the look at errno. Returns what was seen where the machine shows it.
-fn interrupted(room: &str, seed: &mut Seed) -> Option<Outcome> {
+fn interrupted(room: &str, seed: &mut Seed) -> Option<Recorded> {
     let (path, why) = path(seed);
     let signal = Injection::signal("P1:sched_yield=USR1").expect("it is well written");
     let seen = run(&path, room).recorded().show_allocations().inject(signal).record()?;
@@ -63,7 +63,7 @@ fn interrupted(room: &str, seed: &mut Seed) -> Option<Outcome> {
     }
     must_report(&seen.outcome, why, seed);
     seen.must(run_its_handler(Signal::SIGUSR1, 1));
-    Some(seen.outcome)
+    Some(seen)
 }
 
 #[test]
@@ -80,14 +80,15 @@ fn without_a_signal_the_reason_is_reported() {
 fn a_signal_puts_a_byte_into_the_pipe() {
     grader::worth(2);
     let mut seed = Seed::of("room");
-    let Some(outcome) = interrupted("room", &mut seed) else { return };
-    if !outcome.stdout.ends_with(b"woken\n") {
+    let Some(seen) = interrupted("room", &mut seed) else { return };
+    if !seen.outcome.stdout.ends_with(b"woken\n") {
         Verdict::new("SIGUSR1 has come, and there is no byte in the pipe.")
-            .saw(outcome.ending())
+            .saw(seen.outcome.ending())
             .ask("What is the handler there for?")
             .replay(&seed)
             .fail();
     }
+    seen.must(write_one_byte_in_each_handler());
 }
 
 #[test]

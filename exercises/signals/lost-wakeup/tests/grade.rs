@@ -145,4 +145,10 @@ fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
         .must(never_spin())
         .must(end_by_itself());
     must_be_told(&seen.outcome);
+    // Who blocks it for that must not have looked before.
+    let Some(seen) = signalled(&["rt_sigprocmask"]) else { return };
+    if seen.unmet.is_empty() {
+        seen.must(not_sleep_through(Signal::SIGTERM)).must(end_by_itself());
+        must_be_told(&seen.outcome);
+    }
 }

@@ -80,6 +80,8 @@ impl Family {
                 Ok(line) if !line.starts_with("pid ") => {}
                 Ok(line) => Verdict::new(if line.ends_with(" ended with 0") {
                     "A child that a signal has killed is reported as if it had exited with 0."
+                } else if line.ends_with(&format!(" ended with {}", 128 + Signal::SIGSTOP as i32)) {
+                    "A child that was stopped for a moment is reported as if it had ended."
                 } else {
                     "Something else is reported than has happened."
                 })
@@ -231,6 +233,12 @@ fn a_child_that_a_signal_has_killed_has_ended_as_well() {
         family.end(number);
     }
     must_be_over(family.must_report(&[1, 2, 4, 5]));
+    // The first one that is found, and others behind it.
+    let mut family = Family::start();
+    family.kill(1);
+    (2..=CHILDREN).for_each(|number| family.end(number));
+    family.gates.open(BUSY);
+    must_be_over(family.must_report(&[1, 2, 3, 4, 5]));
 }
 
 /// Stops a child (from 1), and lets it go on.
@@ -241,6 +249,11 @@ fn stop(family: &mut Family, number: usize) {
     kill(child.host, Signal::SIGSTOP).expect("it can be stopped");
     let stopped = |now: &Snapshot| (now.get(pid)?.state == State::Stopped).then_some(());
     assert_eq!(family.running.until(stopped), Ok(()), "a signal can't be refused that stops");
+    // Whoever asks who has stopped is told so now. If it does not come to rest again, the next check says so.
+    let rests = |now: &Snapshot| {
+        now.program().filter(|p| p.blocked() && p.signals.pending.is_empty()).map(|_| ())
+    };
+    let _ = family.running.until(rests);
     kill(child.host, Signal::SIGCONT).expect("it can go on");
 }
 

@@ -4,7 +4,10 @@
 //! way: nobody may be signalled before it. How long after it, is the machine's business.
 
 use grader::facts::*;
-use grader::{Exit, Gates, Injection, Outcome, Recorded, Run, State, Verdict};
+use grader::{
+    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Snapshot, State, Verdict,
+};
+use nix::sys::signal::{Signal, kill};
 use std::time::{Duration, Instant};
 
 /// Longer than any run.
@@ -41,6 +44,21 @@ fn must_end_with(outcome: &Outcome, code: i32) {
         }
     }
     outcome.must_end();
+    if let Exit::Signal(signal @ (9 | 15)) = outcome.exit {
+        let name = if signal == 9 { "SIGKILL" } else { "SIGTERM" };
+        Verdict::new(format!("The program has ended itself: its {name} went to itself as well."))
+            .saw(outcome.ending())
+            .ask("kill(2): to whom does a signal go, by which value of its pid?")
+            .fail();
+    }
+    // What main says when `watch` has returned an error.
+    if outcome.exit == Exit::Code(2) && !outcome.stderr.is_empty() {
+        Verdict::new("A call has failed, and the program gave its child up for that.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("Which call was it, what was it told, and what does its man page say of this error?")
+            .fail();
+    }
     outcome.must_leave_nobody();
     if outcome.exit == Exit::Code(code) {
         return;
@@ -79,6 +97,43 @@ fn who_ends_early_is_reported_at_once() {
 }
 
 #[test]
+fn who_is_stopped_for_a_while_has_all_of_its_time() {
+    grader::worth(1);
+    let mut running = run(NEVER, NEVER, "plain").start();
+    let sleeps = |p: &&Process| p.state == State::Sleeping;
+    // First the child has come to rest, and whoever is to hear of that has; then its parent has.
+    let stays = |p: &&Process| sleeps(p) && p.call_name().is_some_and(pauses);
+    let rests = |running: &mut Running| {
+        let child = running.until(|now| now.others().find(stays).map(|child| child.host))?;
+        running.until(|now| now.program().filter(sleeps).map(|_| child))
+    };
+    let Ok(child) = rests(&mut running) else {
+        return must_end_with(&running.finish(), 128 + 10);
+    };
+    kill(child, Signal::SIGSTOP).expect("it can be stopped");
+    let stopped = |now: &Snapshot| now.others().any(|p| p.state == State::Stopped).then_some(());
+    let _ = running.until(stopped);
+    // A SIGCHLD comes for each of the two, and nobody has ended.
+    kill(child, Signal::SIGCONT).expect("it can go on");
+    if rests(&mut running).is_ok() {
+        kill(child, Signal::SIGUSR1).expect("it is there until it is reaped");
+    }
+    let outcome = running.finish();
+    if matches!(outcome.exit, Exit::Code(143 | 137)) {
+        Verdict::new("The child was stopped for a moment, and then it was signalled, long before its time was over.")
+            .saw(outcome.ending())
+            .ask("SIGCHLD does not only come when a child has ended. What does the look after it say, and how much time is left then?")
+            .fail();
+    }
+    must_end_with(&outcome, 128 + 10);
+}
+
+/// The calls in which a child of the kind `plain` stays.
+fn pauses(call: &str) -> bool {
+    matches!(call, "pause" | "ppoll")
+}
+
+#[test]
 fn who_does_not_end_is_asked_when_the_limit_is_over() {
     grader::worth(1);
     let start = Instant::now();
@@ -111,16 +166,32 @@ fn who_does_not_listen_is_killed_when_the_grace_is_over() {
 fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     grader::worth(2);
     let judge = |seen: Option<Recorded>| {
-        let Some(seen) = seen else { return };
-        seen.must(never_sleep_by_the_clock())
+        let seen = seen?;
+        seen.must(signal_no_group())
+            .must(never_sleep_by_the_clock())
             .must(never_spin())
             .must(signal_nobody_reaped())
             .must(reap_every_child());
+        Some(seen)
     };
     judge(run(LONG, LONG, "quick").recorded().record());
-    judge(run(SHORT, LONG, "plain").recorded().record());
+    let plain = judge(run(SHORT, LONG, "plain").recorded().record());
     // The child is about to end until the program is about to signal it. Then it ends, and if a thread reaps it, that comes first.
     let hold = |text: &str| Injection::hold(text).expect("it is well written");
     let [ends_late, signals_later] = ["P2:exit_group=P1:kill:1", "P1:kill=P3:wait4:1"].map(hold);
     judge(run(SHORT, SHORT, "quick").recorded().inject(ends_late).inject(signals_later).record());
+    // And it ends after the first look, and before anything is done about SIGCHLD that was not done by then.
+    if plain.is_some_and(|seen| looks_before_it_sleeps(&seen)) {
+        let run = run(NEVER, NEVER, "quick").deadline(Duration::from_secs(3)).recorded();
+        let holds = ["P2:exit_group=P1:wait4:1", "P1:rt_sigprocmask", "P1:rt_sigaction"].map(hold);
+        let run = holds.into_iter().fold(run, |run, hold| run.inject(hold));
+        run.record().inspect(|seen| must_end_with(&seen.outcome, 5));
+    }
+}
+
+/// Whether it asks after its child before it first sleeps.
+fn looks_before_it_sleeps(seen: &Recorded) -> bool {
+    let own = seen.steps.iter().filter(|step| step.process.to_string() == "P1");
+    let awake = own.take_while(|step| step.blocked.is_none());
+    awake.into_iter().any(|step| step.sentence.contains("asks for a child that has ended"))
 }
