@@ -1,6 +1,8 @@
-//! When everybody sleeps: who waits for whom, and which end should have been closed.
+//! When everybody sleeps: which end should have been closed, and what else is mostly behind it. `ring.rs`: who waits for whom.
 
-use std::collections::BTreeMap;
+mod ring;
+
+use ring::{Ring, rings};
 
 use crate::event::Task;
 use crate::model::{Holder, Kind, Model, Place, State};
@@ -30,47 +32,10 @@ pub fn knot(model: &Model) -> Vec<String> {
         matches!(model.state(**task), Some(State::Stopped(_))) && model.process_of(**task) == **task
     });
     lines.extend(stopped.map(|task| format!("{task} is stopped, and nobody has continued it")));
-    lines.extend(cycle(model, &blocked));
-    lines.extend(causes(model, &blocked));
+    let rings = rings(model, &blocked);
+    lines.extend(rings.iter().map(Ring::words));
+    lines.extend(causes(model, &blocked, &rings));
     lines
-}
-
-/// Who waits for whom, by process: those who could end a wait, and each of its kinds of wait.
-fn wakers(model: &Model, blocked: &Blocked) -> Vec<(Task, String)> {
-    let mut wakers = Vec::new();
-    for wait in &blocked.waits {
-        let why = wait.words();
-        let kind = match wait {
-            Wait::Data(Place::Pipe(number)) => Kind::WriteEnd(*number),
-            Wait::Room(Place::Pipe(number)) => Kind::ReadEnd(*number),
-            Wait::Room(Place::Socket(number)) => Kind::Socket(*number),
-            Wait::Data(Place::EventFd(number)) | Wait::Room(Place::EventFd(number)) => {
-                Kind::EventFd(*number)
-            }
-            Wait::Data(Place::Socket(number)) => {
-                match model.sockets.get(number).and_then(|socket| socket.peer) {
-                    Some(peer) => Kind::Socket(peer),
-                    None => continue,
-                }
-            }
-            Wait::Child(Some(child)) | Wait::Change(Some(child)) | Wait::Made(child) => {
-                wakers.push((model.process_of(*child), why));
-                continue;
-            }
-            Wait::Child(None) | Wait::Change(None) => {
-                let children = living_children(model, model.process_of(blocked.task));
-                wakers.extend(children.into_iter().map(|child| (child, why.clone())));
-                continue;
-            }
-            _ => continue,
-        };
-        for holder in model.holders(&kind) {
-            if let Holder::Descriptor(task, _) = holder {
-                wakers.push((model.process_of(task), why.clone()));
-            }
-        }
-    }
-    wakers
 }
 
 fn living_children(model: &Model, parent: Task) -> Vec<Task> {
@@ -81,58 +46,21 @@ fn living_children(model: &Model, parent: Task) -> Vec<Task> {
         .collect()
 }
 
-/// A ring of processes each of which waits for the next: `P1 waits for P2 to end, and P2 for data in
-/// pipe 1, which P1 could write`.
-fn cycle(model: &Model, blocked: &[Blocked]) -> Option<String> {
-    let edges: BTreeMap<Task, Vec<(Task, String)>> = blocked
-        .iter()
-        .map(|blocked| (model.process_of(blocked.task), wakers(model, blocked)))
-        .collect();
-    for start in edges.keys() {
-        let mut path = vec![(*start, String::new())];
-        if let Some(ring) = ring(&edges, &mut path, *start) {
-            return Some(ring);
-        }
-    }
-    None
-}
-
-fn ring(
-    edges: &BTreeMap<Task, Vec<(Task, String)>>,
-    path: &mut Vec<(Task, String)>,
-    start: Task,
-) -> Option<String> {
-    let at = path.last()?.0;
-    for (next, why) in edges.get(&at)? {
-        if *next == start && path.len() > 1 {
-            let mut said: Vec<String> = path
-                .windows(2)
-                .map(|pair| {
-                    format!("{} waits for {}, which is up to {}", pair[0].0, pair[1].1, pair[1].0)
-                })
-                .collect();
-            said.push(format!("{at} waits for {why}, which is up to {start}"));
-            return Some(format!("Round and round: {}", said.join("; ")));
-        }
-        if path.iter().all(|(seen, _)| seen != next) {
-            path.push((*next, why.clone()));
-            if let Some(found) = ring(edges, path, start) {
-                return Some(found);
-            }
-            path.pop();
-        }
-    }
-    None
-}
-
 /// What is mostly behind it, where it looks like that.
-fn causes(model: &Model, blocked: &[Blocked]) -> Vec<String> {
+fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
     let mut causes = Vec::new();
+    for ring in rings.iter().filter(|ring| ring.reads()) {
+        let names: Vec<String> = ring.tasks().map(|task| task.to_string()).collect();
+        causes.push(format!(
+            "{} all wait to read: one of them must write first, or close its end",
+            list(&names)
+        ));
+    }
     for sleeper in blocked {
         for wait in &sleeper.waits {
             causes.extend(match wait {
                 Wait::Data(place @ Place::Pipe(pipe)) => {
-                    open_end(model, blocked, sleeper, *place, *pipe)
+                    open_end(model, blocked, rings, sleeper, (*place, *pipe))
                 }
                 Wait::Room(_) => full(blocked, sleeper),
                 Wait::Lock => lock(model, blocked, sleeper.task),
@@ -156,9 +84,9 @@ fn causes(model: &Model, blocked: &[Blocked]) -> Vec<String> {
 fn open_end(
     model: &Model,
     blocked: &[Blocked],
+    rings: &[Ring],
     sleeper: &Blocked,
-    place: Place,
-    pipe: u32,
+    (place, pipe): (Place, u32),
 ) -> Option<String> {
     let own = model.process_of(sleeper.task);
     let holders = model.holders(&Kind::WriteEnd(pipe));
@@ -171,17 +99,27 @@ fn open_end(
         });
         ends.collect()
     };
-    let mine = ends(&|task| task == own);
+    // Who would write if it were fed itself has forgotten nothing.
+    let feeds = rings.iter().filter(|ring| ring.moves_bytes()).flat_map(Ring::tasks);
+    let feeding: Vec<Task> = feeds.map(|task| model.process_of(task)).collect();
+    let alone = model.threads_of(own).count() == 1;
+    let mine = ends(&|task| task == own && (alone || !feeding.contains(&task)));
     if !mine.is_empty() {
         let (verb, them) = verb(mine.len());
         let rest = if mine.len() == holders.len() { "only " } else { "" };
         let what = list(&mine);
-        return Some(format!(
-            "{rest}{what} {verb} {place} open: {own} should close {them} before it reads"
-        ));
+        // Another thread may have been meant to write there.
+        let advice = match alone {
+            true => format!("{own} should close {them} before it reads"),
+            false => format!("no thread of {own} writes to {them} any more"),
+        };
+        return Some(format!("{rest}{what} {verb} {place} open: {advice}"));
     }
     // Whoever else holds it sleeps too, and in no write: it has forgotten that it has it.
-    let others = ends(&|task| blocked.iter().any(|other| model.process_of(other.task) == task));
+    let others = ends(&|task| {
+        let sleeps = blocked.iter().any(|other| model.process_of(other.task) == task);
+        sleeps && task != own && !feeding.contains(&task)
+    });
     let (verb, them) = verb(others.len());
     (!others.is_empty())
         .then(|| format!("{} {verb} {place} open: nobody writes to {them} any more", list(&others)))
