@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use nix::unistd::Pid;
 use trace::call::Argument;
 
-use crate::{look, memory};
+use crate::{look, memory, outside};
 
 /// More than any program of a course has, and less than would take long to read.
 const MANY: u64 = 1024;
@@ -75,12 +75,13 @@ pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
 }
 
 /// What some arguments are depends on another one, or stands a pointer further: whether `ioctl` is to
-/// wait (FIONBIO), how `openat2` is to open, what `pselect6` blocks meanwhile.
+/// wait (FIONBIO), which bytes `fcntl` is to lock, how `openat2` is to open, what `pselect6` blocks meanwhile.
 pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
     let (place, told) = match name {
         "ioctl" if args[1] as libc::Ioctl == libc::FIONBIO => {
             (2, memory::int(pid, args[2]).map(|value| Argument::Number(value.into())))
         }
+        "fcntl" if LOCKS.contains(&(args[1] as i32)) => (2, lock(pid, args[0] as i32, args[2])),
         "openat2" => (2, memory::long(pid, args[2]).map(Argument::Flags)),
         "pselect6" => {
             let set = memory::long(pid, args[5]).and_then(|set| memory::long(pid, set));
@@ -91,6 +92,39 @@ pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut 
     if let (Some(told), Some(argument)) = (told, arguments.get_mut(place)) {
         *argument = told;
     }
+}
+
+/// The commands of fcntl(2) that lock or unlock.
+const LOCKS: [i32; 4] = [libc::F_SETLK, libc::F_SETLKW, libc::F_OFD_SETLK, libc::F_OFD_SETLKW];
+
+/// A `struct flock`, its bytes counted from the beginning of the file.
+fn lock(pid: Pid, number: i32, address: u64) -> Option<Argument> {
+    let kinds = memory::int(pid, address)?.to_ne_bytes();
+    let [kind, whence] = [[kinds[0], kinds[1]], [kinds[2], kinds[3]]].map(i16::from_ne_bytes);
+    let [start, length] = [8, 16].map(|offset| memory::long(pid, address + offset));
+    let (start, length) = (start? as i64, length? as i64);
+    let from = match i32::from(whence) {
+        libc::SEEK_CUR => position(pid, number)?,
+        libc::SEEK_END => fs::metadata(format!("/proc/{pid}/fd/{number}")).ok()?.len() as i64,
+        _ => 0,
+    };
+    let from = from.saturating_add(start);
+    let exclusive = match i32::from(kind) {
+        libc::F_WRLCK => Some(true),
+        libc::F_RDLCK => Some(false),
+        _ => None,
+    };
+    Some(match length {
+        0 => Argument::Lock(exclusive, from, i64::MAX),
+        ..0 => Argument::Lock(exclusive, from.saturating_add(length), from),
+        _ => Argument::Lock(exclusive, from, from.saturating_add(length)),
+    })
+}
+
+/// Where the next byte would be read or written.
+fn position(pid: Pid, number: i32) -> Option<i64> {
+    let info = outside::info(pid, number);
+    info.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()
 }
 
 /// A path that is opened may lead to a named pipe: opening that waits, and what is written there is read here.

@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 39] = [
+const HANGS: [(&str, &[&str]); 41] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -51,9 +51,20 @@ const HANGS: [(&str, &[&str]); 39] = [
     ("pause", &["pause(): waits for a signal", "Nobody is left who would send P1 a signal"]),
     ("sigsuspend", &["rt_sigsuspend(): waits for a signal"]),
     ("sigwait", &["rt_sigtimedwait(): waits for SIGUSR1"]),
-    ("flock", &["flock(4): waits for a lock on /", "fd 3 of P1 itself", "is its own"]),
-    ("flock-child", &["flock(4): waits for a lock on /", "fd 3 of P3", "P3 is blocked in pause()"]),
-    ("fcntl-cycle", &["P1 is blocked in fcntl(3): waits for a lock", "fd 4 of P2"]),
+    ("flock", &["flock(4): waits for a lock on /", "held by fd 3 of P1 itself", "is its own"]),
+    (
+        "flock-child",
+        &["; it is held by fd 3 of P1 itself and fd 3 of P3", "P3 is blocked in pause()"],
+    ),
+    (
+        "flock-cycle",
+        &["it is held by fd 6 of P1 itself and fd 6 of P2", "which is up to P2; P2 waits"],
+    ),
+    ("fcntl", &["P2 is blocked in fcntl(7): waits for a lock on /", "; it is held by P1\n"]),
+    (
+        "fcntl-cycle",
+        &["P1 is blocked in fcntl(3): waits for a lock", "which is up to P2; P2 waits"],
+    ),
     ("fifo", &["waits for somebody to open /", "to write to it"]),
     ("fifo-read", &["read(3): waits for"]),
     ("msgrcv", &["msgrcv(): waits for a message in a queue"]),

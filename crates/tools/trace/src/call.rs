@@ -47,6 +47,9 @@ pub enum Argument {
     Address(String),
     /// Descriptors that come or go with a message (SCM_RIGHTS).
     Passed(Vec<i32>),
+    /// A lock on a file's bytes: whether it is for writing (`None`: it is taken away), the first of them and the first
+    /// behind them.
+    Lock(Option<bool>, i64, i64),
     /// A pointer that is null.
     Null,
     /// Where something is to be put.

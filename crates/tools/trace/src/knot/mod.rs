@@ -64,7 +64,7 @@ fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
                 }
                 Wait::Room(_) => full(blocked, sleeper),
                 Wait::Lock => lock(model, blocked, sleeper.task),
-                Wait::FileLock(path) => opened_twice(model, sleeper.task, path),
+                Wait::FileLock(path, held) => own_lock(model, sleeper.task, path, held),
                 Wait::Connection(socket) => {
                     Some(format!("Nobody is left who would connect to socket {socket}"))
                 }
@@ -169,12 +169,16 @@ fn lock(model: &Model, blocked: &[Blocked], task: Task) -> Option<String> {
 }
 
 /// To the kernel, two descriptions of one file are two who lock it.
-fn opened_twice(model: &Model, task: Task, path: &str) -> Option<String> {
+fn own_lock(model: &Model, task: Task, path: &str, held: &[Holder]) -> Option<String> {
     let process = model.process_of(task);
-    let holders = model.holders(&Kind::File(path.into()));
-    let own = |holder: &Holder| matches!(holder, Holder::Descriptor(task, _) if model.process_of(*task) == process);
-    (holders.len() > 1 && holders.iter().all(own)).then(|| {
-        format!("{process} alone has {path} open, more than once: the lock that is in its way is its own")
+    let open = model.holders(&Kind::File(path.into()));
+    let own = |holder: &Holder| matches!(holder, Holder::Descriptor(task, _) | Holder::Process(task) if model.process_of(*task) == process);
+    let is_own = match held {
+        [] => open.len() > 1 && open.iter().all(own),
+        held => model.threads_of(process).count() == 1 && held.iter().all(own),
+    };
+    is_own.then(|| {
+        format!("{process} has {path} open more than once: the lock that is in its way is its own")
     })
 }
 

@@ -112,12 +112,17 @@ fn processes(model: &Model, sleeper: &Blocked, wait: &Wait) -> Vec<Task> {
             let process = model.process_of(*child);
             return if process == own { Vec::new() } else { vec![process] };
         }
+        Wait::FileLock(_, held) => return of(model, held.clone()),
         Wait::Child(None) | Wait::Change(None) => return living_children(model, own),
         _ => return Vec::new(),
     };
-    let holders = model.holders(&kind).into_iter().filter_map(|holder| match holder {
-        Holder::Descriptor(task, _) => Some(model.process_of(task)),
+    of(model, model.holders(&kind))
+}
+
+fn of(model: &Model, holders: Vec<Holder>) -> Vec<Task> {
+    let processes = holders.into_iter().filter_map(|holder| match holder {
+        Holder::Descriptor(task, _) | Holder::Process(task) => Some(model.process_of(task)),
         Holder::InFlight(_) => None,
     });
-    holders.collect()
+    processes.collect()
 }

@@ -105,6 +105,14 @@ impl<'a> Arguments<'a> {
         })
     }
 
+    /// Whether a lock is for writing, `None` if it is taken away, and which bytes it is about.
+    pub(crate) fn lock(self) -> Option<(Option<bool>, i64, i64)> {
+        self.find(|argument| match argument {
+            Argument::Lock(exclusive, from, to) => Some((*exclusive, *from, *to)),
+            _ => None,
+        })
+    }
+
     pub(crate) fn passed(self) -> &'a [i32] {
         self.find(|argument| match argument {
             Argument::Passed(passed) => Some(passed.as_slice()),

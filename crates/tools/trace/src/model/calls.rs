@@ -38,6 +38,7 @@ impl Model {
         self.moves_bytes(task, &call.name, arguments, value);
         self.joins(task, &call.name, arguments, value);
         self.sets_signals(task, &call.name, arguments, value);
+        self.locks_files(task, &call.name, arguments);
         if call.name == "prctl" && arguments.number(0) == Some(PR_SET_CHILD_SUBREAPER) {
             let process = self.process_of(task);
             if let Some(process) = self.processes.get_mut(&process) {
@@ -59,6 +60,9 @@ impl Model {
         {
             self.close(task, fd);
             self.has_changed(task, fd);
+        }
+        if !call.not_made {
+            self.gives_lock_up(task, call);
         }
         self.withdraw(task, call, result);
     }

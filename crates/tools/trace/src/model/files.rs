@@ -150,6 +150,8 @@ pub enum Holder {
     Descriptor(Task, i32),
     /// It is in a message that this socket has not received yet.
     InFlight(u32),
+    /// The whole process: a lock of fcntl(2) belongs to no descriptor.
+    Process(Task),
 }
 
 /// Something that bytes go into and come out of.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`Model::apply`]; `task.rs`, `files.rs` and `channel.rs`, what the model
 //! consists of; `lives.rs`, how processes begin and end; `table.rs`, the descriptor tables;
-//! `early.rs`, what is seen of a call before it returns; `calls.rs`, `bytes.rs`, `sockets.rs`, `datagrams.rs`, `fifos.rs` and `signals.rs`, what a call changes when
+//! `early.rs`, what is seen of a call before it returns; `calls.rs`, `bytes.rs`, `sockets.rs`, `datagrams.rs`, `fifos.rs`, `locks.rs` and `signals.rs`, what a call changes when
 //! it returns;
 //! `resync.rs`, what happens when /proc says otherwise.
 //!
@@ -19,6 +19,7 @@ mod early;
 mod fifos;
 mod files;
 mod lives;
+mod locks;
 mod resync;
 mod signals;
 mod sockets;
@@ -71,6 +72,8 @@ pub struct Model {
     inherited: BTreeSet<u32>,
     changes: Vec<Change>,
     complaint: Option<String>,
+    /// The locks that are held on files.
+    locks: Vec<locks::Lock>,
     /// Whose connection the `accept` of a task returns, where that was told.
     clients: BTreeMap<Task, Task>,
 }
@@ -238,8 +241,10 @@ impl Model {
 
     fn sleeps(&mut self, task: Task) {
         self.set(task, Activity::Sleeping);
-        if self.threads.get(&task).is_some_and(|thread| thread.call.is_none()) {
-            self.expect("expected that it sleeps in a call".into());
+        match self.threads.get(&task).map(|thread| thread.call.clone()) {
+            Some(None) => self.expect("expected that it sleeps in a call".into()),
+            Some(Some(call)) => self.gives_lock_up(task, &call),
+            None => {}
         }
     }
 

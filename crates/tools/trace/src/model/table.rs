@@ -34,7 +34,11 @@ impl Model {
     /// Everybody who can reach an open file description of that kind, except who is about to let go.
     #[must_use]
     pub fn holders(&self, kind: &Kind) -> Vec<Holder> {
-        let is = |id: &u32| self.descriptions.get(id).is_some_and(|found| found.kind.is(kind));
+        self.reaches(|id| self.descriptions.get(id).is_some_and(|found| found.kind.is(kind)))
+    }
+
+    /// Everybody who can reach one of some open file descriptions.
+    pub(super) fn reaches(&self, is: impl Fn(&u32) -> bool) -> Vec<Holder> {
         let mut holders = Vec::new();
         for (owner, table) in self.owners(|_| true) {
             for (fd, slot) in &table.slots {
@@ -44,7 +48,7 @@ impl Model {
             }
         }
         for (number, socket) in &self.sockets {
-            if socket.in_flight.iter().any(|(_, message)| message.iter().any(is)) {
+            if socket.in_flight.iter().any(|(_, message)| message.iter().any(&is)) {
                 holders.push(Holder::InFlight(*number));
             }
         }
@@ -129,8 +133,12 @@ impl Model {
         let Some(slot) = self.table_mut(task).and_then(|table| table.slots.remove(&fd)) else {
             return;
         };
-        if let Some(found) = self.descriptions.get(&slot.description) {
-            self.changes.push(Change::Closed(fd, found.kind.clone()));
+        if let Some(kind) = self.descriptions.get(&slot.description).map(|found| found.kind.clone())
+        {
+            if let Some(table) = self.threads.get(&task).map(|thread| thread.table) {
+                self.unlock_table(table, Some(&kind));
+            }
+            self.changes.push(Change::Closed(fd, kind));
         }
         self.release(slot.description);
     }
@@ -151,6 +159,7 @@ impl Model {
         if self.threads.values().any(|thread| thread.lives() && thread.table == id) {
             return;
         }
+        self.unlock_table(id, None);
         for (fd, slot) in self.tables.remove(&id).unwrap_or_default().slots {
             if let Some(found) = self.descriptions.get(&slot.description) {
                 self.changes.push(Change::Closed(fd, found.kind.clone()));
@@ -184,6 +193,7 @@ impl Model {
             return;
         }
         let Some(gone) = self.descriptions.remove(&description) else { return };
+        self.unlock_description(description);
         for other in self.descriptions.values_mut() {
             other.watches.retain(|_, watched| *watched != description);
         }

@@ -32,8 +32,8 @@ pub enum Wait {
     Time(u64),
     /// A lock of its own process.
     Lock,
-    /// A lock on a file.
-    FileLock(String),
+    /// A lock on a file, and who holds one that is in its way, as far as that is known.
+    FileLock(String, Vec<Holder>),
     /// Something else, in words that follow "waits for".
     Other(String),
 }
@@ -131,7 +131,11 @@ impl Blocked {
                 let address = model.sockets.get(number)?.address.as_ref()?;
                 return Some(format!("it listens at {address}"));
             }
-            Wait::FileLock(path) => {
+            Wait::FileLock(_, held) if !held.is_empty() => {
+                let held: Vec<String> = held.iter().map(|one| self.holder(model, one)).collect();
+                return Some(format!("it is held by {}", list(&held)));
+            }
+            Wait::FileLock(path, _) => {
                 let held = self.holders(model, &Kind::File(path.clone()));
                 return (held.len() > 1).then(|| format!("the file is open as {}", list(&held)));
             }
@@ -191,6 +195,10 @@ impl Blocked {
                 format!("fd {fd} of {} itself", model.process_of(*task))
             }
             Holder::Descriptor(task, fd) => format!("fd {fd} of {task}"),
+            Holder::Process(task) if *task == model.process_of(self.task) => {
+                format!("{task} itself")
+            }
+            Holder::Process(task) => task.to_string(),
             Holder::InFlight(socket) => format!("one in a message to socket {socket}"),
         }
     }
@@ -221,7 +229,7 @@ impl Wait {
             }
             Self::Time(time) => format!("{} to pass", names::time(*time)),
             Self::Lock => "a lock".into(),
-            Self::FileLock(path) => format!("a lock on {path}"),
+            Self::FileLock(path, _) => format!("a lock on {path}"),
             Self::Other(what) => what.clone(),
         }
     }

@@ -49,9 +49,9 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
             return (vec![Wait::Signal(signals)], arguments.time());
         }
         "futex" => Some(woken(model, task, arguments)),
-        "flock" => Some(file_lock(model, task, arguments.fd(0))),
+        "flock" => Some(file_lock(model, task, call)),
         "fcntl" if matches!(arguments.number(1), Some(7 | 38)) => {
-            Some(file_lock(model, task, arguments.fd(0)))
+            Some(file_lock(model, task, call))
         }
         "open" => Some(other_opener(arguments, arguments.flags(1))),
         "openat" => Some(other_opener(arguments, arguments.flags(2))),
@@ -136,9 +136,10 @@ fn other_opener(arguments: Arguments<'_>, flags: u64) -> Wait {
     Wait::Other(format!("somebody to open {pipe} to {way} it"))
 }
 
-fn file_lock(model: &Model, task: Task, fd: Option<i32>) -> Wait {
-    let kind = fd.and_then(|fd| model.kind(task, fd));
-    Wait::FileLock(kind.map_or_else(|| "a file".into(), |kind| model.name(kind)))
+fn file_lock(model: &Model, task: Task, call: &OpenCall) -> Wait {
+    let kind = Arguments(&call.arguments).fd(0).and_then(|fd| model.kind(task, fd));
+    let file = kind.map_or_else(|| "a file".into(), |kind| model.name(kind));
+    Wait::FileLock(file, model.in_the_way(task, call))
 }
 
 fn selected(model: &Model, task: Task, arguments: Arguments<'_>) -> Vec<Wait> {

@@ -153,7 +153,22 @@ pub(super) fn one(call: &str, argument: &Argument) -> Option<String> {
         Argument::Status(status) => super::status_words(*status),
         Argument::Time(time) => names::time(*time),
         Argument::Address(address) => address.clone(),
+        Argument::Lock(exclusive, from, to) => locked(*exclusive, *from, *to),
     })
+}
+
+/// `F_WRLCK`, `F_RDLCK 0..10`.
+fn locked(exclusive: Option<bool>, from: i64, to: i64) -> String {
+    let kind = match exclusive {
+        Some(true) => "F_WRLCK",
+        Some(false) => "F_RDLCK",
+        None => "F_UNLCK",
+    };
+    match (from, to) {
+        (0, i64::MAX) => kind.into(),
+        (from, i64::MAX) => format!("{kind} {from}.."),
+        (from, to) => format!("{kind} {from}..{to}"),
+    }
 }
 
 fn numbers(numbers: &[i32]) -> String {

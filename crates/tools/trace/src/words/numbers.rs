@@ -23,6 +23,9 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
                 Some(1030) => Some("F_DUPFD_CLOEXEC".to_owned()),
                 Some(1031) => Some("F_SETPIPE_SZ".to_owned()),
                 Some(1032) => Some("F_GETPIPE_SZ".to_owned()),
+                Some(36) => Some("F_OFD_GETLK".to_owned()),
+                Some(37) => Some("F_OFD_SETLK".to_owned()),
+                Some(38) => Some("F_OFD_SETLKW".to_owned()),
                 Some(number) => named(1, &FCNTL).or_else(|| Some(number.to_string())),
                 None => None,
             };
@@ -32,9 +35,17 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
                 }
                 (Some(4), Some(bits)) => Some(names::flags("pipe2", bits as u64 & !3)),
                 (Some(0 | 1030 | 1031), Some(value)) => Some(value.to_string()),
-                _ => None,
+                _ => Arguments(arguments).lock().and_then(|_| one(name, arguments.get(2)?)),
             };
             vec![number(0).map(|fd| fd.to_string()), command, value]
+        }
+        "flock" => {
+            let operation = number(1).unwrap_or_default();
+            let kind = ["LOCK_SH", "LOCK_EX", "", "LOCK_UN"]
+                .get((operation & !4).trailing_zeros() as usize);
+            let kind = kind.filter(|kind| !kind.is_empty())?;
+            let wait = if operation & 4 == 0 { "" } else { " | LOCK_NB" };
+            vec![number(0).map(|fd| fd.to_string()), Some(format!("{kind}{wait}"))]
         }
         "epoll_ctl" => {
             let operation = named(1, &["", "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"]);

@@ -1,6 +1,7 @@
 //! Programs that hang, and programs that only look like it: each argument names one.
 
 mod datagrams;
+mod locks;
 mod seems;
 mod threads;
 
@@ -42,9 +43,11 @@ fn main() {
         "pause" => pause(),
         "sigsuspend" => _ = SigSet::all().suspend(),
         "sigwait" => _ = SigSet::from(Signal::SIGUSR1).wait(),
-        "flock" => own_flock(),
-        "flock-child" => flock_child(),
-        "fcntl-cycle" => fcntl_cycle(),
+        "flock" => locks::own(),
+        "flock-child" => locks::of_a_child(),
+        "flock-cycle" => locks::crosswise(),
+        "fcntl" => locks::of_a_process(),
+        "fcntl-cycle" => locks::bytes_crosswise(),
         "fifo" => _ = File::open(fifo()),
         "fifo-read" => fifo_read(),
         "msgrcv" => msgrcv(),
@@ -202,57 +205,6 @@ fn two_mutexes() {
         scope.spawn(|| take(0));
         take(1);
     });
-}
-
-fn lock_file(file: &File) {
-    // SAFETY: numbers only.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
-}
-
-/// Opened twice, a file has two locks' owners, although they are one process.
-fn own_flock() {
-    let path = somewhere("hangs-flock");
-    let files = [0; 2].map(|_| File::create(&path).expect("there is room"));
-    fs::remove_file(path).expect("it is ours");
-    files.iter().for_each(lock_file);
-}
-
-/// A child inherits the lock, and the parent that has taken it is gone.
-fn flock_child() {
-    let path = somewhere("hangs-flock");
-    let files = [0; 2].map(|_| File::create(&path).expect("there is room"));
-    fs::remove_file(path).expect("it is ours");
-    let taker = child(|| {
-        lock_file(&files[0]);
-        child(pause);
-    });
-    _ = waitpid(taker, None);
-    lock_file(&files[1]);
-}
-
-/// Each has one byte of a file and wants the other's: the kernel sees that of the whole-process kind and refuses
-/// it, but not of locks that belong to descriptions.
-fn fcntl_cycle() {
-    let path = somewhere("hangs-fcntl");
-    let open = || File::options().read(true).write(true).create(true).truncate(true).open(&path);
-    let files = [0; 2].map(|_| open().expect("there is room"));
-    fs::remove_file(&path).expect("it is ours");
-    let lock = |file: usize, byte: i64| {
-        // SAFETY: a struct flock is numbers, all of which may be zero.
-        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-        (lock.l_type, lock.l_start, lock.l_len) = (libc::F_WRLCK as _, byte, 1);
-        // SAFETY: the structure is a variable of ours.
-        unsafe { libc::fcntl(files[file].as_raw_fd(), libc::F_OFD_SETLKW, &raw const lock) };
-    };
-    lock(0, 0);
-    let (mut ready, done) = ends();
-    child(|| {
-        lock(1, 1);
-        drop(done.try_clone().map(|mut done| done.write(b"x")));
-        lock(1, 0);
-    });
-    _ = ready.read(&mut [0]);
-    lock(0, 1);
 }
 
 fn fifo() -> String {

@@ -8,7 +8,8 @@ use std::{env, fs, ptr, thread};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::{Pid, alarm, pause};
 
-use super::{File, child, ends, fifo, lock_file, pidfd, poll, timerfd};
+use super::locks::lock_file;
+use super::{File, child, ends, fifo, pidfd, poll, timerfd};
 
 /// Longer than the tests have patience.
 const LONG: Duration = Duration::from_millis(500);
