@@ -57,6 +57,7 @@ impl Recording<'_> {
             self.tell(task, What::Enter { name, arguments, line });
         }
         self.connects(task, pid, &call);
+        self.may_kill(task, &call);
         self.changes(task, &mut call);
         if self.looks_at_another(task, &call) {
             self.turns.give_up(task);
@@ -104,6 +105,7 @@ impl Recording<'_> {
             self.tell(task, What::Leave { name, result: result_told, arguments });
         }
         self.is_over(task, &call);
+        self.has_killed(task, result == 0);
         if call.asked_in_vain(result) {
             self.turns.give_up(task);
         }

@@ -20,6 +20,7 @@ impl Recording<'_> {
             self.by_pid.remove(&tracee.pid);
         }
         if tracee.state != State::Ended {
+            self.tell_killer_first(tracee.process, status);
             self.tell(task, What::Ended { status });
         }
     }

@@ -26,6 +26,7 @@ mod files;
 mod image;
 mod inject;
 mod injecting;
+mod killers;
 #[cfg_attr(not(feature = "lines"), path = "no_lines.rs")]
 mod lines;
 mod locks;

@@ -17,6 +17,7 @@ use crate::clients::Clients;
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
 use crate::injecting::Counts;
+use crate::killers::Killers;
 use crate::lines::Lines;
 use crate::names::Names;
 use crate::places::Places;
@@ -139,6 +140,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) clock: u64,
     /// Signals may have come to wait that were not told.
     pub(crate) sent: Option<Sent>,
+    pub(crate) killers: Killers,
     /// Descriptors of files in /proc: what is read there is another machine's business.
     pub(crate) proc_files: HashSet<(Task, i32)>,
     /// What descriptors that came from outside lead to.
@@ -181,6 +183,7 @@ impl<'a> Recording<'a> {
             processor: None,
             clock: 0,
             sent: None,
+            killers: Killers::default(),
             proc_files: HashSet::new(),
             inherited: HashSet::new(),
             paired: HashSet::new(),

@@ -62,6 +62,11 @@ impl Recording<'_> {
         if !(1..=64).contains(&signal) {
             return;
         }
+        // That one never waits: who has sent it was told already.
+        if signal == libc::SIGKILL {
+            self.sent = Some(Sent { by: Some(by), signal });
+            return;
+        }
         let bit = look::only(signal);
         if to_thread && let Some(tracee) = self.tasks.get_mut(&target) {
             tracee.sent |= bit;
@@ -79,7 +84,7 @@ impl Recording<'_> {
     }
 
     /// The process that a call sends a signal to by a pidfd.
-    fn behind_pidfd(&self, by: Task, call: &Call) -> Option<Task> {
+    pub(crate) fn behind_pidfd(&self, by: Task, call: &Call) -> Option<Task> {
         // With flags, it may be meant for a thread, or for a group.
         if call.name != "pidfd_send_signal" || call.args[3] != 0 {
             return None;

@@ -293,6 +293,8 @@ impl Recording<'_> {
         if tracee.state != State::Ended {
             tracee.state = State::Ended;
             let status = tracee.exit_status.unwrap_or(Status::Signal(libc::SIGKILL));
+            let process = tracee.process;
+            self.tell_killer_first(process, status);
             self.tell(task, What::Ended { status });
         }
     }

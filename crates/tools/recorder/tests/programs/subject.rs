@@ -3,6 +3,7 @@
 mod channels;
 mod execs;
 mod injected;
+mod kills;
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
@@ -37,11 +38,13 @@ fn main() {
         "spin" => spin(),
         "race" => race(),
         "storm" => storm(),
-        "kill-stopped" => kill_stopped(),
         "threads-exit" => threads_exit(),
         "stops" => stops(),
         "no-zombies" => no_zombies(),
-        "group" => group(),
+        "group" => kills::terminate_group(),
+        "kill-group" => kills::group(),
+        "kill-own-group" => kills::own_group(),
+        "kill-stopped" => kills::stopped(),
         "crowd" => crowd(),
         "makes-threads" => makes(|| thread::spawn(|| ()).join().expect("it ends")),
         "makes-processes" => makes(|| _ = waitpid(child(|| ()), None)),
@@ -143,13 +146,6 @@ fn stop() {
     assert_eq!(stopped, Ok(WaitStatus::Stopped(child, Signal::SIGSTOP)));
     kill(child, Signal::SIGCONT).expect("our child");
     assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
-}
-
-fn kill_stopped() {
-    let child = child(|| raise(Signal::SIGTSTP).expect("it may"));
-    waitpid(child, Some(WaitPidFlag::WUNTRACED)).expect("our child");
-    kill(child, Signal::SIGKILL).expect("our child");
-    waitpid(child, None).expect("our child");
 }
 
 /// The grandchild goes on when its parent has ended, until ours closes a pipe.
@@ -336,16 +332,4 @@ fn no_zombies() {
     child(|| ());
     assert_eq!(wait(), Err(Errno::ECHILD));
     assert!(CAUGHT.load(Ordering::Relaxed));
-}
-
-/// Two children in one group are ended by one call.
-fn group() {
-    let leader = child(pause);
-    nix::unistd::setpgid(leader, leader).expect("our child");
-    let other = child(pause);
-    nix::unistd::setpgid(other, leader).expect("our child");
-    nix::sys::signal::killpg(leader, Signal::SIGTERM).expect("our children");
-    for child in [leader, other] {
-        assert_eq!(waitpid(child, None), Ok(WaitStatus::Signaled(child, Signal::SIGTERM, false)));
-    }
 }

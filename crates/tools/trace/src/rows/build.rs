@@ -63,8 +63,15 @@ pub(super) struct Begun {
     pub(super) step: u64,
     line: Option<String>,
     slept: bool,
-    shown: bool,
+    pub(super) shown: bool,
     injected: Option<Injected>,
+}
+
+impl Begun {
+    /// And gets no other one, when it goes on.
+    pub(super) fn has_its_row(&self) -> bool {
+        self.shown && !self.slept
+    }
 }
 
 impl Builder {

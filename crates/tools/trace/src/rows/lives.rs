@@ -1,11 +1,11 @@
 //! The rows of births, ends and signals, and the arrows between tasks.
 
-use super::build::Builder;
+use super::build::{Begun, Builder};
 use super::{Arrow, ArrowKind, Mark, Row, RowKind, gates, matters};
 use crate::event::{Disposition, Event, Status, Task};
 use crate::model::{Change, kills};
 use crate::names::{SIGALRM, SIGCHLD, SIGKILL, signal};
-use crate::words::sentence;
+use crate::words::{call_words, sentence};
 
 /// How the label of a call ends that a signal has interrupted.
 const INTERRUPTED: &str = " is interrupted";
@@ -49,6 +49,11 @@ impl Builder {
                 self.unsent.insert((event.task, number), "somebody outside of the recording");
             }
             Some(by) => {
+                if number == SIGKILL
+                    && self.model.process_of(by) == self.model.process_of(event.task)
+                {
+                    self.kills_itself(event, by);
+                }
                 self.reaches(by, arrow);
                 self.comes_of_it(event, by, number);
             }
@@ -69,6 +74,21 @@ impl Builder {
         } else if let Some(row) = self.rows.rows.last_mut() {
             row.gates = gates(&self.model);
         }
+    }
+
+    /// A call by which one kills itself, and whom else it may, has its row when that is told: it never returns.
+    fn kills_itself(&mut self, event: &Event, by: Task) {
+        let Some((name, arguments)) = self.call_of(by) else { return };
+        let Some(begun) = self.open.get(&by).filter(|begun| !begun.shown) else { return };
+        let step = begun.step.max(event.step);
+        let label = call_words(&name, &arguments, true);
+        let sentence = format!("{by} calls {label}, which does not return");
+        let event = Event { step, task: by, what: event.what.clone() };
+        self.push(&event, RowKind::Call, label, &[]);
+        if let Some(row) = self.rows.rows.last_mut() {
+            (row.sentence, row.call) = (sentence, Some(name));
+        }
+        self.shown(by);
     }
 
     /// A signal to itself that no call has asked for: SIGPIPE.
@@ -241,7 +261,7 @@ impl Builder {
     /// An arrow from the call that a task is in, or from the one that has just returned.
     pub(super) fn reaches(&mut self, by: Task, arrow: Arrow) {
         let last = self.rows.rows.iter_mut().rev().find(|row| row.task == by);
-        match last.filter(|_| !self.open.contains_key(&by)) {
+        match last.filter(|_| self.open.get(&by).is_none_or(Begun::has_its_row)) {
             Some(row) => {
                 row.arrows.push(arrow);
                 if arrow.kind == ArrowKind::Reaps {

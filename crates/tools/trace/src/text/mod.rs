@@ -194,6 +194,10 @@ impl Page<'_> {
     /// From the label to the other task's column, past those between.
     fn arrow(&self, cells: &mut [char], row: &Row, arrow: Arrow, text: &str) {
         let (from, to) = (self.places.of_task(row.task), self.places.of_task(arrow.to));
+        if self.shared && arrow.kind == ArrowKind::Signal {
+            let told = format!("┄┄▶ {}", signalled(row).join(", "));
+            return write_at(cells, self.places.count() * self.column + width_of(text) + 1, &told);
+        }
         if arrow.to == row.task {
             let itself = row.signals_itself();
             let at = if self.shared { self.places.count() } else { from } * self.column;
@@ -208,7 +212,6 @@ impl Page<'_> {
         if self.shared {
             let told = match (title(&self.rows.columns), arrow.kind) {
                 (Some(title), _) => format!("──▶ {title}"),
-                (None, ArrowKind::Signal) => format!("┄┄▶ {}", arrow.to),
                 // The note says it, of all of them.
                 (None, ArrowKind::Wakes) => return,
                 (None, _) => format!("··▶ {}", arrow.to),
@@ -237,6 +240,13 @@ impl Page<'_> {
             write_at(cells, target + 2, &pad(&title, self.column - 3));
         }
     }
+}
+
+/// Whom a row sends signals to.
+fn signalled(row: &Row) -> Vec<String> {
+    let signals = row.arrows.iter().filter(|arrow| arrow.kind == ArrowKind::Signal);
+    let name = |to: Task| if to == row.task { "itself".into() } else { to.to_string() };
+    signals.map(|arrow| name(arrow.to)).collect()
 }
 
 /// Its text takes the room of the columns to its right too.
