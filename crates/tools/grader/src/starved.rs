@@ -16,13 +16,13 @@ const SPINS: Duration = Duration::from_secs(1);
 impl Running {
     /// On a machine that others keep busy, the time was theirs: then the program has as much again, but not for ever.
     pub(crate) fn moves_on(&mut self) -> bool {
+        // Whom it traces waits for the recorder, which wants to run then, or is held by it on purpose, which is no wish of anybody's. Looked
+        // at on both sides of the others: one of them may stop, and be let go on, in between.
+        let look = || self.recorder.as_ref().and_then(Look::now);
+        let before = look().map(|(state, _)| (state, Duration::ZERO));
         let processes = self.snapshot().processes;
-        let processes = processes.iter().map(|process| match (process.state, &self.recorder) {
-            // It waits for the recorder, which wants to run as well.
-            (State::Traced, Some(_)) => (State::Running, process.cpu),
-            (state, _) => (state, process.cpu),
-        });
-        let processes = processes.chain(self.recorder.as_ref().and_then(Look::now));
+        let processes = processes.iter().map(|process| (process.state, process.cpu));
+        let processes = before.into_iter().chain(processes).chain(look());
         let moves_on = self.moved < MOVES && starve(processes, self.deadline);
         if moves_on {
             self.moved += 1;

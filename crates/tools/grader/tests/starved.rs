@@ -1,6 +1,6 @@
 //! Whose deadline moves on: a program's that wants to run while others have the processor. And whose is not waited for: one's that spins.
 
-use grader::{Exit, Interrupted, Run};
+use grader::{Exit, Injection, Interrupted, Run};
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -92,6 +92,16 @@ fn who_wants_to_run_while_others_have_the_processor_has_more_time() {
 fn who_sleeps_has_no_more_than_its_time() {
     let outcome = subject("own-pipe").finish();
     assert_eq!((outcome.exit, outcome.deadline), (Exit::Deadline, DEADLINE));
+}
+
+#[test]
+fn who_is_held_by_its_recorder_does_not_want_to_run() {
+    // Until its parent waits for it, which is a minute away.
+    let hold = Injection::hold("P2:exit_group=P1:wait4:1").expect("it is well written");
+    let Some(seen) = subject("sleep-first").recorded().inject(hold).record() else { return };
+    assert_eq!(seen.outcome.exit, Exit::Deadline);
+    // On a busy machine it may have been late in coming there, but not four times.
+    assert!(seen.outcome.deadline < 4 * DEADLINE, "{:?}", seen.outcome.deadline);
 }
 
 #[test]

@@ -62,6 +62,11 @@ fn main() {
             }
             for_ever()
         }
+        "sleep-first" => {
+            let child = child(|| exit(7));
+            nix::poll::poll(&mut [], 60_000_u16).expect("poll");
+            waitpid(child, None).expect("wait");
+        }
         "own-pipe" => {
             let (reader, _writer) = pipe().expect("pipe");
             read(&reader, &mut [0]).expect("read");
