@@ -131,6 +131,14 @@ fn who_gives_up_its_turn_again_and_again_spins_too() {
 }
 
 #[test]
+fn who_looks_again_and_again_at_an_end_is_not_waited_for() {
+    let Some(seen) = recorded(&["look-again"]) else { return };
+    assert_eq!(seen.outcome.exit, Exit::Deadline);
+    let limits = seen.outcome.limits.concat();
+    assert_eq!(limits, "4000 times in a row, P1 has asked in vain");
+}
+
+#[test]
 fn nobody_else_is_waited_for_in_a_recording() {
     let gates = Gates::new(1);
     let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("open").args(gates.paths());

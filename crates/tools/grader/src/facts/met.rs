@@ -17,7 +17,7 @@ const FAMILIES: [&[&str]; 8] = [
     SLEEPS,
 ];
 /// Calls that return when there is something to do.
-pub(super) const WAITS: &[&str] =
+pub(crate) const WAITS: &[&str] =
     &["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
 /// Calls that return when a time has passed.
 pub(super) const SLEEPS: &[&str] = &["nanosleep", "clock_nanosleep"];

@@ -29,7 +29,7 @@ mod descriptors;
 mod exec;
 mod handlers;
 mod injected;
-mod met;
+pub(crate) mod met;
 mod pipes;
 mod self_pipe;
 mod signals;

@@ -2,10 +2,12 @@
 
 mod handlers;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pause, pipe, read, setsid};
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::process::exit;
 
 mod execs;
@@ -64,7 +66,7 @@ fn main() {
         }
         "sleep-first" => {
             let child = child(|| exit(7));
-            nix::poll::poll(&mut [], 60_000_u16).expect("poll");
+            poll(&mut [], 60_000_u16).expect("poll");
             waitpid(child, None).expect("wait");
         }
         "own-pipe" => {
@@ -86,6 +88,14 @@ fn main() {
             child(for_ever);
             println!("ready");
             while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok() {}
+        }
+        "look-again" => {
+            let (reader, _) = pipe().expect("pipe");
+            loop {
+                let mut end = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+                poll(&mut end, PollTimeout::NONE).expect("poll");
+                read(&reader, &mut [0]).expect("read");
+            }
         }
         "yield-again" => loop {
             std::thread::yield_now();
