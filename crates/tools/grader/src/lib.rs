@@ -48,6 +48,7 @@ mod landlock;
 mod layers;
 mod leash;
 mod live;
+mod meanwhile;
 mod memory;
 mod outcome;
 mod pipes;

@@ -72,6 +72,16 @@ impl std::fmt::Display for Open {
     }
 }
 
+impl Seen {
+    /// The name of the call that returns with this event.
+    pub fn returns(&self) -> Option<&str> {
+        match &self.event.what {
+            What::Leave { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Seen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "step {}: {}", self.event.step, self.sentence)

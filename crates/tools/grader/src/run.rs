@@ -8,6 +8,7 @@ use crate::verdict::fault;
 use crate::{Containment, Outcome, Recording, Running};
 use nix::unistd::fchown;
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -225,7 +226,7 @@ impl Run {
         let (stderr, stderr_of_program) = Stream::pipe()?;
         let (stdin, to_stdin) = match &self.stdin {
             Stdin::Ready(bytes) => (input(bytes)?, None),
-            Stdin::Later => pipe().map(|(reader, writer)| (reader, Some(writer)))?,
+            Stdin::Later => pipe().map(|(reader, writer)| (reader, Some(File::from(writer))))?,
         };
         let mut ready = self.ready(layers)?;
         if let Some(user) = ready.plan.user {

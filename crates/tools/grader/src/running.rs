@@ -51,7 +51,7 @@ pub struct Running {
     pub(crate) own_pids: bool,
     pub(crate) watch: Watch,
     /// The write end of standard input, until [`Running::tell`].
-    pub(crate) to_stdin: Option<OwnedFd>,
+    pub(crate) to_stdin: Option<File>,
     pub(crate) stdout: Stream,
     pub(crate) stderr: Stream,
     /// How many bytes of standard output have been handed out as lines.
@@ -88,8 +88,17 @@ impl Running {
     /// # Panics
     /// When the input was ready from the start, or has been told already.
     pub fn tell(&mut self, bytes: &[u8]) {
-        let Some(writer) = self.to_stdin.take() else { fault("standard input has ended already") };
-        match File::from(writer).write_all(bytes) {
+        self.say(bytes);
+        self.to_stdin = None;
+    }
+
+    /// Puts these bytes, at most a pipe's worth, into standard input, which stays open until the end of the run: whoever reads on, waits.
+    ///
+    /// # Panics
+    /// As [`Running::tell`].
+    pub fn say(&mut self, bytes: &[u8]) {
+        let Some(writer) = &mut self.to_stdin else { fault("standard input has ended already") };
+        match writer.write_all(bytes) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 fault(&format!("cannot write to the program's standard input: {error}"))
             }

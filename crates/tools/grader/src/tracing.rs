@@ -2,6 +2,7 @@
 
 use crate::enough::Enough;
 use crate::fds::pipe;
+use crate::meanwhile::Meanwhile;
 use crate::proc::Stat;
 use crate::verdict::fault;
 use crate::{Injection, Interrupted, Policy, Recorded, Run, State, skip};
@@ -13,6 +14,7 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -80,6 +82,24 @@ impl Recording {
     /// As [`Run::start`].
     #[must_use]
     pub fn record(self) -> Option<Recorded> {
+        self.record_with(None)
+    }
+
+    /// The same, and where the program is about to make the first of these calls, this is done from outside, with the write end of its standard
+    /// input, which comes [later](Run::stdin_later). Nobody in the recording goes on meanwhile, so that it finds all of it at once.
+    ///
+    /// # Panics
+    /// As [`Run::start`].
+    #[must_use]
+    pub fn record_meanwhile(
+        self,
+        calls: &'static [&'static str],
+        deed: impl FnOnce(File) + Send + 'static,
+    ) -> Option<Recorded> {
+        self.record_with(Some((calls, Box::new(deed))))
+    }
+
+    fn record_with(self, meanwhile: Option<(&'static [&'static str], Deed)>) -> Option<Recorded> {
         let Self { run, options } = self;
         let began = Instant::now();
         let program = run.argv().first().map(|name| name.display().to_string()).unwrap_or_default();
@@ -89,6 +109,8 @@ impl Recording {
         let kept = Arc::clone(&events);
         let (enough, tell) = pipe().unwrap_or_else(|why| cannot(&why));
         let (mut shown, mut tell) = (Enough::default(), File::from(tell));
+        let (hand, stdin) = mpsc::channel();
+        let mut meanwhile = meanwhile.map(|(calls, deed)| Meanwhile::new(calls, deed, stdin));
         // The test waits for the end of the recording: it can't act as somebody from outside.
         let options = Options { alone: true, ..options };
         let mut tracer = Tracer::new(
@@ -99,6 +121,9 @@ impl Recording {
                 if let Some(why) = shown.sees(&event) {
                     // Nobody reads it any more: it has ended meanwhile.
                     let _ = tell.write_all(why.as_bytes());
+                }
+                if let Some(meanwhile) = &mut meanwhile {
+                    meanwhile.sees(&event);
                 }
                 locked(&kept).push(event);
             }),
@@ -111,6 +136,12 @@ impl Recording {
                 _ => cannot(&why),
             },
         };
+        if let Some(end) = &running.to_stdin {
+            let end = end.try_clone().unwrap_or_else(|why| cannot(&format!("dup(2): {why}")));
+            // Nobody takes it where nothing is to be done.
+            let _ = hand.send(end);
+        }
+        drop(hand);
         // Not at the end of the program, but at everybody's: what it leaves behind is evidence, too.
         running.ended = over;
         running.enough = Some(enough);
@@ -140,6 +171,9 @@ fn refused(error: &Error) -> Option<Recorded> {
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What is done from outside, with the write end of standard input.
+type Deed = Box<dyn FnOnce(File) + Send>;
 
 /// Is told each event, on the thread that traces.
 pub(crate) type Keep = Box<dyn FnMut(Event) + Send>;

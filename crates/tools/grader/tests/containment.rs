@@ -172,10 +172,18 @@ fn input_that_comes_later_finds_the_program_waiting_for_it() {
         Some(false) => None,
     });
     assert_eq!(waits, Ok(()));
-    running.tell(b"one\n");
+    running.say(b"one\n");
+    running.tell(b"two\n");
     let outcome = running.finish();
     outcome.must_end();
-    assert_eq!(outcome.stdout, b"one\n");
+    assert_eq!(outcome.stdout, b"one\ntwo\n");
+}
+
+#[test]
+fn what_is_said_without_an_end_leaves_the_input_open() {
+    let mut running = short(&["cat"]).stdin_later().start();
+    running.say(b"one\n");
+    assert_eq!(running.finish().exit, Exit::Deadline);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use grader::facts::*;
 use grader::{Containment, Exit, Gates, Recorded, Run};
 use predicates_core::Predicate;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -136,6 +137,16 @@ fn who_looks_again_and_again_at_an_end_is_not_waited_for() {
     assert_eq!(seen.outcome.exit, Exit::Deadline);
     let limits = seen.outcome.limits.concat();
     assert_eq!(limits, "4000 times in a row, P1 has asked in vain");
+}
+
+#[test]
+fn what_is_done_from_outside_before_a_call_is_found_by_it() {
+    let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("look-once").stdin_later();
+    let Some(seen) = run.clone().recorded().record() else { return };
+    seen.must(exit_with(0));
+    let says = |mut input: std::fs::File| input.write_all(b"x").expect("a pipe has room");
+    let Some(seen) = run.recorded().record_meanwhile(&["select", "poll"], says) else { return };
+    seen.must(exit_with(1));
 }
 
 #[test]

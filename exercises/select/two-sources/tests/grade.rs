@@ -1,12 +1,20 @@
 //! What `two-sources` hears while it sleeps. The test is its clients, and its master: the write end of its standard input.
 
-use grader::{Exit, Folder, Outcome, Run, Running, State, Verdict};
-use std::io::Read as _;
+use grader::facts::end_by_itself;
+use grader::{Exit, Folder, Outcome, Run, Running, Seen, State, Verdict};
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// How long a client waits for a word; a right answer never comes near.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many clients there are when the master speaks.
+const CLIENTS: usize = 5;
+/// Every call that sleeps for several things.
+const SLEEPS: [&str; 7] =
+    ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
 
 struct Worker {
     running: Running,
@@ -88,9 +96,13 @@ impl Worker {
         verdict.saw(format!("client {number} has heard: {hello:?}")).saw_all(now.explain()).fail()
     }
 
-    /// The master says this, and is gone. Fails unless the worker leaves, for that reason.
+    /// The master says this, or is gone without a word. Fails unless the worker leaves, for that reason.
     fn told(mut self, word: &[u8], expected: &str) {
-        self.running.tell(word);
+        if word.is_empty() {
+            self.running.tell(word);
+        } else {
+            self.running.say(word);
+        }
         let outcome = self.running.finish();
         if outcome.exit == Exit::Deadline {
             must_not_sleep_on(&outcome, word);
@@ -126,6 +138,13 @@ fn must_not_be_awake(outcome: &Outcome) {
 fn must_not_sleep_on(outcome: &Outcome, word: &[u8]) {
     let now = &outcome.snapshot;
     let call = now.program().filter(|p| p.blocked()).and_then(grader::Process::call_name);
+    if !word.is_empty() && matches!(call, Some("read")) {
+        Verdict::new("The worker has heard its master, and waits for more of the same.")
+            .saw("one byte was written, and the pipe stays open")
+            .saw_all(now.explain())
+            .ask("How often does one read, or what reads until it has enough, when it was said once that there is something?")
+            .fail();
+    }
     if matches!(call, Some("accept" | "accept4")) {
         Verdict::new("The worker sleeps in accept, and does not hear its master.")
             .saw_all(now.explain())
@@ -155,6 +174,34 @@ fn a_word_of_the_master_is_heard_at_once() {
     grader::worth(2);
     Worker::start().told(b"Q", "I was told to leave");
     Worker::start().greet(1).must_sleep().told(b"Q", "I was told to leave");
+    must_not_starve_its_master();
+}
+
+/// The master speaks, and so many clients are there, both before the worker's first sleep. Fails if it greets them all before it hears.
+fn must_not_starve_its_master() {
+    let folder = Folder::new();
+    let socket = folder.path().join("socket");
+    let run = Run::new(grader::program!("two-sources")).arg(&socket).may_write(folder.path());
+    let (keep, clients) = mpsc::channel();
+    let seen = run.stdin_later().recorded().record_meanwhile(&SLEEPS, move |mut master| {
+        // Where it is refused, there is nobody to be greeted, and nothing to judge by.
+        let _ = master.write_all(b"Q");
+        for _ in 0..CLIENTS {
+            let _ = keep.send(UnixStream::connect(&socket));
+        }
+    });
+    let Some(seen) = seen else { return };
+    drop(clients);
+    let tells = |step: &&Seen| step.returns().is_some_and(|call| SLEEPS.contains(&call));
+    let turns: Vec<_> = seen.steps.iter().filter(tells).collect();
+    if turns.len() > CLIENTS {
+        Verdict::new("The worker does not hear its master while clients come: it greets all who wait, one in each turn, and only then looks at the pipe.")
+            .saw(format!("its master had spoken when {CLIENTS} clients waited"))
+            .saw_all(turns.iter().take(3).map(ToString::to_string))
+            .ask("What did the call say of the pipe in each of these turns? When is it looked at?")
+            .fail();
+    }
+    seen.must(end_by_itself());
 }
 
 #[test]

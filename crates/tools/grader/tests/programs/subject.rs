@@ -64,6 +64,11 @@ fn main() {
             }
             for_ever()
         }
+        "look-once" => {
+            let input = std::io::stdin();
+            let mut input = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+            exit(poll(&mut input, PollTimeout::ZERO).expect("poll"));
+        }
         "sleep-first" => {
             let child = child(|| exit(7));
             poll(&mut [], 60_000_u16).expect("poll");
