@@ -93,6 +93,10 @@ impl Recording<'_> {
         if call.name == "bind" && result == 0 {
             self.tell_chosen_port(task, pid, &mut call);
         }
+        if call.name == "ioctl" && call.args[1] as libc::Ioctl == libc::TIOCGPTPEER && result >= 0 {
+            let path = files::leads_to(pid, result as i32);
+            call.arguments.extend(path.map(|path| Argument::Path(self.names.in_text(&path))));
+        }
         self.follow_proc_files(task, &mut call, result);
         self.has_connected(task, pid, &call, result);
         self.tell_client(task, pid, &call, result);

@@ -46,7 +46,10 @@ impl<'a, 'r> Outside<'a, 'r> {
             "msgrcv" | "msgsnd" => has_a_key("msg", call.args[0]),
             "semop" | "semtimedop" => has_a_key("sem", call.args[0]),
             "connect" if self.connects_inside(call, pid) => false,
-            "mq_timedreceive" | "mq_timedsend" | "io_uring_enter" => true,
+            "mq_timedreceive" | "mq_timedsend" => {
+                !self.recording.options.alone && has_a_name(pid, call.args[0] as i32)
+            }
+            "io_uring_enter" => true,
             _ => {
                 let numbers = call.waits_on();
                 numbers.iter().any(|&number| self.may_come(pid, self.leader(tracee), number))
@@ -145,6 +148,11 @@ fn has_a_key(kind: &str, id: u64) -> bool {
         (words.next()?.parse() == Ok(id)).then_some(key != 0) // IPC_PRIVATE
     };
     all.lines().find_map(of).unwrap_or(true)
+}
+
+/// Whether a POSIX message queue can be found by its name: it was not unlinked.
+fn has_a_name(pid: Pid, number: i32) -> bool {
+    files::leads_to(pid, number).is_none_or(|name| !name.ends_with(" (deleted)"))
 }
 
 /// Whether a timer will not expire, and has not: one that has expired in this moment wakes its reader.

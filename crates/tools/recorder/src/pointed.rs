@@ -75,13 +75,17 @@ pub(crate) fn passed(pid: Pid, message: u64) -> Vec<i32> {
 }
 
 /// What some arguments are depends on another one, or stands a pointer further: whether `ioctl` is to
-/// wait (FIONBIO), which bytes `fcntl` is to lock, how `openat2` is to open, what `pselect6` blocks meanwhile.
+/// wait (FIONBIO) or how it opens a terminal's other end, which bytes `fcntl` is to lock, how `openat2` is to open,
+/// what `pselect6` blocks meanwhile.
 pub(crate) fn by_request(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut [Argument]) {
     let (place, told) = match name {
         "ioctl" if args[1] as libc::Ioctl == libc::FIONBIO => {
             (2, memory::int(pid, args[2]).map(|value| Argument::Number(value.into())))
         }
         "fcntl" if LOCKS.contains(&(args[1] as i32)) => (2, lock(pid, args[0] as i32, args[2])),
+        "ioctl" if args[1] as libc::Ioctl == libc::TIOCGPTPEER => {
+            (2, Some(Argument::Flags(u64::from(args[2] as u32))))
+        }
         "openat2" => (2, memory::long(pid, args[2]).map(Argument::Flags)),
         "pselect6" => {
             let set = memory::long(pid, args[5]).and_then(|set| memory::long(pid, set));

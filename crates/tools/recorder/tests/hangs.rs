@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 41] = [
+const HANGS: [(&str, &[&str]); 42] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -68,6 +68,7 @@ const HANGS: [(&str, &[&str]); 41] = [
     ("fifo", &["waits for somebody to open /", "to write to it"]),
     ("fifo-read", &["read(3): waits for"]),
     ("msgrcv", &["msgrcv(): waits for a message in a queue"]),
+    ("mq", &["mq_timedreceive(3): waits for a message in a queue"]),
     ("semop", &["waits for a semaphore"]),
     ("select", &["select([3]): waits for data in pipe 1", "fd 4 of P1 itself"]),
     ("poll", &["poll([3]): waits for data in pipe 1", "fd 4 of P1 itself"]),

@@ -103,6 +103,12 @@ fn a_pipe_may_be_opened_by_its_descriptors_path() {
 }
 
 #[test]
+fn a_descriptor_is_known_whichever_call_gives_it() {
+    let recorded = recorded_with(&["--check"], &["opens-rarely"]);
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+}
+
+#[test]
 fn in_free_order_a_program_that_a_thread_has_begun_is_held_against_proc() {
     let recorded = recorded_with(&["--check", "--policy", "free"], &["exec-in-thread"]);
     assert_eq!(recorded.code, Some(4));

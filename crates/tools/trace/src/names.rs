@@ -109,7 +109,9 @@ const CLONE: &[(u64, &str)] = &[
 #[must_use]
 pub fn flags(call: &str, bits: u64) -> String {
     let (names, head) = match call {
-        "open" | "openat" => (OPEN, if bits & O_ACCMODE == 0 { "O_RDONLY" } else { "" }),
+        "open" | "openat" | "mq_open" => {
+            (OPEN, if bits & O_ACCMODE == 0 { "O_RDONLY" } else { "" })
+        }
         "pipe2" | "dup3" => (PIPE, ""),
         "socket" | "socketpair" | "accept4" => (SOCKET, socket_type(call, bits)),
         "eventfd2" => (EVENT, ""),

@@ -29,6 +29,14 @@ fn a_pipe_has_two_ends_with_the_flags_asked_for() {
 }
 
 #[test]
+fn a_terminals_other_end_is_opened_by_a_request() {
+    let peer = [Fd(3), Num(0x5441), Flags(O_CLOEXEC | 2), Argument::Path("/dev/pts/1".into())];
+    let model = Recording::new().call(P1, "ioctl", &peer, 4).model();
+    assert_eq!(model.kind(P1, 4), Some(&Kind::File("/dev/pts/1".into())));
+    assert_eq!(cloexec(&model, P1), [4]);
+}
+
+#[test]
 fn a_copy_is_not_close_on_exec_unless_that_was_asked() {
     let model = Recording::with_pipe(O_CLOEXEC)
         .call(P1, "dup", &[Fd(3)], 5)

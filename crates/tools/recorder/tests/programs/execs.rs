@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, exit};
 use std::{ptr, thread};
 
+use nix::pty::openpty;
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, fork, getppid, pause};
 
@@ -18,6 +19,7 @@ pub(crate) fn run(name: &str) {
         "outlives" => outlives(),
         "with-pidfd" => with_pidfd(),
         "opens-its-own" => opens_its_own(),
+        "opens-rarely" => opens_rarely(),
         "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
     }
@@ -99,3 +101,30 @@ fn outlives() {
     thread::spawn(|| ()).join().expect("it doesn't panic");
     exit(3);
 }
+
+/// Calls that give a descriptor, and that hardly anybody makes. Who is not allowed one of them goes on.
+fn opens_rarely() {
+    let pty = openpty(None, None).expect("there is room for a terminal");
+    drop((pty.master, pty.slave));
+    // SAFETY: what some of them are given is the name of a queue, and nothing, and enough room for what a ring says of itself.
+    let made = unsafe {
+        let mut ring = [0_u64; 15];
+        [
+            #[cfg(target_arch = "x86_64")]
+            libc::syscall(libc::SYS_epoll_create, 1),
+            #[cfg(target_arch = "x86_64")]
+            libc::syscall(libc::SYS_inotify_init),
+            #[cfg(target_arch = "x86_64")]
+            libc::syscall(libc::SYS_eventfd, 3),
+            libc::syscall(libc::SYS_mq_open, c"opens-rarely".as_ptr(), QUEUE, 0o600, 0),
+            libc::syscall(libc::SYS_fanotify_init, 0, 0),
+            libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC),
+            libc::syscall(libc::SYS_io_uring_setup, 1, &raw mut ring),
+        ]
+    };
+    // SAFETY: the queue's name; its descriptor stays.
+    unsafe { libc::syscall(libc::SYS_mq_unlink, c"opens-rarely".as_ptr()) };
+    assert!(made[0] >= 0);
+}
+
+const QUEUE: libc::c_int = libc::O_RDWR | libc::O_CREAT;

@@ -13,6 +13,8 @@ const F_DUPFD_CLOEXEC: i64 = 1030;
 const FIONBIO: i64 = 0x5421;
 const FIONCLEX: i64 = 0x5450;
 const FIOCLEX: i64 = 0x5451;
+/// A terminal's other end.
+const TIOCGPTPEER: i64 = 0x5441;
 const O_PATH: u64 = 0o10_000_000;
 const CLONE_FILES: u64 = 0x400;
 const CLOSE_RANGE_UNSHARE: u64 = 2;
@@ -81,27 +83,35 @@ impl Model {
                 let cloexec = if flags(1) & 1 != 0 { O_CLOEXEC } else { 0 };
                 (Kind::File(format!("memory:{}", path(0))), O_RDWR | cloexec)
             }
-            "eventfd2" => {
+            "eventfd2" | "eventfd" => {
                 let count = Channel::holding(arguments.number(0).unwrap_or(0) as u64);
                 // EFD_SEMAPHORE is 1, and no status flag.
-                (self.next_eventfd(count), flags(1) & (O_NONBLOCK | O_CLOEXEC) | O_RDWR)
+                let bits = if name == "eventfd2" { flags(1) } else { 0 };
+                (self.next_eventfd(count), bits & (O_NONBLOCK | O_CLOEXEC) | O_RDWR)
             }
             "timerfd_create" => (Kind::TimerFd, flags(1) | O_RDWR),
             "signalfd4" if arguments.fd(0) == Some(-1) => (Kind::SignalFd, flags(3) | O_RDWR),
+            "signalfd" if arguments.fd(0) == Some(-1) => (Kind::SignalFd, O_RDWR),
             "epoll_create1" => (Kind::Epoll, flags(0) | O_RDWR),
+            "epoll_create" => (Kind::Epoll, O_RDWR),
             "inotify_init1" => (Kind::Other("inotify".into()), flags(0)),
+            "inotify_init" => (Kind::Other("inotify".into()), 0),
             "pidfd_open" => (Kind::PidFd(arguments.task(0)), flags(1) | O_CLOEXEC | O_RDWR),
             "pipe" | "pipe2" => {
                 let bits = if name == "pipe2" { flags(1) } else { 0 };
                 self.makes_pipe(task, arguments, bits);
                 return true;
             }
-            _ => return false,
+            "ioctl" if arguments.number(1) == Some(TIOCGPTPEER) => (Kind::File(path(3)), flags(2)),
+            _ => match rare(name, arguments) {
+                Some(found) => found,
+                None => return false,
+            },
         };
         // With O_PATH, most other flags mean nothing, and the kernel drops them.
         let status = if bits & O_PATH != 0 { O_PATH } else { bits & !O_CLOEXEC };
         self.open(task, value, kind, status, bits & O_CLOEXEC != 0);
-        if name == "signalfd4"
+        if name.starts_with("signalfd")
             && let Some(id) = self.slot(task, value as i32).map(|slot| slot.description)
             && let Some(description) = self.descriptions.get_mut(&id)
         {
@@ -238,5 +248,29 @@ impl Model {
             }
             _ => {}
         }
+    }
+}
+
+/// What is rarely made, with its flags: nothing of it is drawn but that it is there.
+fn rare(name: &str, arguments: &Arguments<'_>) -> Option<(Kind, u64)> {
+    let flags = |index| arguments.flags(index);
+    let other = |name: &str, bits| Some((Kind::Other(name.into()), bits));
+    match name {
+        "mq_open" => {
+            let queue = format!("message queue /{}", arguments.path(0).unwrap_or_default());
+            other(&queue, flags(1) & (O_ACCMODE | O_NONBLOCK) | O_CLOEXEC)
+        }
+        "io_uring_setup" => other("an io_uring", O_CLOEXEC | O_RDWR),
+        // FAN_CLOEXEC is 1, FAN_NONBLOCK is 2.
+        "fanotify_init" => {
+            let cloexec = if flags(0) & 1 != 0 { O_CLOEXEC } else { 0 };
+            let nonblock = if flags(0) & 2 != 0 { O_NONBLOCK } else { 0 };
+            other("fanotify", cloexec | nonblock | O_RDWR)
+        }
+        "userfaultfd" => other("userfaultfd", flags(0) & (O_CLOEXEC | O_NONBLOCK)),
+        "memfd_secret" => other("secret memory", flags(0) & O_CLOEXEC | O_RDWR),
+        // With flags, it only tells its version.
+        "landlock_create_ruleset" if flags(2) == 0 => other("a ruleset", O_CLOEXEC | O_RDWR),
+        _ => None,
     }
 }

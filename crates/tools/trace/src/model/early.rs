@@ -27,18 +27,27 @@ pub(super) struct Early {
 }
 
 /// Calls that may be given a number.
-const OPEN: [&str; 23] = [
+const OPEN: [&str; 34] = [
     "accept",
     "accept4",
     "creat",
     "dup",
     "dup2",
     "dup3",
+    "epoll_create",
     "epoll_create1",
+    "eventfd",
     "eventfd2",
+    "fanotify_init",
     "fcntl",
+    "inotify_init",
     "inotify_init1",
+    "io_uring_setup",
+    "ioctl",
+    "landlock_create_ruleset",
     "memfd_create",
+    "memfd_secret",
+    "mq_open",
     "open",
     "openat",
     "openat2",
@@ -47,10 +56,12 @@ const OPEN: [&str; 23] = [
     "pipe",
     "pipe2",
     "recvmsg",
+    "signalfd",
     "signalfd4",
     "socket",
     "socketpair",
     "timerfd_create",
+    "userfaultfd",
 ];
 
 impl Model {

@@ -55,8 +55,8 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         }
         "open" => Some(other_opener(arguments, arguments.flags(1))),
         "openat" => Some(other_opener(arguments, arguments.flags(2))),
-        "msgrcv" => Some(Wait::Other("a message in a queue".into())),
-        "msgsnd" => Some(Wait::Other("room in a queue of messages".into())),
+        "msgrcv" | "mq_timedreceive" => Some(Wait::Other("a message in a queue".into())),
+        "msgsnd" | "mq_timedsend" => Some(Wait::Other("room in a queue of messages".into())),
         "semop" | "semtimedop" => Some(Wait::Other("a semaphore".into())),
         "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
         "poll" | "ppoll" => return polled(model, task, arguments),

@@ -97,11 +97,13 @@ fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
             }
             (3..arguments.len()).for_each(&mut hide);
         }
-        "select" | "pselect6" | "rt_sigprocmask" | "fcntl" | "signalfd4" => hide(0),
+        "select" | "pselect6" | "rt_sigprocmask" | "fcntl" | "signalfd4" | "signalfd" => hide(0),
         "openat" if Arguments(arguments).flags(2) & 0o100 == 0 => hide(3),
-        "open" | "openat" => {
-            let mode = arguments.len() - 1;
-            if let (Some(number), Some(said)) = (number(mode), said.last_mut()) {
+        "mq_open" if Arguments(arguments).flags(1) & 0o100 == 0 => hide(2),
+        "mq_timedsend" | "mq_timedreceive" => hide(2),
+        "open" | "openat" | "mq_open" => {
+            let mode = if name == "openat" { 3 } else { 2 };
+            if let (Some(number), Some(said)) = (number(mode), said.get_mut(mode)) {
                 *said = Some(format!("{number:#05o}").replace("0o", "0"));
             }
         }
@@ -206,6 +208,7 @@ fn shown(text: &str, total: u64, most: usize) -> String {
         .chars()
         .map(|char| match char {
             '\'' => "'".to_owned(),
+            '\0' => "\\0".to_owned(),
             char if char.is_ascii() => char.escape_default().to_string(),
             char => char.to_string(),
         })

@@ -108,13 +108,24 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
             vec![path, kind.or_else(|| number(2).map(|mode| format!("{mode:#o}")))]
         }
         "ioctl" => {
-            let asked = match number(1) {
-                Some(0x5401) => "TCGETS",
+            // Some have their highest bit set.
+            let asked = match number(1).map(|number| number as u32) {
+                Some(0x5401 | 0x802c_542a) => "TCGETS",
+                Some(0x5402 | 0x402c_542b) => "TCSETS",
+                Some(0x5403 | 0x402c_542c) => "TCSETSW",
+                Some(0x5404 | 0x402c_542d) => "TCSETSF",
+                Some(0x540e) => "TIOCSCTTY",
                 Some(0x540f) => "TIOCGPGRP",
                 Some(0x5410) => "TIOCSPGRP",
                 Some(0x5413) => "TIOCGWINSZ",
+                Some(0x5414) => "TIOCSWINSZ",
                 Some(0x541b) => "FIONREAD",
                 Some(0x5421) => "FIONBIO",
+                Some(0x5422) => "TIOCNOTTY",
+                Some(0x5429) => "TIOCGSID",
+                Some(0x5441) => "TIOCGPTPEER",
+                Some(0x8004_5430) => "TIOCGPTN",
+                Some(0x4004_5431) => "TIOCSPTLCK",
                 _ => return None,
             };
             vec![number(0).map(|fd| fd.to_string()), Some(asked.into())]

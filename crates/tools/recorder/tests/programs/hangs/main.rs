@@ -51,6 +51,7 @@ fn main() {
         "fifo" => _ = File::open(fifo()),
         "fifo-read" => fifo_read(),
         "msgrcv" => msgrcv(),
+        "mq" => datagrams::in_a_queue(),
         "semop" => semop(),
         "select" => select(&ends()),
         "poll" => poll(&ends().0, -1),
