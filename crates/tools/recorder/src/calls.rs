@@ -13,7 +13,7 @@ use crate::decode::Reader;
 use crate::recording::Recording;
 use crate::signals::sends;
 use crate::task::Call;
-use crate::{borrow, files, memory, normal, numbers, outside, pointed};
+use crate::{borrow, files, futexes, memory, normal, numbers, outside, pointed};
 
 /// From ERESTARTSYS to ERESTART_RESTARTBLOCK: the kernel's own codes, which only a tracer sees.
 const INTERRUPTED: [i64; 4] = [-512, -513, -514, -516];
@@ -236,12 +236,11 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     pointed::named_pipe(pid, raw, &args, &mut arguments);
     normal::tidy(raw, &args, &mut arguments);
     pointed::by_request(pid, raw, &args, &mut arguments);
-    // Whoever joins a thread waits until its id is no longer at this place.
     if raw == "futex"
-        && let Some(value @ Argument::Number(_)) = arguments.get_mut(2)
-        && names.task(Pid::from_raw(args[2] as i32)) != Task::OUTSIDE
+        && let Some(found) = futexes::id_there(pid, &args, names)
+        && let Some(value) = arguments.get_mut(2)
     {
-        *value = Argument::Task(names.task(Pid::from_raw(args[2] as i32)));
+        *value = found;
     }
     let name = normal::call(name, &args, &mut arguments, normal::NEWER_ONLY, peek);
     let action_flags = (raw == "rt_sigaction" && args[1] != 0).then(|| peek(args[1] + 8)).flatten();

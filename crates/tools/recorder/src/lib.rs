@@ -22,6 +22,7 @@ mod diag;
 mod ending;
 mod family;
 mod files;
+mod futexes;
 #[cfg(feature = "lines")]
 mod image;
 mod inject;

@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 42] = [
+const HANGS: [(&str, &[&str]); 44] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -46,6 +46,8 @@ const HANGS: [(&str, &[&str]); 42] = [
     ("mutex", &["P1 is blocked in futex(FUTEX_WAIT): waits for a lock", "or P1 holds it itself"]),
     ("two-mutexes", &["P1 and P2 are threads of one process and all wait for a lock"]),
     ("join", &["futex(FUTEX_WAIT): waits for P2 to end", "P2 is blocked in pause()"]),
+    ("robust", &["waits for a lock; P1 itself holds it"]),
+    ("shared-lock", &["a lock that processes may share", "whoever held it has ended"]),
     ("channel", &["waits for another thread to wake it, as at a condition or a channel"]),
     ("semaphore", &["P2 is blocked in futex(FUTEX_WAIT): waits for somebody to wake it"]),
     ("pause", &["pause(): waits for a signal", "Nobody is left who would send P1 a signal"]),

@@ -28,6 +28,8 @@ pub enum Argument {
     Count(u64),
     /// A process or thread. 0 and -1 are numbers, and a process group is its leader's task, negative.
     Task(Task),
+    /// Who holds a lock that others wait for, by the id that stands in it.
+    Holder(Task),
     /// A signal.
     Signal(i32),
     /// A set of signals.

@@ -122,6 +122,23 @@ fn a_lock_that_nobody_is_left_to_release_is_told() {
 }
 
 #[test]
+fn a_lock_may_say_who_holds_it_and_processes_may_share_it() {
+    let waits = |task, operation, value| {
+        Recording::new().enter(task, "futex", &[Argument::Opaque, Num(operation), value]).sleeps(P1)
+    };
+    let own = waits(P1, 128, Argument::Holder(P1));
+    let said = "P1 is blocked in futex(FUTEX_WAIT): waits for a lock; P1 itself holds it";
+    assert_eq!(knot(&own.model()), [said]);
+    let another = waits(P1, 134, Argument::Holder(P2));
+    let said =
+        "P1 is blocked in futex(FUTEX_LOCK_PI): waits for a lock; P2 held it when P1 began to wait";
+    assert_eq!(knot(&another.model()), [said]);
+    let lines = knot(&waits(P1, 0, Num(2)).model());
+    assert!(lines[0].contains("waits for a lock that processes may share"), "{lines:?}");
+    assert!(lines[1].contains("it holds the lock itself, or whoever held it has ended"));
+}
+
+#[test]
 fn who_sleeps_for_a_time_is_in_no_knot() {
     let asleep = Recording::new()
         .enter(P1, "nanosleep", &[Argument::Time(10_000_000), Argument::Null])
@@ -145,7 +162,8 @@ fn each_call_says_what_it_waits_for() {
     assert_eq!(enter("nanosleep", &[Argument::Time(1_500_000_000)]), "1.5 s to pass");
     assert_eq!(enter("futex", &[Argument::Opaque, Num(0)]), "a lock");
     let futex = |operation, value| enter("futex", &[Argument::Opaque, Num(operation), Num(value)]);
-    assert_eq!([futex(128, 2), futex(137, 2), futex(6, 0)], ["a lock"; 3]);
+    assert_eq!([futex(128, 2), futex(137, 2), futex(134, 0)], ["a lock"; 3]);
+    assert_eq!([futex(0, 2), futex(6, 0)], ["a lock that processes may share"; 2]);
     assert_eq!(futex(137, 7), "another thread to wake it, as at a condition or a channel");
     assert_eq!(futex(265, 0), "somebody to wake it, as at a semaphore");
     // The id of another process is no thread that could be joined.

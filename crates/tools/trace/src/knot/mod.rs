@@ -64,6 +64,7 @@ fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
                 }
                 Wait::Room(_) => full(blocked, sleeper),
                 Wait::Lock => lock(model, blocked, sleeper.task),
+                Wait::SharedLock => shared_lock(model, sleeper.task),
                 Wait::FileLock(path, held) => own_lock(model, sleeper.task, path, held),
                 Wait::Connection(socket) => {
                     Some(format!("Nobody is left who would connect to socket {socket}"))
@@ -165,6 +166,14 @@ fn lock(model: &Model, blocked: &[Blocked], task: Task) -> Option<String> {
         .collect();
     (threads.len() > 1).then(|| {
         format!("{} are threads of one process and all wait for a lock: each may hold what another waits for", list(&threads))
+    })
+}
+
+/// A lock that several processes may share stays held when its holder ends.
+fn shared_lock(model: &Model, task: Task) -> Option<String> {
+    let others_live = model.threads.iter().any(|(other, it)| *other != task && it.lives());
+    (!others_live).then(|| {
+        format!("nobody but {task} is left: it holds the lock itself, or whoever held it has ended")
     })
 }
 

@@ -82,8 +82,11 @@ fn wakers(model: &Model, blocked: &[Blocked], sleeper: &Blocked) -> Vec<(Task, W
     for wait in &sleeper.waits {
         let up_to = |other: &&Blocked| {
             let joined = *wait == Wait::Child(Some(other.task));
+            let holds = *wait == Wait::LockOf(other.task);
             let whose = processes(model, sleeper, wait);
-            joined || whose.contains(&model.process_of(other.task)) && other.waits != [wait.clone()]
+            joined
+                || holds
+                || whose.contains(&model.process_of(other.task)) && other.waits != [wait.clone()]
         };
         let others = blocked.iter().filter(|other| other.task != sleeper.task).filter(up_to);
         wakers.extend(others.map(|other| (other.task, wait.clone())));

@@ -40,6 +40,14 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Who holds the lock at this place.
+    pub(crate) fn holder(self, index: usize) -> Option<Task> {
+        match self.get(index)? {
+            Argument::Holder(task) => Some(*task),
+            _ => None,
+        }
+    }
+
     pub(crate) fn path(self, index: usize) -> Option<&'a str> {
         match self.get(index)? {
             Argument::Path(path) | Argument::Fifo(path) => Some(path),

@@ -32,6 +32,10 @@ pub enum Wait {
     Time(u64),
     /// A lock of its own process.
     Lock,
+    /// A lock in memory that processes may share.
+    SharedLock,
+    /// A lock that this task held when the wait began.
+    LockOf(Task),
     /// A lock on a file, and who holds one that is in its way, as far as that is known.
     FileLock(String, Vec<Holder>),
     /// Something else, in words that follow "waits for".
@@ -131,6 +135,12 @@ impl Blocked {
                 let address = model.sockets.get(number)?.address.as_ref()?;
                 return Some(format!("it listens at {address}"));
             }
+            Wait::LockOf(holder) if *holder == self.task => {
+                return Some(format!("{holder} itself holds it"));
+            }
+            Wait::LockOf(holder) => {
+                return Some(format!("{holder} held it when {} began to wait", self.task));
+            }
             Wait::FileLock(_, held) if !held.is_empty() => {
                 let held: Vec<String> = held.iter().map(|one| self.holder(model, one)).collect();
                 return Some(format!("it is held by {}", list(&held)));
@@ -228,7 +238,8 @@ impl Wait {
                 names.join(" or ")
             }
             Self::Time(time) => format!("{} to pass", names::time(*time)),
-            Self::Lock => "a lock".into(),
+            Self::Lock | Self::LockOf(_) => "a lock".into(),
+            Self::SharedLock => "a lock that processes may share".into(),
             Self::FileLock(path, _) => format!("a lock on {path}"),
             Self::Other(what) => what.clone(),
         }

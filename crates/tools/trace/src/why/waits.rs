@@ -71,7 +71,7 @@ fn child(task: Option<Task>, flags: u64) -> Wait {
 }
 
 /// What a task waits for at a place in memory: until another thread ends, where its id stands there; for a lock, by what stands
-/// there in a lock that somebody else waits for; or for anything else that threads make of such places.
+/// there in a lock that somebody else waits for, which may be who holds it; or for anything else that threads make of such places.
 fn woken(model: &Model, task: Task, arguments: Arguments<'_>) -> Wait {
     const FUTEX_PRIVATE: u64 = 128;
     /// FUTEX_WAIT and FUTEX_WAIT_BITSET: others are made for locks, and say so.
@@ -80,13 +80,20 @@ fn woken(model: &Model, task: Task, arguments: Arguments<'_>) -> Wait {
     const TAKEN_AND_AWAITED: i64 = 2;
     let operation = arguments.flags(1);
     let is_shared = operation & FUTEX_PRIVATE == 0;
-    let is_lock = !WAITS.contains(&(operation & 0x7f)) || arguments.get(2).is_none();
+    if arguments.get(2).is_none() {
+        return Wait::Lock;
+    }
+    let is_lock = !WAITS.contains(&(operation & 0x7f));
+    if let Some(holder) = arguments.holder(2) {
+        return Wait::LockOf(holder);
+    }
+    let lock = if is_shared { Wait::SharedLock } else { Wait::Lock };
     match arguments.task(2) {
-        _ if is_lock => Wait::Lock,
+        _ if is_lock => lock,
         Some(thread) if is_shared && model.process_of(thread) == model.process_of(task) => {
             Wait::Child(Some(thread))
         }
-        _ if arguments.number(2) == Some(TAKEN_AND_AWAITED) => Wait::Lock,
+        _ if arguments.number(2) == Some(TAKEN_AND_AWAITED) => lock,
         _ if is_shared => Wait::Other("somebody to wake it, as at a semaphore".into()),
         _ => Wait::Other("another thread to wake it, as at a condition or a channel".into()),
     }

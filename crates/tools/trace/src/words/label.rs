@@ -140,7 +140,7 @@ pub(super) fn one(call: &str, argument: &Argument) -> Option<String> {
         }
         Argument::Bytes(text, total) => quoted(text, *total),
         Argument::Count(count) => count.to_string(),
-        Argument::Task(task) => task.to_string(),
+        Argument::Task(task) | Argument::Holder(task) => task.to_string(),
         Argument::Signal(signal) => names::signal(*signal),
         Argument::Signals(signals) => match names::signals(signals) {
             most if most.starts_with("all") => most,

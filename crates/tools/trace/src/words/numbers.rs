@@ -81,8 +81,21 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
         }
         "futex" => {
             // Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
-            let names =
-                [(0, "FUTEX_WAIT"), (1, "FUTEX_WAKE"), (9, "FUTEX_WAIT"), (10, "FUTEX_WAKE")];
+            let names = [
+                (0, "FUTEX_WAIT"),
+                (1, "FUTEX_WAKE"),
+                (3, "FUTEX_REQUEUE"),
+                (4, "FUTEX_CMP_REQUEUE"),
+                (5, "FUTEX_WAKE_OP"),
+                (6, "FUTEX_LOCK_PI"),
+                (7, "FUTEX_UNLOCK_PI"),
+                (8, "FUTEX_TRYLOCK_PI"),
+                (9, "FUTEX_WAIT"),
+                (10, "FUTEX_WAKE"),
+                (11, "FUTEX_WAIT_REQUEUE_PI"),
+                (12, "FUTEX_CMP_REQUEUE_PI"),
+                (13, "FUTEX_LOCK_PI2"),
+            ];
             let operation = number(1)? & 0x7f;
             vec![names.iter().find(|(it, _)| *it == operation).map(|(_, name)| (*name).to_owned())]
         }

@@ -38,6 +38,8 @@ fn main() {
         "mutex" => own_mutex(),
         "two-mutexes" => two_mutexes(),
         "join" => threads::joins(),
+        "robust" => threads::robust(),
+        "shared-lock" => threads::shared_lock(),
         "channel" => threads::channel(),
         "semaphore" => threads::semaphore(),
         "pause" => pause(),
