@@ -150,6 +150,8 @@ fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
             .ask("What does `waitpid` answer with WNOHANG when nobody has ended, and what should be done then?"),
         (_, Some("wait4" | "waitid")) => Verdict::new("Children have ended, and the program sleeps until a child ends that lives.")
             .ask("Which flag of `waitpid` has it answer at once?"),
+        (_, Some("futex")) => Verdict::new("Children have ended, and the program sleeps for another of its threads.")
+            .ask("What does that thread wait for, and how long can that take? Which flag of `waitpid` has it answer at once?"),
         _ if zombies == 0 => return,
         _ if alive > 0 => Verdict::new("A child that has ended has not been reaped, since another one lives.")
             .ask("Whom does `waitpid` ask after when it is given no pid?"),
@@ -163,7 +165,7 @@ fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
 fn explain_sleep_on_a_kill(outcome: &Outcome, missing: &str) {
     let now = &outcome.snapshot;
     let Some(program) = now.program().filter(|p| p.blocked()) else { return };
-    if matches!(program.call_name(), Some("wait4" | "waitid")) {
+    if matches!(program.call_name(), Some("wait4" | "waitid" | "futex")) {
         return;
     }
     let reaped = now.others().all(|p| p.state != State::Zombie);

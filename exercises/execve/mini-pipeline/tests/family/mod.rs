@@ -61,6 +61,11 @@ pub(crate) fn must_hold_no_more(now: &Snapshot, family: &Family, gates: &[&Path;
         (Some(output), Some(input)) => (&output.target, input),
         _ => return,
     };
+    if [pipe, &end.target].into_iter().all(|it| it.to_string_lossy().starts_with("socket:")) {
+        let verdict = Verdict::new("What connects the two programs is a pair of sockets, and no pipe.")
+            .ask("open(2): what does a program get that opens its input once more, as /dev/stdin, when that is a socket?");
+        told(told(verdict, "the first", &of_first), "the second", &of_second).fail();
+    }
     let swapped = |open: &[&Descriptor], number: i32| {
         let own = open.iter().find(|d| d.number == number);
         open.iter().any(|d| d.number > 2 && own.is_some_and(|own| own.target == d.target))
