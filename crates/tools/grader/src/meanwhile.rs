@@ -2,20 +2,21 @@
 
 use std::fs::File;
 use std::sync::mpsc::Receiver;
+use trace::event::Injected;
 use trace::{Event, What};
 
-/// Is done once, where the program is about to make one of these calls: nobody goes on until it is done.
+/// Is done once, where somebody is about to make one of these calls, or is held: nobody goes on until it is done.
 pub(crate) struct Meanwhile<'a> {
     calls: &'a [&'a str],
-    deed: Option<Box<dyn FnOnce(File) + Send>>,
-    /// Gives the write end of standard input, once the run has begun.
+    deed: Option<Box<dyn FnOnce(Option<File>) + Send>>,
+    /// Gives the write end of standard input once the run has begun, if there is one.
     stdin: Receiver<File>,
 }
 
 impl<'a> Meanwhile<'a> {
     pub(crate) fn new(
         calls: &'a [&'a str],
-        deed: impl FnOnce(File) + Send + 'static,
+        deed: impl FnOnce(Option<File>) + Send + 'static,
         stdin: Receiver<File>,
     ) -> Self {
         Self { calls, deed: Some(Box::new(deed)), stdin }
@@ -23,13 +24,13 @@ impl<'a> Meanwhile<'a> {
 
     /// Sees an event, before anybody goes on.
     pub(crate) fn sees(&mut self, event: &Event) {
-        let What::Enter { name, .. } = &event.what else { return };
-        if self.calls.contains(&name.as_str())
-            && let Some(deed) = self.deed.take()
-            // Nothing comes when the run could not be begun.
-            && let Ok(stdin) = self.stdin.recv()
-        {
-            deed(stdin);
+        let is_it = match &event.what {
+            What::Enter { name, .. } => self.calls.contains(&name.as_str()),
+            What::Injected { deed, .. } => *deed == Injected::Holds,
+            _ => false,
+        };
+        if is_it && let Some(deed) = self.deed.take() {
+            deed(self.stdin.recv().ok());
         }
     }
 }

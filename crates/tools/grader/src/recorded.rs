@@ -73,6 +73,14 @@ impl std::fmt::Display for Open {
 }
 
 impl Seen {
+    /// The name of the call that begins with this event.
+    pub fn begins(&self) -> Option<&str> {
+        match &self.event.what {
+            What::Enter { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// The name of the call that returns with this event.
     pub fn returns(&self) -> Option<&str> {
         match &self.event.what {

@@ -85,8 +85,8 @@ impl Recording {
         self.record_with(None)
     }
 
-    /// The same, and where the program is about to make the first of these calls, this is done from outside, with the write end of its standard
-    /// input, which comes [later](Run::stdin_later). Nobody in the recording goes on meanwhile, so that it finds all of it at once.
+    /// The same, and where somebody is first held, or is about to make one of these calls, this is done from outside, with the write end of the program's
+    /// standard input, where that comes [later](Run::stdin_later). Nobody in the recording goes on meanwhile: they find all of it at once.
     ///
     /// # Panics
     /// As [`Run::start`].
@@ -94,7 +94,7 @@ impl Recording {
     pub fn record_meanwhile(
         self,
         calls: &'static [&'static str],
-        deed: impl FnOnce(File) + Send + 'static,
+        deed: impl FnOnce(Option<File>) + Send + 'static,
     ) -> Option<Recorded> {
         self.record_with(Some((calls, Box::new(deed))))
     }
@@ -172,8 +172,8 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is done from outside, with the write end of standard input.
-type Deed = Box<dyn FnOnce(File) + Send>;
+/// What is done from outside, with the write end of standard input, if there is one.
+type Deed = Box<dyn FnOnce(Option<File>) + Send>;
 
 /// Is told each event, on the thread that traces.
 pub(crate) type Keep = Box<dyn FnMut(Event) + Send>;

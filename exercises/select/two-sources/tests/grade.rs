@@ -183,9 +183,9 @@ fn must_not_starve_its_master() {
     let socket = folder.path().join("socket");
     let run = Run::new(grader::program!("two-sources")).arg(&socket).may_write(folder.path());
     let (keep, clients) = mpsc::channel();
-    let seen = run.stdin_later().recorded().record_meanwhile(&SLEEPS, move |mut master| {
+    let seen = run.stdin_later().recorded().record_meanwhile(&SLEEPS, move |master| {
         // Where it is refused, there is nobody to be greeted, and nothing to judge by.
-        let _ = master.write_all(b"Q");
+        let _ = master.map(|mut master| master.write_all(b"Q"));
         for _ in 0..CLIENTS {
             let _ = keep.send(UnixStream::connect(&socket));
         }

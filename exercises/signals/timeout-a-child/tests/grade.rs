@@ -5,7 +5,8 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Snapshot, State, Verdict,
+    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Seen, Snapshot, State,
+    Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use std::time::{Duration, Instant};
@@ -176,8 +177,9 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     };
     let plain = judge(run(SHORT, LONG, "plain").recorded().record());
     let hold = |text: &str| Injection::hold(text).expect("it is well written");
+    plain.as_ref().inspect(|seen| must_hear_a_timer_that_rings_early(seen));
     // The child ends after the first look, and before anything is done about SIGCHLD that was not done by then.
-    if plain.is_some_and(|seen| looks_before_it_sleeps(&seen)) {
+    if plain.as_ref().is_some_and(looks_before_it_sleeps) {
         let run = run(NEVER, NEVER, "quick").deadline(Duration::from_secs(2)).recorded();
         let holds = ["P2:exit_group=P1:wait4:1", "P1:rt_sigprocmask", "P1:rt_sigaction"].map(hold);
         let run = holds.into_iter().fold(run, |run, hold| run.inject(hold));
@@ -185,8 +187,11 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     }
     judge(run(LONG, LONG, "quick").recorded().record());
     // It is about to end until the program is about to signal it. Then it ends, and if a thread reaps it, that comes first.
-    let [ends_late, signals_later] = ["P2:exit_group=P1:kill:1", "P1:kill=P3:wait4:1"].map(hold);
-    judge(run(SHORT, SHORT, "quick").recorded().inject(ends_late).inject(signals_later).record());
+    let mut late = run(SHORT, SHORT, "quick").recorded().inject(hold("P2:exit_group=P1:kill:1"));
+    if plain.as_ref().is_some_and(a_thread_reaps) {
+        late = late.inject(hold("P1:kill=P3:wait4:1"));
+    }
+    judge(late.record());
 }
 
 /// Whether it asks after its child before it first sleeps.
@@ -194,4 +199,44 @@ fn looks_before_it_sleeps(seen: &Recorded) -> bool {
     let own = seen.steps.iter().filter(|step| step.process.to_string() == "P1");
     let awake = own.take_while(|step| step.blocked.is_none());
     awake.into_iter().any(|step| step.sentence.contains("asks for a child that has ended"))
+}
+
+/// Whether it has a thread that asks after the child.
+fn a_thread_reaps(seen: &Recorded) -> bool {
+    seen.steps
+        .iter()
+        .any(|step| step.event.task.to_string() == "P3" && step.begins() == Some("wait4"))
+}
+
+/// The calls that have a signal come when a time is over.
+const TIMERS: [&str; 3] = ["alarm", "setitimer", "timer_settime"];
+/// The calls that such a signal may be to interrupt.
+const SLEEPS: [&str; 8] =
+    ["wait4", "waitid", "pause", "poll", "select", "nanosleep", "clock_nanosleep", "read"];
+
+/// Where a timer is to end a sleep, it rings once just before that begins. Fails if the program then sleeps all the same.
+fn must_hear_a_timer_that_rings_early(seen: &Recorded) {
+    let own: Vec<_> =
+        seen.steps.iter().filter(|step| step.event.task.to_string() == "P1").collect();
+    let begins = |calls: &[&str], step: &Seen| step.begins().is_some_and(|it| calls.contains(&it));
+    let Some(set) = own.iter().position(|step| begins(&TIMERS, step)) else { return };
+    let Some(sleeps) = own[set..].iter().position(|step| step.blocked.is_some()) else { return };
+    let before = &own[..set + sleeps];
+    let Some(call) = before.iter().rev().find_map(|step| step.begins()) else { return };
+    let nth = before.iter().filter(|step| step.begins() == Some(call)).count();
+    if !SLEEPS.contains(&call) {
+        return;
+    }
+    let hold = Injection::hold(&format!("P1:{call}:{nth}")).expect("it is well written");
+    // It was set before, so that it rings before.
+    let rings = |_| std::thread::sleep(Duration::from_millis(2 * SHORT));
+    let run = run(SHORT, LONG, "plain").recorded().inject(hold);
+    let Some(seen) = run.record_meanwhile(&[], rings) else { return };
+    if !seen.stuck.is_empty() {
+        Verdict::new(format!("The timer rang just before the program went to sleep in {call}, and nothing wakes it any more."))
+            .saw_all(seen.stuck.iter().cloned())
+            .ask("What does a signal interrupt that comes a moment too early? Which call takes the time along into the sleep?")
+            .fail();
+    }
+    must_end_with(&seen.outcome, 128 + 15);
 }

@@ -1,0 +1,126 @@
+//! An alarm and SIGCHLD, both blocked until the call that sleeps lets them in.
+
+use nix::errno::Errno;
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction,
+};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use std::io::Read as _;
+use std::process::{ExitCode, exit};
+use std::time::Duration;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let time = |at: usize| args.get(at)?.parse().ok().map(Duration::from_millis);
+    let (Some(limit), Some(grace), Some(kind)) = (time(0), time(1), args.get(2)) else {
+        eprintln!("timeout-a-child: expected two times in milliseconds, and a kind of child");
+        return ExitCode::from(2);
+    };
+    match run(limit, grace, || live(kind, args.get(3))) {
+        Ok(WaitStatus::Exited(_, code)) => ExitCode::from(code as u8),
+        Ok(WaitStatus::Signaled(_, signal, _)) => ExitCode::from(128 + signal as u8),
+        other => {
+            eprintln!("timeout-a-child: {other:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<WaitStatus> {
+    // Until the child knows what to do about it, SIGTERM waits outside.
+    let term = SigSet::from(Signal::SIGTERM);
+    term.thread_block()?;
+    // SAFETY: this program has one thread.
+    let child = match unsafe { fork() }? {
+        ForkResult::Child => {
+            live();
+            exit(5)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    term.thread_unblock()?;
+    watch(child, limit, grace)
+}
+
+/// Waits until the child has ended, and returns its end, soon after it. If it lives when `limit` has passed, it is asked to end, by SIGTERM;
+/// if it lives when `grace` has passed after that, it is made to, by SIGKILL.
+fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
+    for (time, signal) in [(limit, Signal::SIGTERM), (grace, Signal::SIGKILL)] {
+        if let Some(status) = ended_within(child, time)? {
+            return Ok(status);
+        }
+        // It has not been reaped: the pid is its own, be it alive or not.
+        kill(child, signal)?;
+    }
+    waitpid(child, None)
+}
+
+/// Its end, if it comes within that time. It is reaped then, and its pid is no longer its own.
+fn ended_within(child: Pid, time: Duration) -> nix::Result<Option<WaitStatus>> {
+    let mut both = SigSet::from(Signal::SIGCHLD);
+    both.add(Signal::SIGALRM);
+    let before = both.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let action = SigAction::new(SigHandler::Handler(on_alarm), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGCHLD, &action) }?;
+    let until = Instant::now() + time;
+    ring_after(time)?;
+    loop {
+        // Both are blocked: what comes after these two looks ends the sleep at once.
+        match waitpid(child, Some(WaitPidFlag::WNOHANG))? {
+            WaitStatus::StillAlive if Instant::now() < until => before.suspend()?,
+            WaitStatus::StillAlive => break,
+            status => {
+                before.thread_set_mask()?;
+                return Ok(Some(status));
+            }
+        }
+    }
+    before.thread_set_mask()?;
+    Ok(None)
+}
+
+/// Has SIGALRM come after that time, and its handler do nothing: that it has run ends a sleep.
+fn ring_after(time: Duration) -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(on_alarm), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGALRM, &action) }?;
+    let part = |time: Duration| nix::libc::timeval {
+        tv_sec: time.as_secs() as _,
+        tv_usec: time.subsec_micros() as _,
+    };
+    let timer = nix::libc::itimerval { it_value: part(time), it_interval: part(Duration::ZERO) };
+    // SAFETY: the value is there, and nobody wants to know what was set before.
+    let set = unsafe {
+        nix::libc::setitimer(nix::libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut())
+    };
+    Errno::result(set).map(drop)
+}
+
+extern "C" fn on_alarm(_: nix::libc::c_int) {}
+
+/// A child's life: `quick` ends at once, `plain` stays until a signal ends it, `stubborn` does not let SIGTERM, and `tidy` does some work
+/// when SIGTERM comes: it waits at a gate.
+fn live(kind: &str, gate: Option<&String>) {
+    let term = SigSet::from(Signal::SIGTERM);
+    match kind {
+        "quick" => return,
+        "tidy" => {
+            let _ = term.wait();
+            println!("tidying up");
+            let gate = gate.and_then(|gate| std::fs::File::open(gate).ok());
+            let _ = gate.map(|mut gate| gate.read_to_end(&mut Vec::new()));
+            exit(7)
+        }
+        // It stays blocked.
+        "stubborn" => {}
+        _ => {
+            let _ = term.thread_unblock();
+        }
+    }
+    loop {
+        nix::unistd::pause();
+    }
+}
