@@ -90,6 +90,10 @@ impl Recording<'_> {
         if call.name == "recvmsg" && result >= 0 {
             call.arguments.extend(reader.whose_message(call.args[1]));
         }
+        if call.name == "recvmmsg" && result > 0 {
+            let text = reader.text_of_messages(&call.arguments[1], call.args[1]);
+            call.arguments.extend(text);
+        }
         if call.name == "bind" && result == 0 {
             self.tell_chosen_port(task, pid, &mut call);
         }
@@ -232,6 +236,10 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     let mut arguments = reader.enter(kinds, &args);
     if raw == "sendmsg" {
         arguments.extend(reader.whose_message(args[1]));
+    }
+    if raw == "sendmmsg" {
+        let text = reader.text_of_messages(&arguments[1], args[1]);
+        arguments.extend(text);
     }
     pointed::named_pipe(pid, raw, &args, &mut arguments);
     normal::tidy(raw, &args, &mut arguments);

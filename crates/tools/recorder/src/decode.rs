@@ -14,7 +14,7 @@ use crate::pointed;
 /// How many bytes of a text are shown.
 const SHOWN: usize = 96;
 /// A pid takes more room than a task's name, so a little more is read than is shown.
-const READ: usize = SHOWN + 32;
+pub(crate) const READ: usize = SHOWN + 32;
 
 /// Whose memory it is, and what its pids mean.
 pub(crate) struct Reader<'a> {
@@ -77,13 +77,15 @@ impl Reader<'_> {
                     Argument::Address(self.names.in_text(&address))
                 }),
             Kind::MessageIn => self.message(args[0], value, u64::MAX),
+            Kind::MessagesIn => self.messages(value, next, false),
             Kind::BytesOut
             | Kind::PiecesOut
             | Kind::PairOut
             | Kind::AddressOut
             | Kind::SignalsOut
             | Kind::StatusOut
-            | Kind::MessageOut => Argument::Out,
+            | Kind::MessageOut
+            | Kind::MessagesOut => Argument::Out,
         }
     }
 
@@ -106,6 +108,7 @@ impl Reader<'_> {
             }
             Kind::PiecesOut => self.pieces(args[0], value, next, count),
             Kind::MessageOut => self.message(args[0], value, count),
+            Kind::MessagesIn | Kind::MessagesOut => self.messages(value, count, true),
             Kind::PairOut => Argument::Descriptors(vec![
                 memory::int(self.pid, value)?,
                 memory::int(self.pid, value + 4)?,
@@ -163,7 +166,7 @@ impl Reader<'_> {
     }
 
     /// The first of some bytes, as text. Four that are a task's id are its name.
-    fn text(&self, bytes: &[u8]) -> String {
+    pub(crate) fn text(&self, bytes: &[u8]) -> String {
         if let Ok(id) = bytes.try_into().map(i32::from_ne_bytes)
             && let named @ Task(1..) = self.names.task(Pid::from_raw(id))
         {
@@ -175,30 +178,9 @@ impl Reader<'_> {
     }
 
     /// What pieces hold, of which `limit` bytes count.
-    fn pieces(&self, fd: u64, address: u64, count: u64, limit: u64) -> Argument {
+    pub(crate) fn pieces(&self, fd: u64, address: u64, count: u64, limit: u64) -> Argument {
         let (bytes, length) = pointed::pieces(self.pid, address, count, limit, READ);
         self.moved(fd, &bytes, length)
-    }
-
-    /// The descriptors that go with a message, or else its bytes.
-    fn message(&self, fd: u64, address: u64, limit: u64) -> Argument {
-        let passed = pointed::passed(self.pid, address);
-        if !passed.is_empty() {
-            return Argument::Passed(passed);
-        }
-        let field = |offset| memory::long(self.pid, address + offset);
-        match (field(16), field(24)) {
-            (Some(pieces), Some(count)) => self.pieces(fd, pieces, count, limit),
-            _ => Argument::Opaque,
-        }
-    }
-
-    /// To whom a message goes, or from whom it has come: what a struct msghdr begins with.
-    pub(crate) fn whose_message(&self, message: u64) -> Option<Argument> {
-        let (name, length) =
-            (memory::long(self.pid, message)?, memory::int(self.pid, message + 8)?);
-        let address = pointed::address(self.pid, name, length.try_into().ok()?)?;
-        Some(Argument::Address(self.names.in_text(&address)))
     }
 
     /// A struct sigaction as the kernel has it: handler, flags, restorer, mask.

@@ -34,6 +34,7 @@ mod locks;
 mod look;
 mod machine;
 mod memory;
+mod messages;
 mod names;
 mod normal;
 mod numbers;

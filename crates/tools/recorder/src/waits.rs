@@ -28,6 +28,7 @@ impl Call {
                 | "close_range"
                 | "sendto"
                 | "sendmsg"
+                | "sendmmsg"
                 | "shutdown"
         )
     }

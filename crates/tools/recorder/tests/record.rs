@@ -6,9 +6,8 @@ use std::process::Command;
 
 use common::{P1, P2, P3, recorded, recorded_with};
 use story::Started;
+use trace::Argument;
 use trace::event::{Disposition, Outcome, Status, What};
-use trace::model::{Change, Place};
-use trace::{Argument, Model};
 
 fn delivered(signal: i32, disposition: Disposition) -> What {
     What::Delivered { signal, disposition }
@@ -189,36 +188,6 @@ fn the_kernel_reaps_the_children_of_who_ignores_them() {
     let recorded = recorded("ignore-children");
     let reaped = recorded.exactly(P2, What::Reaped { by: None });
     assert!(reaped < recorded.leaves(P1, "wait4"));
-}
-
-/// What was put into places and taken from them, in this order.
-fn moved(program: &str) -> Vec<(bool, Place, u64)> {
-    let recorded = recorded_with(&["--check"], &[program]);
-    assert_eq!((recorded.code, recorded.stderr.as_str()), (Some(0), ""), "{}", recorded.text);
-    let mut model = Model::new();
-    let changes = recorded.events.iter().flat_map(|event| match model.apply(event) {
-        Ok(step) => step.changes,
-        Err(mismatch) => panic!("{mismatch}"),
-    });
-    let moved = changes.filter_map(|change| match change {
-        Change::Put(place, number, _) => Some((true, place, number)),
-        Change::Taken(place, number, _) => Some((false, place, number)),
-        _ => None,
-    });
-    moved.collect()
-}
-
-#[test]
-fn what_goes_through_a_named_pipe_an_eventfd_or_a_datagram_is_followed() {
-    let pipe = Place::Pipe(1);
-    assert_eq!(moved("fifo"), [(true, pipe, 5), (false, pipe, 5)]);
-    let counter = Place::EventFd(1);
-    assert_eq!(moved("eventfd"), [(true, counter, 1000), (false, counter, 1000)]);
-    let [server, client] = [Place::Socket(1), Place::Socket(2)];
-    let there_and_back =
-        [(true, server, 4), (false, server, 4), (true, client, 4), (false, client, 4)];
-    assert_eq!(moved("datagrams"), there_and_back);
-    assert_eq!(moved("messages"), there_and_back);
 }
 
 #[test]

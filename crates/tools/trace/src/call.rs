@@ -52,6 +52,8 @@ pub enum Argument {
     /// A lock on a file's bytes: whether it is for writing (`None`: it is taken away), the first of them and the first
     /// behind them.
     Lock(Option<bool>, i64, i64),
+    /// Several messages at once: how long each is, and where it goes if it says so.
+    Messages(Vec<(u64, Option<String>)>),
     /// A pointer that is null.
     Null,
     /// Where something is to be put.
@@ -113,6 +115,10 @@ pub enum Kind {
     MessageIn,
     /// A pointer to a struct msghdr that comes out.
     MessageOut,
+    /// A pointer to some struct mmsghdr that go in; the next argument says how many.
+    MessagesIn,
+    /// The same, coming out; the result says how many.
+    MessagesOut,
     /// A pointer, or a number, that nobody here looks into.
     Opaque,
 }
@@ -131,9 +137,9 @@ pub struct Call {
 
 use Kind::{
     Action as Act, AddressIn, AddressOut, BytesIn, BytesOut, Child, Descriptor as Fd, Flags,
-    MessageIn, MessageOut, Number as Num, Opaque as Any, PairOut, Path, PiecesIn, PiecesOut,
-    Polled, Set, Signal as Sig, SignalsIn, SignalsOut, StatusOut, Strings, Task as Who, Timespec,
-    Timeval,
+    MessageIn, MessageOut, MessagesIn, MessagesOut, Number as Num, Opaque as Any, PairOut, Path,
+    PiecesIn, PiecesOut, Polled, Set, Signal as Sig, SignalsIn, SignalsOut, StatusOut, Strings,
+    Task as Who, Timespec, Timeval,
 };
 
 /// All calls that change or show what the pictures are about, by name.
@@ -218,6 +224,8 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("recvfrom", &[Fd, BytesOut, Num, Flags, AddressOut, Any]),
     ("sendmsg", &[Fd, MessageIn, Flags]),
     ("recvmsg", &[Fd, MessageOut, Flags]),
+    ("sendmmsg", &[Fd, MessagesIn, Num, Flags]),
+    ("recvmmsg", &[Fd, MessagesOut, Num, Flags, Timespec]),
     ("setsockopt", &[Fd, Num, Num, Any, Num]),
     ("getsockopt", &[Fd, Num, Num, Any, Any]),
     // Waiting.

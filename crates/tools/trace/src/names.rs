@@ -121,7 +121,7 @@ pub fn flags(call: &str, bits: u64) -> String {
         "memfd_create" => (MEMORY, ""),
         "close_range" => (RANGE, ""),
         "wait4" | "waitid" => (WAIT, ""),
-        "sendto" | "recvfrom" | "sendmsg" | "recvmsg" => (MESSAGE, ""),
+        "sendto" | "recvfrom" | "sendmsg" | "recvmsg" | "sendmmsg" | "recvmmsg" => (MESSAGE, ""),
         "clone" => (CLONE, ""),
         _ => (&[][..], ""),
     };

@@ -91,5 +91,5 @@ fn a_lock_is_written_as_in_a_program() {
     };
     assert_eq!(lock(Some(true), 0, i64::MAX), "fcntl(3, F_SETLKW, F_WRLCK)");
     assert_eq!(lock(Some(false), 5, 7), "fcntl(3, F_SETLKW, F_RDLCK 5..7)");
-    assert_eq!(words("flock", &[Fd(3), Num(EX | 4)]), "flock(3, LOCK_EX | LOCK_NB)");
+    assert_eq!(words("flock", &[Fd(3), Num(EX | 4)]), "flock(3, LOCK_EX|LOCK_NB)");
 }

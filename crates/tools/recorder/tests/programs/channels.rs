@@ -4,9 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use nix::sys::eventfd::EventFd;
-use nix::sys::socket::{MsgFlags, SockaddrIn, recvmsg, sendmsg};
+use nix::sys::socket::{MsgFlags, SockaddrIn, SockaddrLike, recvmsg, sendmsg};
 use nix::sys::stat::Mode;
 use nix::sys::wait::wait;
 use nix::unistd::{mkdtemp, mkfifo};
@@ -19,6 +20,7 @@ pub(crate) fn run(name: &str) {
         "eventfd" => eventfd(),
         "datagrams" => datagrams(),
         "messages" => messages(),
+        "several-messages" => several_messages(),
         other => crate::execs::run(other),
     }
 }
@@ -72,6 +74,67 @@ fn messages() {
     let from = receive(&server);
     send(&server, from);
     wait().expect("our child");
+}
+
+/// Several by one call: through a stream, where they are one, and to two servers, of which one reads them by one call.
+fn several_messages() {
+    let (one, mut other) = UnixStream::pair().expect("there is room");
+    assert_eq!(send_all(&one, &["four", "more"], &[]), 2);
+    other.read_exact(&mut [0; 8]).expect("so many were sent");
+    let (one, other) = UnixDatagram::pair().expect("there is room");
+    assert_eq!(send_all(&one, &["a", "bcd"], &[]), 2);
+    assert_eq!([0; 2].map(|_| other.recv(&mut [0; 8]).expect("it was sent")), [1, 3]);
+    let servers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port is free"));
+    let [first, second] = servers.each_ref().map(|server| match server.local_addr() {
+        Ok(SocketAddr::V4(address)) => SockaddrIn::from(address),
+        other => panic!("{other:?}"),
+    });
+    child(|| {
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        assert_eq!(send_all(&client, &["to", "you", "both"], &[first, second, first]), 3);
+    });
+    assert_eq!(servers[1].recv(&mut [0; 8]).expect("it is sent"), 3);
+    assert_eq!(receive_all(&servers[0]), [2, 4]);
+    wait().expect("our child");
+}
+
+/// Sends several messages by one call, each to its own address, or where the socket is connected to.
+fn send_all(socket: &impl AsRawFd, texts: &[&str], to: &[SockaddrIn]) -> i32 {
+    let mut pieces: Vec<libc::iovec> = texts
+        .iter()
+        .map(|text| libc::iovec { iov_base: text.as_ptr() as *mut _, iov_len: text.len() })
+        .collect();
+    let mut messages = headers(&mut pieces);
+    for (message, to) in messages.iter_mut().zip(to) {
+        message.msg_hdr.msg_name = to.as_ptr() as *mut _;
+        message.msg_hdr.msg_namelen = to.len();
+    }
+    // SAFETY: the headers point to texts, pieces and addresses that outlive the call, which only reads them.
+    unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), texts.len() as u32, 0) }
+}
+
+/// How long the next two messages are.
+fn receive_all(socket: &impl AsRawFd) -> [u32; 2] {
+    let mut room = [[0_u8; 16]; 2];
+    let mut pieces = room
+        .each_mut()
+        .map(|room| libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() });
+    let mut messages = headers(&mut pieces);
+    let (number, nothing) = (socket.as_raw_fd(), std::ptr::null_mut());
+    // SAFETY: the headers point to pieces, and these to room, that outlive the call.
+    assert_eq!(unsafe { libc::recvmmsg(number, messages.as_mut_ptr(), 2, 0, nothing) }, 2);
+    [messages[0].msg_len, messages[1].msg_len]
+}
+
+/// A header for each piece, which is a message of its own.
+fn headers(pieces: &mut [libc::iovec]) -> Vec<libc::mmsghdr> {
+    let header = |piece| {
+        // SAFETY: a header is numbers and pointers, all of which may be zero.
+        let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        (header.msg_hdr.msg_iov, header.msg_hdr.msg_iovlen) = (piece, 1);
+        header
+    };
+    pieces.iter_mut().map(|piece| header(&raw mut *piece)).collect()
 }
 
 fn send(socket: &UdpSocket, to: SockaddrIn) {

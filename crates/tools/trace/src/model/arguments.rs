@@ -121,6 +121,14 @@ impl<'a> Arguments<'a> {
         })
     }
 
+    /// How long each of several messages is, and where it goes.
+    pub(crate) fn messages(self) -> Option<&'a [(u64, Option<String>)]> {
+        self.find(|argument| match argument {
+            Argument::Messages(messages) => Some(messages.as_slice()),
+            _ => None,
+        })
+    }
+
     pub(crate) fn passed(self) -> &'a [i32] {
         self.find(|argument| match argument {
             Argument::Passed(passed) => Some(passed.as_slice()),

@@ -9,8 +9,8 @@ use crate::event::{Outcome, Task};
 /// Which of a call's descriptors bytes come from, and which they go to, by index.
 pub(crate) fn directions(name: &str) -> (Option<usize>, Option<usize>) {
     match name {
-        "read" | "readv" | "recvfrom" | "recvmsg" => (Some(0), None),
-        "write" | "writev" | "sendto" | "sendmsg" => (None, Some(0)),
+        "read" | "readv" | "recvfrom" | "recvmsg" | "recvmmsg" => (Some(0), None),
+        "write" | "writev" | "sendto" | "sendmsg" | "sendmmsg" => (None, Some(0)),
         "sendfile" => (Some(1), Some(0)),
         "splice" => (Some(0), Some(2)),
         "tee" => (None, Some(1)),
@@ -87,7 +87,7 @@ impl Model {
         Kind::EventFd(number)
     }
 
-    fn channel(&mut self, place: Place) -> Option<&mut Channel> {
+    pub(super) fn channel(&mut self, place: Place) -> Option<&mut Channel> {
         match place {
             Place::Pipe(number) => self.pipes.get_mut(&number).map(|pipe| &mut pipe.channel),
             Place::Socket(number) => {
@@ -105,7 +105,13 @@ impl Model {
 
     /// A call that writes has begun: from now on, its bytes may be read.
     pub(super) fn offer(&mut self, task: Task, name: &str, arguments: &Arguments<'_>) {
-        if let Some(place) = self.target(task, name, arguments)
+        if let Some(messages) = arguments.messages() {
+            for (place, sizes) in self.sorted(task, arguments, messages) {
+                if let Some(channel) = self.channel(place) {
+                    channel.offer(task, sizes.iter().sum());
+                }
+            }
+        } else if let Some(place) = self.target(task, name, arguments)
             && let Some(channel) = self.channel(place)
         {
             channel.offer(task, asked(name, arguments));
@@ -117,21 +123,32 @@ impl Model {
     /// A call has failed, or was interrupted before it did anything.
     pub(super) fn withdraw(&mut self, task: Task, call: &OpenCall, result: &Outcome) {
         let arguments = Arguments(&call.arguments);
-        if let Some(place) = self.target(task, &call.name, &arguments)
-            && let Some(Err(taken)) = self.channel(place).map(|channel| channel.withdraw(task))
-        {
-            self.expect(format!("expected that nobody reads the {taken} bytes of a failed write"));
+        if let Some(messages) = arguments.messages() {
+            let places = self.sorted(task, &arguments, messages);
+            places.into_keys().for_each(|place| self.takes_back(task, place));
+        } else if let Some(place) = self.target(task, &call.name, &arguments) {
+            self.takes_back(task, place);
         }
         self.takes_descriptors_back(task, call);
         self.fails_to_connect(task, call, result);
     }
 
+    fn takes_back(&mut self, task: Task, place: Place) {
+        if let Some(Err(taken)) = self.channel(place).map(|channel| channel.withdraw(task)) {
+            self.expect(format!("expected that nobody reads the {taken} bytes of a failed write"));
+        }
+    }
+
     /// A task ends in the middle of a call.
     pub(super) fn abandon(&mut self, task: Task, call: &OpenCall) {
-        if let Some(place) = self.target(task, &call.name, &Arguments(&call.arguments))
-            && let Some(channel) = self.channel(place)
-        {
-            channel.abandon(task);
+        let arguments = Arguments(&call.arguments);
+        let messages = arguments.messages().unwrap_or_default();
+        let places = self.sorted(task, &arguments, messages).into_keys();
+        let one = self.target(task, &call.name, &arguments);
+        for place in places.chain(one).collect::<Vec<_>>() {
+            if let Some(channel) = self.channel(place) {
+                channel.abandon(task);
+            }
         }
     }
 
@@ -142,12 +159,15 @@ impl Model {
         arguments: &Arguments<'_>,
         value: i64,
     ) {
+        if let Some(messages) = arguments.messages() {
+            return self.moves_messages(task, name, arguments, messages);
+        }
         let bytes = arguments.count().unwrap_or(value.max(0) as u64);
         // Bytes say nothing of a count.
         let counts =
             |place: &Place| !matches!(place, Place::EventFd(_)) || arguments.count().is_some();
         if let Some(place) = self.target(task, name, arguments).filter(counts) {
-            self.put(task, place, bytes);
+            self.put(task, place, &[bytes]);
             self.is_from(task, directions(name).1.and_then(|index| arguments.fd(index)), place);
         }
         let flags = match name {
@@ -173,9 +193,10 @@ impl Model {
         self.receives_descriptors(task, name, arguments);
     }
 
-    fn put(&mut self, task: Task, place: Place, bytes: u64) {
+    pub(super) fn put(&mut self, task: Task, place: Place, messages: &[u64]) {
         let Some(channel) = self.channel(place) else { return };
-        if let Err(taken) = channel.put(task, bytes) {
+        let bytes = messages.iter().sum();
+        if let Err(taken) = channel.put(task, messages) {
             self.expect(format!("expected at least {taken} bytes: so many were read already"));
         }
         if bytes > 0 {
@@ -185,8 +206,14 @@ impl Model {
     }
 
     fn take(&mut self, place: Place, bytes: u64) {
+        self.take_all(place, &[bytes]);
+    }
+
+    pub(super) fn take_all(&mut self, place: Place, messages: &[u64]) {
         let Some(channel) = self.channel(place) else { return };
-        if let Err(missing) = channel.take(bytes) {
+        let bytes: u64 = messages.iter().sum();
+        let missing: u64 = messages.iter().filter_map(|size| channel.take(*size).err()).sum();
+        if missing > 0 {
             let there = bytes - missing;
             self.expect(format!("expected at most {there} bytes from {place}, not {bytes}"));
         }
@@ -195,7 +222,7 @@ impl Model {
     }
 
     /// A read has found the end: nobody may be left who could write.
-    fn end_of_file(&mut self, place: Place) {
+    pub(super) fn end_of_file(&mut self, place: Place) {
         let messages = match place {
             Place::Pipe(_) | Place::EventFd(_) => false,
             Place::Socket(number) => {

@@ -51,16 +51,20 @@ impl Channel {
         self.offers.insert(by, Offer { total, taken: 0 });
     }
 
-    /// A write returns: `bytes` are in, some of which may have been read already.
-    pub(crate) fn put(&mut self, by: Task, bytes: u64) -> Result<(), u64> {
+    /// A write returns: one message is in, or several; the first of their bytes may have been read already.
+    pub(crate) fn put(&mut self, by: Task, sizes: &[u64]) -> Result<(), u64> {
         let taken = self.offers.remove(&by).unwrap_or_default().taken;
-        self.queued += bytes.saturating_sub(taken);
-        if let Some(messages) = &mut self.messages
-            && taken == 0
-        {
-            messages.push_back(bytes);
+        let mut rest = taken;
+        for &size in sizes {
+            self.queued += size.saturating_sub(rest);
+            if let Some(messages) = &mut self.messages
+                && rest == 0
+            {
+                messages.push_back(size);
+            }
+            rest = rest.saturating_sub(size);
         }
-        if taken > bytes { Err(taken) } else { Ok(()) }
+        if rest > 0 { Err(taken) } else { Ok(()) }
     }
 
     /// A write fails: none of its bytes may have been read.

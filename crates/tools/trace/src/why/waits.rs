@@ -19,9 +19,11 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
     let reads = |index| arguments.fd(index).map(|fd| to_read(model, task, fd));
     let writes = |index| arguments.fd(index).map(|fd| to_write(model, task, fd));
     let one = match call.name.as_str() {
-        "read" | "readv" | "pread64" | "recvfrom" | "recvmsg" => reads(0),
+        "read" | "readv" | "pread64" | "recvfrom" | "recvmsg" | "recvmmsg" => reads(0),
         "accept" | "accept4" => reads(0),
-        "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendfile" => writes(0),
+        "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendmmsg" | "sendfile" => {
+            writes(0)
+        }
         "vmsplice" => match arguments.fd(0).and_then(|fd| model.kind(task, fd)) {
             Some(Kind::ReadEnd(_)) => reads(0),
             _ => writes(0),

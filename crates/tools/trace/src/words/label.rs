@@ -107,6 +107,11 @@ fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
                 *said = Some(format!("{number:#05o}").replace("0o", "0"));
             }
         }
+        "sendmmsg" => hide(2),
+        "recvmmsg" => {
+            hide(2);
+            hide(4);
+        }
         "ppoll" | "clone" => hide(1),
         // How many things it could tell of at once, and how long it waits at most.
         "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => {
@@ -124,9 +129,11 @@ fn whole_call(name: &str, arguments: &[Argument]) -> Vec<String> {
 /// One argument; `None`: it says nothing.
 pub(super) fn one(call: &str, argument: &Argument) -> Option<String> {
     Some(match argument {
-        Argument::Descriptor(AT_FDCWD) | Argument::Null | Argument::Out | Argument::Opaque => {
-            return None;
-        }
+        Argument::Descriptor(AT_FDCWD)
+        | Argument::Null
+        | Argument::Out
+        | Argument::Messages(_)
+        | Argument::Opaque => return None,
         Argument::Number(number) => number.to_string(),
         Argument::Descriptor(fd) => fd.to_string(),
         Argument::Descriptors(pair) | Argument::Passed(pair) => numbers(pair),

@@ -44,7 +44,7 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
             let kind = ["LOCK_SH", "LOCK_EX", "", "LOCK_UN"]
                 .get((operation & !4).trailing_zeros() as usize);
             let kind = kind.filter(|kind| !kind.is_empty())?;
-            let wait = if operation & 4 == 0 { "" } else { " | LOCK_NB" };
+            let wait = if operation & 4 == 0 { "" } else { "|LOCK_NB" };
             vec![number(0).map(|fd| fd.to_string()), Some(format!("{kind}{wait}"))]
         }
         "epoll_ctl" => {
