@@ -89,7 +89,12 @@ impl Names {
             rest = &rest[start..];
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            named.push_str(&self.word(word, &named).unwrap_or_else(|| word.to_string()));
+            let name = self.word(word, &named);
+            // As in a column of numbers: how many spaces there are depends on the id's digits.
+            if name.is_some() && named.ends_with("  ") {
+                named.truncate(named.trim_end_matches(' ').len() + 1);
+            }
+            named.push_str(name.as_deref().unwrap_or(word));
             rest = after;
         }
         named.push_str(rest);
@@ -126,6 +131,8 @@ mod tests {
         names.set(&[Pid::from_raw(7)], Task(2));
         let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/1/fd";
         assert_eq!(names.in_text(text), "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P0/fd");
+        let column = "line 5:  400211 Killed\n  400211 sh   7\n";
+        assert_eq!(names.in_text(column), "line 5: P1 Killed\n P1 sh   7\n");
     }
 
     #[test]
