@@ -189,6 +189,7 @@ impl Recording<'_> {
                 }
             }
             name if sends(name) => self.has_sent(task, call),
+            "write" | "writev" => self.has_written_to_terminal(pid, call),
             "unshare" | "setns" => self.may_be_nested = true,
             "rt_sigtimedwait" => self.has_taken(task, result),
             // It may have been from a signalfd.

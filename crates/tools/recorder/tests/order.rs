@@ -38,7 +38,7 @@ fn who_waits_for_time_or_for_somebody_outside_does_not_hang() {
 #[test]
 fn twenty_recordings_are_one() {
     let programs = ["pipe", "handler", "threads", "stop", "storm", "spin", "threads-exit", "race"];
-    for program in programs.into_iter().chain(["execs-among-sleepers"]) {
+    for program in programs.into_iter().chain(["execs-among-sleepers", "terminal"]) {
         let first = recorded(program).text;
         for _ in 1..20 {
             assert_eq!(recorded(program).text, first, "{program}");

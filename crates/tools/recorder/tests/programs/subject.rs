@@ -4,6 +4,7 @@ mod channels;
 mod execs;
 mod injected;
 mod kills;
+mod terminals;
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
@@ -50,6 +51,7 @@ fn main() {
         "makes-processes" => makes(|| _ = waitpid(child(|| ()), None)),
         "hears-keys" => hears_keys(),
         "passes" => passes(),
+        "terminal" => terminals::echoes(),
         other => injected::run(other),
     }
 }
