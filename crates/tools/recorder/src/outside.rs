@@ -15,7 +15,7 @@ use trace::call::Argument;
 
 use crate::recording::Recording;
 use crate::task::{Call, Tracee};
-use crate::{borrow, files, locks, memory, peers};
+use crate::{borrow, files, locks, memory, peers, terminals};
 
 /// The recorded processes, and what they hold, at one moment.
 pub(crate) struct Outside<'a, 'r> {
@@ -83,13 +83,28 @@ impl<'a, 'r> Outside<'a, 'r> {
                     && peers::strangers_reach(pid, inode, &self.sockets);
         }
         match () {
-            () if is("pipe:") => false,
+            () if is("pipe:") || terminals::is_master(&leads_to) => false,
+            () if let Some(index) = leads_to.strip_prefix(terminals::SLAVES) => {
+                !self.has_master_of(index)
+            }
             () if is("anon_inode:[timerfd]") => !is_a_still_timer(&info(pid, number)),
             () if is("anon_inode:[pidfd]") || is("pidfd:") => self.is_anothers(pid, number),
             () if is("anon_inode:[eventfd]") || is("anon_inode:[signalfd]") => false,
             () if is("anon_inode:") => true,
             () => self.opens(&format!("/proc/{pid}/fd/{number}")),
         }
+    }
+
+    /// Whether somebody who is recorded plays the keyboard of a terminal.
+    fn has_master_of(&self, index: &str) -> bool {
+        let pids = self.recording.tasks.values().map(|tracee| tracee.pid);
+        let mut all = pids.flat_map(|pid| files::open(pid).into_iter().map(move |fd| (pid, fd)));
+        all.any(|(pid, fd)| {
+            files::leads_to(pid, fd).is_some_and(|path| terminals::is_master(&path))
+                && info(pid, fd).lines().any(|line| {
+                    line.strip_prefix("tty-index:").is_some_and(|found| found.trim() == index)
+                })
+        })
     }
 
     /// Whether the process behind a pidfd lives and is not recorded.

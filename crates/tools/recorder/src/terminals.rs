@@ -14,7 +14,8 @@ use crate::{borrow, files};
 
 /// The end that is written to by whoever plays the keyboard.
 const MASTER: &str = "/dev/ptmx";
-const SLAVES: &str = "/dev/pts/";
+/// The ends at which programs read what was typed.
+pub(crate) const SLAVES: &str = "/dev/pts/";
 
 impl Recording<'_> {
     /// After a write to a terminal that the program has made, waits until it has arrived. Who asks a terminal whether there is
@@ -47,6 +48,6 @@ impl Recording<'_> {
     }
 }
 
-fn is_master(path: &str) -> bool {
+pub(crate) fn is_master(path: &str) -> bool {
     path == MASTER || path == "/dev/pts/ptmx"
 }

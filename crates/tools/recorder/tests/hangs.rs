@@ -21,7 +21,7 @@ use story::{DEADLINE, Started};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Programs that hang, and what must be said of them.
-const HANGS: [(&str, &[&str]); 44] = [
+const HANGS: [(&str, &[&str]); 45] = [
     ("own-write-end", &["P1 is blocked in read(3)", "only P1's own fd 4 keeps pipe 1 open"]),
     (
         "full-pipe",
@@ -71,6 +71,13 @@ const HANGS: [(&str, &[&str]); 44] = [
     ("fifo-read", &["read(3): waits for"]),
     ("msgrcv", &["msgrcv(): waits for a message in a queue"]),
     ("mq", &["mq_timedreceive(3): waits for a message in a queue"]),
+    (
+        "terminal-inside",
+        &[
+            "P2 is blocked in read(4): waits for something to read from /dev/pts/1",
+            "P1 is blocked in read(3): waits for something to read from /dev/",
+        ],
+    ),
     ("semop", &["waits for a semaphore"]),
     ("select", &["select([3]): waits for data in pipe 1", "fd 4 of P1 itself"]),
     ("poll", &["poll([3]): waits for data in pipe 1", "fd 4 of P1 itself"]),

@@ -54,6 +54,7 @@ fn main() {
         "fifo-read" => fifo_read(),
         "msgrcv" => msgrcv(),
         "mq" => datagrams::in_a_queue(),
+        "terminal-inside" => seems::terminal_inside(),
         "semop" => semop(),
         "select" => select(&ends()),
         "poll" => poll(&ends().0, -1),

@@ -5,8 +5,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
 use std::{env, fs, ptr, thread};
 
+use nix::pty::openpty;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
-use nix::unistd::{Pid, alarm, pause};
+use nix::unistd::{Pid, alarm, pause, read};
 
 use super::locks::lock_file;
 use super::{File, child, ends, fifo, pidfd, poll, timerfd};
@@ -120,6 +121,13 @@ pub(super) fn interval_over() {
         }
     }
     pause();
+}
+
+/// Both ends of a terminal are read, and it is nobody else's.
+pub(super) fn terminal_inside() {
+    let pty = openpty(None, None).expect("there is room for a terminal");
+    child(|| _ = read(&pty.slave, &mut [0]));
+    _ = read(&pty.master, &mut [0]);
 }
 
 fn posix_timer() {
