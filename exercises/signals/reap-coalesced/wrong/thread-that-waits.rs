@@ -71,7 +71,7 @@ fn reap() -> nix::Result<Vec<(Pid, i32)>> {
         }
     })
     .join()
-    .unwrap()
+    .unwrap_or(Err(Errno::EIO))
 }
 
 /// Waits at a gate until somebody opens it.
