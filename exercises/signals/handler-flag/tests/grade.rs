@@ -3,7 +3,9 @@
 //! In the middle of a job is in the middle of its `println!`: the recorder has the signal come right before the write(2) in it.
 
 use grader::facts::*;
-use grader::{Between, Exit, Folder, Injection, Outcome, Run, Seed, State, Verdict};
+use grader::{
+    Between, Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Seen, State, Verdict,
+};
 use nix::sys::signal::{Signal, kill};
 use std::path::Path;
 
@@ -119,18 +121,43 @@ fn hang(program: &grader::Process) -> Verdict {
         .ask("The read was interrupted, so `next_job` has returned. Who looks at the note after that?")
 }
 
+/// Fails if the handler has run, and SIGTERM has ended the program all the same.
+fn must_be_set_for_more_than_one(seen: &Recorded) {
+    let handled = |step: &&Seen| step.sentence.contains("its handler runs");
+    let Some(first) = seen.steps.iter().find(handled) else { return };
+    Verdict::new("A second SIGTERM has ended it: the handler was set for the first one only.")
+        .saw(first.to_string())
+        .saw_all(
+            seen.steps
+                .iter()
+                .rev()
+                .find(|step| step.sentence.contains("SIGTERM"))
+                .map(ToString::to_string),
+        )
+        .ask(
+            "sigaction(2): what becomes of a handler when it has run once, and which flag says so?",
+        )
+        .fail();
+}
+
 #[test]
 fn the_job_in_hand_is_finished_and_no_other_begun() {
     grader::worth(3);
     let (files, mut seed) = (Folder::new(), Seed::of("in the middle"));
     let jobs = jobs(&mut seed);
     let number = seed.random().usize(2..=4);
-    let signal = Injection::signal(&format!("P1:write:{number}=TERM"));
+    // And once more, where it tidies up: by either name.
+    let signals = [format!("write:{number}"), "unlink".into(), "unlinkat".into()];
+    let signals = signals.map(|call| Injection::signal(&format!("P1:{call}=TERM")));
     let run = run(&files).stdin(jobs.join("\n") + "\n").recorded().show_allocations();
-    let Some(seen) = run.inject(signal.expect("it is well written")).record() else { return };
+    let run = signals
+        .into_iter()
+        .fold(run, |run, signal| run.inject(signal.expect("it is well written")));
+    let Some(seen) = run.record() else { return };
     // A handler that does too much may do it to itself or to others: it is looked at first.
     seen.must(stay_safe_in_handlers()).must(print_nothing_in_handlers());
     if seen.outcome.exit == Exit::Signal(TERM as i32) {
+        must_be_set_for_more_than_one(&seen);
         must_have_tidied_up(&seen.outcome, &files);
     }
     seen.must(end_by_itself());
