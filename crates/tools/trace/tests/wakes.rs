@@ -124,3 +124,17 @@ fn who_execs_lets_the_one_go_on_that_has_made_it_by_vfork() {
     let woken: Vec<Vec<Task>> = wakes(&execs).into_iter().map(|(_, woken)| woken).collect();
     assert_eq!(woken, [[P1]]);
 }
+
+#[test]
+fn a_thread_that_ends_wakes_who_joins_it() {
+    let join = [Argument::Opaque, Num(265), Argument::Task(P2)];
+    let joins = Recording::new().thread(P1, P2).thread(P1, P3).enter(P1, "futex", &join).sleeps(P1);
+    let other = joins.add(P3, What::Ended { status: Status::Code(0) });
+    let ends = other.add(P2, What::Ended { status: Status::Code(0) });
+    let woken = ends.leave(P1, "futex", &join, Outcome::Value(0));
+    assert_eq!(wakes(&woken), [("exit(0)".into(), vec![P1])]);
+    assert!(
+        row(&woken, "exit(0)").sentence.starts_with("P3"),
+        "which comes first, and wakes nobody"
+    );
+}

@@ -142,6 +142,10 @@ fn brings(model: &Model, event: &Event, changes: &[Change], wait: &Wait) -> bool
                 connects && !listener.queue.is_empty() || shuts && listener.hears_no_more
             })
         }
+        // A process's end has other arrows.
+        Wait::Child(Some(thread)) if model.process_of(*thread) != *thread => {
+            event.task == *thread && matches!(event.what, What::Ended { .. })
+        }
         Wait::Made(task) => {
             event.task == *task && matches!(event.what, What::Exec { .. } | What::Ended { .. })
         }
