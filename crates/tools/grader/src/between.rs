@@ -13,13 +13,15 @@ use std::time::Duration;
 
 /// More instructions than there are between two calls of a program that does one thing.
 const MOST: u32 = 20_000;
+/// So many calls of a handler are more than it may make: it is not waited for.
+const IN_A_HANDLER: u32 = 1000;
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of signals between instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Between {
-    /// The handler has run so many times, and was through with it each time.
+    /// The handler has run so many times, and was through with it each time; or the last time it took so long that it was not waited for.
     Through(u32),
     /// After so many times, it was about to wait for a lock, which nobody can give back as long as it runs.
     Locks(u32),
@@ -31,6 +33,8 @@ pub enum Between {
 enum Over {
     /// The program has ended.
     Ended,
+    /// Its handler takes its time, or never returns: to have it run after each instruction would take for ever.
+    Slow,
     Refused(Errno),
 }
 
@@ -88,13 +92,13 @@ impl Running {
             let mut times = 0;
             let result = steps(self, &mut times);
             drop(done);
-            if result.is_ok() {
+            if matches!(result, Ok(_) | Err(Over::Slow)) {
                 // It may have been ended meanwhile.
                 let _ = ptrace::detach(pid, None);
             }
             match result {
                 Ok(true) => Between::Locks(times),
-                Ok(false) | Err(Over::Ended) => Between::Through(times),
+                Ok(false) | Err(Over::Ended | Over::Slow) => Between::Through(times),
                 Err(Over::Refused(errno)) => Between::Refused(errno),
             }
         })
@@ -161,9 +165,15 @@ fn within(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
 /// Lets a signal's handler run to its end; whether it comes to wait for a lock instead.
 fn handles(pid: Pid, signal: Signal) -> Stepped<bool> {
     let mut call = next_call(pid, Some(signal))?;
+    let mut calls = 0;
     while number(&call) != Some(libc::SYS_rt_sigreturn) {
         if waits_for_a_lock(&call) {
             return Ok(true);
+        }
+        calls += 1;
+        let sleeps = [libc::SYS_nanosleep, libc::SYS_clock_nanosleep];
+        if calls > IN_A_HANDLER || number(&call).is_some_and(|it| sleeps.contains(&it)) {
+            return Err(Over::Slow);
         }
         next_call(pid, None)?;
         call = next_call(pid, None)?;
