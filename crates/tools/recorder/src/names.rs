@@ -114,9 +114,9 @@ impl Names {
         {
             return Some(format!("port-{}", self.counted(PORT, word)));
         }
-        let known = self.by_pid.get(&number).filter(|_| number >= SMALL);
-        let in_proc = || before.ends_with("/proc/").then_some(&Task::OUTSIDE);
-        known.or_else(in_proc).map(Task::to_string)
+        let in_proc = before.ends_with("/proc/");
+        let known = self.by_pid.get(&number).filter(|_| in_proc || number >= SMALL);
+        known.or_else(|| in_proc.then_some(&Task::OUTSIDE)).map(Task::to_string)
     }
 }
 
@@ -129,8 +129,9 @@ mod tests {
         let mut names = Names::new(Places::default());
         names.set(&[Pid::from_raw(400_211)], Task(1));
         names.set(&[Pid::from_raw(7)], Task(2));
-        let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/1/fd";
-        assert_eq!(names.in_text(text), "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P0/fd");
+        let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/7/fd /proc/1/fd";
+        let expected = "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P2/fd /proc/P0/fd";
+        assert_eq!(names.in_text(text), expected);
         let column = "line 5:  400211 Killed\n  400211 sh   7\n";
         assert_eq!(names.in_text(column), "line 5: P1 Killed\n P1 sh   7\n");
     }

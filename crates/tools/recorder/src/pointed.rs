@@ -144,7 +144,7 @@ pub(crate) fn named_pipe(pid: Pid, name: &str, args: &[u64; 6], arguments: &mut 
         return;
     };
     // Asked for here, it would be one of the recorder's. The model knows what it leads to.
-    if trace::names::own_descriptor(&path).is_some() {
+    if trace::names::descriptor(told).is_some() {
         return;
     }
     let from = match folder {

@@ -97,8 +97,10 @@ fn a_makers_pidfd_is_there_before_its_call_returns() {
 
 #[test]
 fn a_pipe_may_be_opened_by_its_descriptors_path() {
-    let recorded = recorded_with(&["--check"], &["opens-its-own"]);
-    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    for program in ["opens-its-own", "opens-its-own-by-id"] {
+        let recorded = recorded_with(&["--check"], &[program]);
+        assert_eq!(recorded.code, Some(0), "{program}: {}", recorded.stderr);
+    }
 }
 
 #[test]

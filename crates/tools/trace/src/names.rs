@@ -1,5 +1,7 @@
 //! The names that the manual pages use for numbers.
 
+use crate::event::Task;
+
 /// The signals of x86-64 and aarch64, from 1: signal(7).
 const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
@@ -223,15 +225,21 @@ pub fn error(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The number of the descriptor that such a path leads to, of whoever opens it: `/dev/fd/3`, `/dev/stdin`.
+/// Whose descriptor such a path leads to, and its number: `/dev/fd/3`, `/dev/stdin`, `/proc/P2/fd/3`. Nobody's is whoever
+/// opens it.
 #[must_use]
-pub fn own_descriptor(path: &str) -> Option<i32> {
+pub fn descriptor(path: &str) -> Option<(Option<Task>, i32)> {
     match path {
-        "/dev/stdin" => return Some(0),
-        "/dev/stdout" => return Some(1),
-        "/dev/stderr" => return Some(2),
+        "/dev/stdin" => return Some((None, 0)),
+        "/dev/stdout" => return Some((None, 1)),
+        "/dev/stderr" => return Some((None, 2)),
         _ => (),
     }
     let folders = ["/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/"];
-    folders.iter().find_map(|folder| path.strip_prefix(folder)?.parse().ok())
+    if let Some(own) = folders.iter().find_map(|folder| path.strip_prefix(folder)) {
+        return Some((None, own.parse().ok()?));
+    }
+    let (task, number) = path.strip_prefix("/proc/P")?.split_once("/fd/")?;
+    let task = task.parse().ok().map(Task).filter(|task| *task != Task::OUTSIDE)?;
+    Some((Some(task), number.parse().ok()?))
 }

@@ -18,7 +18,8 @@ pub(crate) fn run(name: &str) {
         "exec-outlives" => becomes("outlives"),
         "outlives" => outlives(),
         "with-pidfd" => with_pidfd(),
-        "opens-its-own" => opens_its_own(),
+        "opens-its-own" => opens_its_own("/dev/fd"),
+        "opens-its-own-by-id" => opens_its_own(&format!("/proc/{}/fd", std::process::id())),
         "opens-rarely" => opens_rarely(),
         "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
@@ -45,9 +46,9 @@ fn among_sleepers() {
 }
 
 /// Writes to a pipe that it has opened by its descriptor's path, as a shell's `>(...)` has it.
-fn opens_its_own() {
+fn opens_its_own(folder: &str) {
     let (mut reader, writer) = pipe().expect("there is room for a pipe");
-    let path = format!("/dev/fd/{}", writer.as_raw_fd());
+    let path = format!("{folder}/{}", writer.as_raw_fd());
     let mut again = File::options().write(true).open(path).expect("it is a pipe that has a reader");
     drop(writer);
     again.write_all(b"hello").expect("it can be read");

@@ -15,8 +15,8 @@ impl Model {
         path: &str,
         flags: u64,
     ) -> Kind {
-        let own = names::own_descriptor(path).and_then(|fd| self.kind(task, fd));
-        let pipe = match own {
+        let theirs = names::descriptor(path);
+        let pipe = match theirs.and_then(|(of, fd)| self.kind(of.unwrap_or(task), fd)) {
             Some(Kind::ReadEnd(pipe) | Kind::WriteEnd(pipe) | Kind::BothEnds(pipe)) => *pipe,
             Some(outside @ Kind::Outside(_)) => return outside.clone(),
             _ if arguments.fifo().is_some() => self.named_pipe(path),
