@@ -1,7 +1,7 @@
 //! Why a task sleeps: what it waits for, and who holds the other end.
 //!
 //! Read in this order: [`Blocked::of`], [`Wait`], [`Blocked::sentence`]; `waits.rs`, what each call waits
-//! for; then `knot.rs`, for when
+//! for; then `knot/`, for when
 //! everybody sleeps.
 
 mod waits;
