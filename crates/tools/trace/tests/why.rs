@@ -173,6 +173,11 @@ fn each_call_says_what_it_waits_for() {
         enter("rt_sigtimedwait", &[Argument::Signals(vec![10, 17]), Argument::Null]),
         "SIGUSR1 or SIGCHLD"
     );
+    let many = (1..=31).chain(34..=64);
+    let all = [Argument::Signals(many.clone().collect()), Argument::Null];
+    assert_eq!(enter("rt_sigtimedwait", &all), "any signal");
+    let most = [Argument::Signals(many.filter(|it| *it != 2).collect()), Argument::Null];
+    assert_eq!(enter("rt_sigtimedwait", &most), "any signal but SIGINT");
     assert_eq!(
         enter("select", &[Num(5), Argument::Set(vec![3]), Argument::Set(vec![4]), Argument::Null]),
         "data in pipe 1 or room in pipe 1"

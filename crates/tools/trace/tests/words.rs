@@ -35,6 +35,13 @@ fn bytes_are_told_with_where_they_go_and_what_they_are() {
 }
 
 #[test]
+fn a_number_that_has_a_name_is_called_by_it() {
+    let seek = |whence| Recording::with_pipe(0).call(P1, "lseek", &[Fd(3), Num(7), Num(whence)], 7);
+    assert_eq!(last(seek(1)), "P1 calls lseek(3, 7, SEEK_CUR) = 7");
+    assert_eq!(last(seek(9)), "P1 calls lseek(3, 7, 9) = 7");
+}
+
+#[test]
 fn descriptors_are_told_with_what_they_lead_to() {
     let pipe = || Recording::with_pipe(O_CLOEXEC);
     assert_eq!(last(pipe()), "P1 makes pipe 1: fd 3 reads, fd 4 writes, both close-on-exec");

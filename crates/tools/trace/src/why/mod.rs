@@ -232,6 +232,11 @@ impl Wait {
             Self::Change(Some(task)) => format!("{task} to end or stop"),
             Self::Made(task) => format!("{task} to exec or end"),
             Self::Signal(signals) if signals.is_empty() => "a signal".into(),
+            Self::Signal(signals) if names::signals(signals).starts_with("all") => names::signals(
+                signals,
+            )
+            .replacen("all signals", "any signal", 1)
+            .replacen("all but", "any signal but", 1),
             Self::Signal(signals) => {
                 let names: Vec<String> =
                     signals.iter().map(|signal| names::signal(*signal)).collect();

@@ -155,6 +155,11 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
             let names = ["ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"];
             vec![Some(named(0, &names)?)]
         }
+        "lseek" => {
+            let from = named(2, &["SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE"]);
+            let plain = |index| number(index).map(|number| number.to_string());
+            vec![plain(0), plain(1), from.or_else(|| plain(2))]
+        }
         "shutdown" => {
             vec![number(0).map(|fd| fd.to_string()), named(1, &["SHUT_RD", "SHUT_WR", "SHUT_RDWR"])]
         }
