@@ -234,6 +234,7 @@ fn record(run: &Run) -> Result<u8, String> {
     let mut events = Vec::new();
     let ended = recorder::record(&run.program, &options, &mut |event| events.push(event));
     let ended = ended.map_err(|error| error.to_string())?;
+    stop::let_through();
     if let Some(path) = &run.events {
         store(&events, path).map_err(|error| cannot_write(path, error))?;
     }

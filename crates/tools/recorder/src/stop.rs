@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// The signal that ends the recording; 0: none has come.
 pub(crate) static SIGNAL: AtomicI32 = AtomicI32::new(0);
+const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 /// How many times a key may still be pressed that sends a signal to all: the first one is the program's.
 static KEYS: AtomicI32 = AtomicI32::new(1);
 
@@ -25,9 +26,17 @@ pub(crate) fn hear(alone: bool) {
     }
     let flags = SaFlags::SA_RESTART | SaFlags::SA_SIGINFO;
     let action = SigAction::new(SigHandler::SigAction(end), flags, SigSet::empty());
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+    for signal in SIGNALS {
         // SAFETY: the handler stores numbers only. Were it refused, the recorder would end at once, and
         // the program with it.
         _ = unsafe { sigaction(signal, &action) };
+    }
+}
+
+/// The program has ended: what is still to be drawn of it may take long, and nobody has to wait for that.
+pub(crate) fn let_through() {
+    for signal in SIGNALS {
+        // SAFETY: no handler is set, but one taken away.
+        _ = unsafe { signal::signal(signal, SigHandler::SigDfl) };
     }
 }

@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, open};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, mkfifo};
 use story::Started;
 
 /// A folder that anybody may use, with the recorder and its program in it: where they were built, a plain user may
@@ -190,6 +190,21 @@ fn a_killed_recorder_leaves_no_process_behind() {
         crowd.started.signal(Signal::SIGKILL);
         crowd.ends(None);
     }
+}
+
+/// A picture of much takes long. Here it waits for whoever reads it.
+#[test]
+fn a_signal_ends_the_recorder_while_it_draws() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let picture = folder.path().join("picture");
+    mkfifo(&picture, Mode::S_IRWXU).expect("the folder is ours");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recorder"));
+    command.args(["run", "--text"]).arg(&picture).args(["--", "true"]);
+    let started = Started::command(command);
+    started.wait_until_blocked_in(libc::SYS_openat);
+    started.signal(Signal::SIGTERM);
+    let (status, _, _) = started.finish();
+    assert_eq!(status.signal(), Some(libc::SIGTERM));
 }
 
 /// The first Ctrl-C is the program's, which ignores it here; the second one is the recorder's.

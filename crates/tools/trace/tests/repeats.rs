@@ -121,3 +121,15 @@ fn lines_that_say_something_else_are_not_the_same_once_more() {
     let counted = Rows::of(&counts.iter().fold(Recording::new(), says).0).rows;
     assert_eq!(counted.last().map(|row| row.label.as_str()), Some("… 4 times more"));
 }
+
+/// Else the picture of a script that starts some thousand programs takes minutes.
+#[test]
+fn who_is_gone_is_said_to_be_gone_once() {
+    let round = |all: Recording, number| {
+        let child = Task(number);
+        all.fork(P1, child).exit(child, 0).waits(P1).reaps(P1, child, 0)
+    };
+    let rows = Rows::of(&(2..100).fold(Recording::new(), round).0).rows;
+    let most = rows.iter().map(|row| row.marks.len()).max();
+    assert!(most < Some(5), "{most:?}");
+}

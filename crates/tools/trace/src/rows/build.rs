@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::wakes::Sleeper;
-use super::{Arrow, Column, Inside, Row, RowKind, Rows, gates, marks, notes};
+use super::{Arrow, Column, Inside, Mark, Row, RowKind, Rows, gates, marks, notes};
 use crate::call::Argument;
 use crate::event::{Event, Injected, Outcome, Task, What};
 use crate::knot::knot;
@@ -53,6 +53,8 @@ pub(super) struct Builder {
     pub(super) told: BTreeSet<Task>,
     /// For whom a signal is on its way that nobody in the picture has sent, and whence it comes.
     pub(super) unsent: BTreeMap<(Task, i32), &'static str>,
+    /// Who is not known to be gone: of the others, each row would have to say so.
+    pub(super) present: BTreeSet<Task>,
     /// Who sleeps.
     pub(super) asleep: BTreeMap<Task, Sleeper>,
 }
@@ -168,6 +170,14 @@ impl Builder {
             format!("{task}, a thread of {process}")
         };
         self.rows.columns.push(Column { task, process, title });
+        self.present.insert(task);
+    }
+
+    /// What each task is doing that is there. Who is gone is said to be once.
+    fn marks(&mut self) -> BTreeMap<Task, Mark> {
+        let marks = marks(&self.model, &self.present);
+        self.present.retain(|task| marks.get(task) != Some(&Mark::Gone));
+        marks
     }
 
     /// A row for an event; what stands at a call's beginning is taken from there.
@@ -182,6 +192,7 @@ impl Builder {
             RowKind::Call => begun.step,
             _ => event.step,
         };
+        let marks = self.marks();
         self.rows.rows.push(Row {
             number: self.rows.rows.len() as u64 + 1,
             first,
@@ -194,7 +205,7 @@ impl Builder {
             note: notes::note(&self.model, event, changes),
             sentence: sentence(&self.model, event, changes),
             arrows: self.arrows.remove(&event.task).unwrap_or_default(),
-            marks: marks(&self.model),
+            marks,
             gates: gates(&self.model),
             line: begun.line,
             problem: None,
@@ -223,9 +234,12 @@ impl Builder {
         }
         // One that has made somebody, and waits for it, has its row.
         if begun.shown {
+            let marks = self.marks();
             let mut rows = self.rows.rows.iter_mut();
             if let Some(row) = rows.rfind(|row| row.task == event.task) {
-                (row.last, row.marks) = (event.step, marks(&self.model));
+                row.last = event.step;
+                row.marks.retain(|_, mark| *mark == Mark::Gone);
+                row.marks.extend(marks);
                 row.gates = gates(&self.model);
             }
         } else {

@@ -16,7 +16,7 @@ mod notes;
 mod repeats;
 mod wakes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Event, Task};
 use crate::model::{Model, State};
@@ -219,11 +219,11 @@ impl Rows {
 }
 
 /// Who has ended and has no parent here is gone: nobody here could reap it.
-fn marks(model: &Model) -> BTreeMap<Task, Mark> {
+fn marks(model: &Model, present: &BTreeSet<Task>) -> BTreeMap<Task, Mark> {
     let orphan = |task: &Task| model.processes.get(task).is_none_or(|found| found.parent.is_none());
     let mark = |task: &Task| match Mark::of(&model.state(*task)?) {
         Mark::Zombie if orphan(task) => Some(Mark::Gone),
         mark => Some(mark),
     };
-    model.threads.keys().filter_map(|task| Some((*task, mark(task)?))).collect()
+    present.iter().filter_map(|task| Some((*task, mark(task)?))).collect()
 }

@@ -107,7 +107,8 @@ fn ends_what_it_begins(rows: &[Row]) -> bool {
     let Some(last) = rows.last() else { return true };
     let mut arrows = rows.iter().flat_map(|row| &row.arrows);
     arrows.all(|arrow| {
-        arrow.kind != ArrowKind::Makes || last.marks.get(&arrow.to) == Some(&Mark::Gone)
+        arrow.kind != ArrowKind::Makes
+            || matches!(last.marks.get(&arrow.to), None | Some(Mark::Gone))
     })
 }
 
