@@ -229,10 +229,8 @@ fn the_timeout_comes_in_time_whatever_else_comes() {
 fn one_sleep_is_one_call() {
     grader::worth(1);
     let gates = Gates::new(1);
-    let Some(seen) = master(Duration::from_millis(300), 1, gates.paths()).recorded().record()
-    else {
-        return;
-    };
+    let run = master(Duration::from_millis(300), 1, gates.paths());
+    let Some(seen) = run.deadline(Duration::from_secs(3)).recorded().record() else { return };
     must_not_sleep_in_wait(&seen.outcome);
     seen.outcome.must_end();
     seen.must(never_spin());
