@@ -1,6 +1,7 @@
 //! What is written to a terminal goes through a worker of the kernel's: when it arrives at the other end, and is echoed, is
 //! chance, unless somebody waits for that. What comes to an end where something can be read already, or that nobody has opened
-//! yet, nobody can wait for.
+//! yet, nobody can wait for; nor can who sleeps at the other end be kept from getting up when the first of several pieces comes (a line and its
+//! end are two).
 
 use std::os::fd::AsFd;
 
