@@ -77,10 +77,7 @@ const CHAPTERS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("select", &["address_in_use", "echo_once", "fd_1500", "socket_kinds", "stale_set"]),
-    (
-        "signals",
-        &["auto_reap", "disposition_table", "errno_clobbered", "mask_across_fork", "quit_cleanup"],
-    ),
+    ("signals", &["auto_reap", "disposition_table", "errno_clobbered", "mask_across_fork"]),
     (
         "self-pipe",
         &[
@@ -134,6 +131,7 @@ const IN_ANY_ORDER: [(&str, &[&str]); 7] = [
             "exec_dispositions",
             "fork_window",
             "println_in_handler",
+            "quit_cleanup",
             "unsafe_handler_deadlock",
         ],
     ),
