@@ -1,6 +1,6 @@
-//! 5000 signals and room for 4096 bytes: a full pipe refuses bytes, and nothing is lost.
+//! Twenty signals and room for ten bytes: a full pipe refuses bytes, and nothing is lost.
 //!
-//! The pipe is made as small as the kernel allows, one page (Linux only).
+//! The pipe is made as small as the kernel allows, one page (Linux only), and nearly filled before.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
@@ -30,11 +30,15 @@ fn main() -> Result<()> {
     let room = fcntl(&queue, FcntlArg::F_SETPIPE_SZ(1)).context("cannot shrink the pipe")?;
     println!("[pid {me}] my pipe has room for {room} bytes");
 
-    for _ in 0..5000 {
+    for _ in 0..room - 10 {
+        self_pipe::wake();
+    }
+    println!("[pid {me}] woken often, and I have not looked; bytes in it: {}", bytes_in(&queue)?);
+    for _ in 0..20 {
         raise(Signal::SIGUSR1).context("cannot signal myself")?;
     }
     raise(Signal::SIGTERM).context("cannot signal myself")?;
-    println!("[pid {me}] SIGUSR1 5000 times, SIGTERM once; bytes in it: {}", bytes_in(&queue)?);
+    println!("[pid {me}] SIGUSR1 20 times, SIGTERM once; bytes in it: {}", bytes_in(&queue)?);
 
     let woken = queue.sleep(&[], Some(Duration::from_secs(10))).context("cannot sleep")?;
     println!("[pid {me}] I sleep. What ended it: {woken:?}; bytes in it: {}", bytes_in(&queue)?);

@@ -3,10 +3,11 @@
 //! The child is found asleep in its handler, and is killed; an alarm would end both after twenty
 //! seconds. Ask yourself who could read, and what he is doing. (States are read in /proc: Linux only.)
 
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
-use std::{fs, thread};
+use std::thread;
 
 use anyhow::{Context, Result};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -26,15 +27,18 @@ extern "C" fn on_usr1(_: libc::c_int) {
 fn fill(latch: io::PipeWriter) -> Result<()> {
     let (_own, writer) = pipe::pipe().context("cannot make a pipe")?; // not non-blocking
     let room = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(1)).context("cannot shrink the pipe")?;
+    let mut writer = File::from(writer);
+    let unread = vec![b'!'; room as usize - 8]; // as from signals of which nobody has read
+    writer.write_all(&unread).context("cannot fill the pipe")?;
     WRITER.store(writer.into_raw_fd(), SeqCst); // and never closed
     // SAFETY: `on_usr1` does what signal-safety(7) allows. That is not enough, as we'll see.
     unsafe { set_disposition(Signal::SIGUSR1, Disposition::Handler(on_usr1)) }
         .context("cannot catch SIGUSR1")?;
 
-    for _ in 0..room {
+    for _ in 0..8 {
         raise(Signal::SIGUSR1).context("cannot signal myself")?;
     }
-    println!("[child {}] {room} signals, {room} bytes. Here comes one more", getpid());
+    println!("[child {}] 8 signals have filled its {room} bytes. Here comes one more", getpid());
     drop(latch); // tells the parent that it may look now
     raise(Signal::SIGUSR1).context("cannot signal myself")?;
     println!("[child {}] that's what I would go on to read them for", getpid());
@@ -49,7 +53,7 @@ fn sleeps(pid: Pid) -> Result<bool> {
 }
 
 fn main() -> Result<()> {
-    println!("[parent {}] my child will fill its own pipe, signal by signal", getpid());
+    println!("[parent {}] my child's own pipe is nearly full, and signals will fill it", getpid());
     let (mut gate, latch) = io::pipe().context("cannot make a pipe")?;
     // SAFETY: this program has one thread.
     let child = match unsafe { fork() }.context("cannot fork")? {

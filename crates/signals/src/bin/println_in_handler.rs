@@ -8,6 +8,7 @@ use std::io::{self, pipe};
 use std::{fs, thread};
 
 use anyhow::{Context, Result, bail};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -32,6 +33,7 @@ fn main() -> Result<()> {
     let me = getpid();
     let (stdout, worker_stdout) = pipe().context("cannot make a pipe")?;
     let (stderr, worker_stderr) = pipe().context("cannot make a pipe")?;
+    fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(1)).context("cannot shrink the pipe")?; // full the sooner
     // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }.context("cannot fork")? else {
         alarm::set(20);

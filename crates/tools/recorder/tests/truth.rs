@@ -15,10 +15,9 @@ const CHAPTERS: [&str; 8] =
     ["syscalls", "fork", "pipe", "select", "signals", "self-pipe", "execve", "after"];
 
 /// Programs that are not recorded here, and why.
-const LEFT_OUT: [(&str, &str); 3] = [
+const LEFT_OUT: [(&str, &str); 2] = [
     ("serve_two", "serves for a minute, whoever comes"),
-    ("idle_crowd", "polls 800 descriptors, tens of thousands of times"),
-    ("spawn_bench", "makes thousands of processes, to measure"),
+    ("idle_crowd", "has 800 descriptors, to be compared at each of thousands of stops"),
 ];
 
 /// What a program is told, where it would do nothing of itself.
