@@ -75,6 +75,10 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
     let mut running = question.run(&gate).start();
     let mut stands = false;
     let child = running.until(|now| {
+        // Nobody waits for the child any more: it is over, whether that has come to the gate or not.
+        if now.program().is_none_or(|program| program.state == State::Zombie) {
+            return None;
+        }
         // Looked at when somebody stands there already: then nobody moves who waits for them.
         if !std::mem::replace(&mut stands, gate.arrived() == 1) {
             return None;
@@ -92,6 +96,7 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
             let outcome = running.finish();
             if why != Interrupted::Deadline {
                 outcome.must_end();
+                outcome.must_leave_nobody();
             }
             Verdict::new("No child has come to the gate with its answer.")
                 .saw(outcome.ending())

@@ -1,5 +1,5 @@
 //! The parent says its sum and is gone, while the child stands at the gate.
-//! Told: "No child has come to the gate"
+//! Told: "The program did not wait for everybody"
 
 use nix::unistd::{ForkResult, fork};
 use std::io::Read as _;
