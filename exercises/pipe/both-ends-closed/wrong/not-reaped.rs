@@ -1,5 +1,5 @@
 //! The parent has heard everything, and forgets who said it.
-//! Told: "has exited, and nobody has reaped it"
+//! Told: "it left 1 process behind"
 
 use nix::unistd::{ForkResult, fork, pipe};
 use std::io::{self, Read as _, Write as _};

@@ -1,5 +1,5 @@
 //! One wait, for the last stage: when that has ended, the others have as well.
-//! Told: "has exited, and nobody has reaped it"
+//! Told: "it left 2 processes behind"
 
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
