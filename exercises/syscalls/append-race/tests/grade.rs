@@ -34,20 +34,35 @@ fn missing(text: &str, count: usize) -> Vec<String> {
     all.filter(|record| !text.lines().any(|line| line == record)).collect()
 }
 
+fn is_record(line: &str, count: usize) -> bool {
+    (1..=count).any(|number| line == format!("Anna {number}") || line == format!("Bert {number}"))
+}
+
 /// What is wrong with the log, if anything is, told without a guess at where it comes from.
 fn against(text: &str, count: usize, before: &str) -> Option<Verdict> {
     let missing = missing(text, count);
+    let added = text.strip_prefix(before).unwrap_or_default();
+    let stray = added.lines().find(|line| !is_record(line, count));
     let verdict = if !text.starts_with(before) {
         let emptied = !text.contains(&before[before.len() / 2..]);
         let what = if emptied { "is gone: LOG was emptied" } else { "is written over" };
         Verdict::new(format!("What stood in LOG before {what}."))
             .ask("Where does a write begin, after which way of opening?")
+    } else if added.is_empty() {
+        Verdict::new("No record is in LOG: nothing was written.")
+            .ask("Who keeps the bytes, and when does that one write them?")
     } else if let Some(first) = missing.first() {
         let anywhere = text.contains(first.as_str());
         let cause = if anywhere { "is no line of its own" } else { "is lost" };
         Verdict::new(format!("A record {cause}: {first:?}."))
             .saw(format!("{} of {} records are missing", missing.len(), 2 * count))
             .ask("With how many calls is a record written, and what may happen between them?")
+    } else if let Some(stray) = stray {
+        Verdict::new(format!("A line in LOG is no record: {stray:?}."))
+            .ask("Where does a line end, and where does the next one begin?")
+    } else if !added.ends_with('\n') {
+        Verdict::new("The last record's line does not end: whoever writes next continues it.")
+            .ask("Which byte is the last one of a line?")
     } else {
         return None;
     };
@@ -68,7 +83,11 @@ fn gave_up(outcome: &Outcome) -> bool {
     outcome.exit == Exit::Code(1) && outcome.complaint().is_some()
 }
 
-fn a_writer_gave_up() -> Verdict {
+fn a_writer_gave_up(outcome: &Outcome) -> Verdict {
+    if outcome.complaint().is_some_and(|text| text.contains("os error 13")) {
+        return Verdict::new("One writer has made LOG so that the other one may not open it.")
+            .ask("open(2), on `mode`: who may do what with a file that is made?");
+    }
     Verdict::new("A writer could not open LOG, or not write to it, and has ended with an error.")
         .ask("For what was LOG opened, and which of the things asked for go together?")
 }
@@ -80,7 +99,7 @@ fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str,
             Verdict::new("LOG is not made, where it was not there.")
                 .ask("Which flag of open(2) makes a file?")
         }
-        Some(_) if gave_up(outcome) => a_writer_gave_up(),
+        Some(_) if gave_up(outcome) => a_writer_gave_up(outcome),
         Some(verdict) => verdict,
         None if outcome.exit == Exit::Code(0) => return,
         None => Verdict::new("All records are there, and the program does not report success.")
@@ -91,7 +110,7 @@ fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str,
 
 fn must_not_have_given_up(outcome: &Outcome) {
     if gave_up(outcome) {
-        a_writer_gave_up().saw(outcome.ending()).saw_all(outcome.complaint()).fail();
+        a_writer_gave_up(outcome).saw(outcome.ending()).saw_all(outcome.complaint()).fail();
     }
 }
 

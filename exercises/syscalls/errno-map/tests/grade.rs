@@ -1,5 +1,6 @@
 //! By which code `errno-map` must have told what the kernel answered.
 
+use grader::facts::leave_open_only;
 use grader::{Exit, Folder, Injection, Outcome, Run, Seed, Verdict};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -38,14 +39,19 @@ fn must_tell(outcome: &Outcome, said: &str) {
     let stands_for = CODES.iter().find(|(it, _)| *it == code).map(|(_, name)| *name);
     let verdict = if said == "success" && (code != 0 || announced) {
         Verdict::new(
-            "The file was opened, and the program tells of an error, though nothing has failed.",
+            "The file may be read, and the program tells of an error, though no opening for reading fails.",
         )
-        .ask("Which answer of open says that it has failed? Does a success set errno to 0?")
+        .ask("For what was it to be opened? Which answer of open says that it has failed, and does a success set errno to 0?")
     } else if code == code_of(said) && (announced || code == 0) {
         return;
     } else if code == code_of(said) {
         Verdict::new("The file can't be opened, and the program says nothing of it.")
             .ask("Who calls `announce`?")
+    } else if code == 0 {
+        Verdict::new(format!(
+            "The file can't be opened, and the program says that it was. Who opens it is told {said}."
+        ))
+        .ask("Which call has the program asked, and was that one the opening?")
     } else if own == Some(code) {
         Verdict::new(format!("The program exits with {code}, the error's own number."))
             .ask("What does a script know of errno's numbers, and which codes are in the table?")
@@ -64,6 +70,15 @@ fn must_tell(outcome: &Outcome, said: &str) {
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
         .fail()
+}
+
+#[test]
+fn what_was_opened_is_closed_again() {
+    grader::worth(1);
+    let folder = Folder::new();
+    let Some(seen) = run(&folder.put("file", "text")).recorded().record() else { return };
+    must_tell(&seen.outcome, "success");
+    seen.must(leave_open_only(&[0, 1, 2]));
 }
 
 /// A file that nobody may read.
@@ -88,7 +103,8 @@ fn what_can_be_opened_is_and_what_is_not_there_is_not() {
     let mut seed = Seed::of("there");
     let folder = Folder::new();
     let (there, missing) = (name(&mut seed), name(&mut seed));
-    must_tell(&run(&folder.put(&there, "text")).finish(), "success");
+    // Nobody has asked for what stands in it.
+    must_tell(&run(&folder.put(&there, [0xff, 0xfe])).finish(), "success");
     must_tell(&run(&folder.path().join(missing)).finish(), "ENOENT");
 }
 

@@ -1,5 +1,5 @@
 //! A reason is looked for, whether there was a failure or not.
-//! Told: "though nothing has failed"
+//! Told: "though no opening for reading fails"
 
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::CString;

@@ -3,6 +3,9 @@
 use grader::{Descriptor, Exit, Folder, Gates, Outcome, Process, Run, Running, Seed, Verdict};
 use std::path::Path;
 
+/// A file that nobody has made.
+const MISSING: &str = "missing.txt";
+
 /// A file with random text.
 fn file(folder: &Folder, seed: &mut Seed) -> (std::path::PathBuf, String) {
     let word: String = (0..12).map(|_| seed.random().alphabetic()).collect();
@@ -41,6 +44,11 @@ fn is_gate(descriptor: &Descriptor) -> bool {
 /// Its descriptors, without the gate's: that one has got whichever number was free.
 fn held(process: &Process) -> impl Iterator<Item = &Descriptor> {
     process.descriptors.iter().filter(|it| !is_gate(it))
+}
+
+/// What the grader has given to the program as its input.
+fn is_old_input(descriptor: &Descriptor) -> bool {
+    descriptor.target.to_string_lossy().starts_with("/memfd:stdin")
 }
 
 fn at(process: &Process, number: i32) -> Option<&Descriptor> {
@@ -101,8 +109,14 @@ fn zero_leads_to_the_file() {
         }
         (None, None) => Verdict::new("0 is closed, and FILE is nowhere: it was closed again.")
             .ask("Who owned the descriptor, and what did that one do at its end?"),
-        (Some(_), _) => Verdict::new("0 still leads where it led: nobody has made it free.")
-            .ask("Which number does a file get that is opened now?"),
+        (Some(zero), _) if is_old_input(zero) => {
+            Verdict::new("0 still leads where it led: nobody has made it free.")
+                .ask("Which number does a file get that is opened now?")
+        }
+        (Some(zero), _) => {
+            Verdict::new(format!("0 leads to {}, and not to FILE.", zero.target.display()))
+                .ask("Which call gave 0 this meaning, and what is FILE's own descriptor?")
+        }
     };
     verdict.saw_all(told(&stands)).fail()
 }
@@ -143,7 +157,8 @@ fn what_is_read_is_what_stands_in_the_file() {
     let outcome = running.finish();
     outcome.must_end();
     let came = String::from_utf8_lossy(&outcome.stdout).into_owned();
-    if came != text || outcome.exit != Exit::Code(0) {
+    // Whatever it has said of its own accord before.
+    if !came.ends_with(&text) || outcome.exit != Exit::Code(0) {
         Verdict::new("The program did not read what stands in FILE.")
             .saw(format!("in FILE stands {text:?}, and the program read {came:?}"))
             .saw(outcome.ending())
@@ -157,8 +172,20 @@ fn what_is_read_is_what_stands_in_the_file() {
 fn a_file_that_is_not_there_is_reported() {
     grader::worth(1);
     let folder = Folder::new();
-    let gate = Gates::new(1);
-    let outcome: Outcome = run(&folder, &folder.path().join("missing"), &gate).finish();
+    let mut gate = Gates::new(1);
+    let mut running = run(&folder, &folder.path().join(MISSING), &gate).start();
+    if let Some(stands) = at_the_gate(&mut running, &mut gate) {
+        let made = folder.read(MISSING).is_some();
+        Verdict::new(if made {
+            "FILE wasn't there, and the program has made it."
+        } else {
+            "FILE isn't there, and the program goes on as if it were."
+        })
+        .saw_all(told(&stands))
+        .ask("What does open(2) answer, with which flags, and who is told?")
+        .fail();
+    }
+    let outcome: Outcome = running.finish();
     outcome.must_end();
     if outcome.exit != Exit::Code(1)
         || !outcome.complaint().is_some_and(|text| text.contains("os error 2"))

@@ -2,6 +2,8 @@
 
 use grader::facts::*;
 use grader::{Call, Exit, Folder, Outcome, Process, Run, Seed, Verdict};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 const FILE: &str = "output.txt";
@@ -22,6 +24,7 @@ fn must_have_gone_there(folder: &Folder, outcome: &Outcome, word: &str, seed: &S
     outcome.must_end();
     let line = format!("{word}\n").into_bytes();
     let file = folder.read(FILE);
+    let old = &OLD.as_bytes()[OLD.len() / 2..];
     let verdict = match &file {
         Some(bytes) if *bytes == line && outcome.stdout.is_empty() => return,
         _ if outcome.stdout == line => {
@@ -38,9 +41,13 @@ fn must_have_gone_there(folder: &Folder, outcome: &Outcome, word: &str, seed: &S
             Verdict::new("What stood in FILE before is still there, and nothing was written: FILE was not opened for that.")
                 .ask("What does open(2) do with a file that is there already, with which flags?")
         }
-        Some(bytes) if bytes.windows(line.len()).any(|part| part == line) => {
+        Some(bytes) if bytes.windows(old.len()).any(|part| part == old) => {
             Verdict::new("What stood in FILE before is still there.")
                 .ask("Which flag of open(2) empties a file, and which one goes to its end?")
+        }
+        Some(bytes) if *bytes == line => {
+            Verdict::new("The command's words are in FILE, and the program has said something where 1 led before.")
+                .ask("Who writes to 1, and when is that written which std still keeps?")
         }
         Some(_) => Verdict::new("Something else stands in FILE than what the command wrote.")
             .ask("Who writes to 1?"),
@@ -67,6 +74,14 @@ fn what_the_command_writes_goes_into_the_file() {
     let (folder, word) = (Folder::new(), word(&mut seed));
     let outcome = run(&folder).args(["/bin/echo", &word]).finish();
     must_have_gone_there(&folder, &outcome, &word, &seed);
+    let made = fs::metadata(folder.path().join(FILE)).expect("it was read a moment ago");
+    let mode = made.permissions().mode() & 0o777;
+    if mode & 0o600 != 0o600 {
+        Verdict::new("FILE is made so that not even its owner may read and write it.")
+            .saw(format!("its mode is {mode:03o}"))
+            .ask("open(2), on `mode`: who may do what with a file that is made?")
+            .fail();
+    }
 }
 
 #[test]
@@ -138,8 +153,8 @@ fn the_command_finds_one_number_that_leads_there() {
         Verdict::new(format!("1 leads where it led, and FILE is at {}.", other.number))
             .ask("Which call lets you choose the number of a duplicate?")
     } else if !leads(1, &file) {
-        Verdict::new("1 leads where it led, and no number leads to FILE.")
-            .ask("Which number did the last call give another meaning?")
+        Verdict::new("No number of the command's leads to FILE.")
+            .ask("Where does 1 lead, and which number did the last call give another meaning?")
     } else if let Some(other) = held().find(|it| it.number > 2) {
         Verdict::new(format!("The command inherits one descriptor too many: {}.", other.number))
             .ask("Who made it, and who was to close it?")

@@ -3,7 +3,10 @@
 //! Real signals interrupt it, sent while it waits in the kernel; and where somebody may trace, failures come at a chosen read.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Interrupted, Outcome, Recorded, Run, Running, Seed, State, Verdict};
+use grader::{
+    Exit, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seed, Signals, State,
+    Verdict,
+};
 use nix::sys::signal::{Signal, kill};
 
 /// How often it is interrupted, one time after the other.
@@ -84,11 +87,26 @@ fn must_have_reported(outcome: &Outcome, code: i32, name: &str) {
 }
 
 /// Waits until the program waits for input. `None`: this machine doesn't show that.
-fn until_it_reads(running: &mut Running) -> Result<Option<()>, Interrupted> {
+fn until_it_reads(running: &mut Running) -> Result<Option<Process>, Interrupted> {
     running.until(|now| match now.program()?.waits_to_read(0) {
         None => Some(None),
-        Some(waits) => waits.then_some(Some(())),
+        Some(waits) => waits.then(|| now.program().cloned()),
     })
+}
+
+/// Fails if no signal would interrupt it while it waits.
+fn must_be_interruptible(program: &Process) {
+    let Signals { blocked, ignored, .. } = &program.signals;
+    let cause = if blocked.contains(&Signal::SIGUSR1) {
+        "SIGUSR1 is blocked while the program reads: no signal interrupts it, and none is heard."
+    } else if ignored.contains(&Signal::SIGUSR1) {
+        "SIGUSR1 is ignored while the program reads: no signal interrupts it, and none is heard."
+    } else {
+        return;
+    };
+    Verdict::new(cause)
+        .ask("Whose are the signals of a program that calls `retry_on_eintr`, and what is it to do when one has come?")
+        .fail()
 }
 
 /// Fails with what has ended the program instead of being interrupted once more.
@@ -127,7 +145,7 @@ fn it_waits_on_after_each_signal() {
     let mut running = run().stdin_later().start();
     for sent in 0..TIMES {
         match until_it_reads(&mut running) {
-            Ok(Some(())) => {}
+            Ok(Some(program)) => must_be_interruptible(&program),
             Ok(None) => {
                 return grader::skip(
                     "it waits on after a signal",
