@@ -7,15 +7,17 @@ use super::report::{ENDED, Report};
 use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, Pid, getpid};
+use std::time::{Duration, Instant};
 
-/// How long the supervisor tries to kill, in rounds of about a millisecond.
-const ROUNDS: u32 = 5000;
+/// How long the supervisor tries to kill. Who waits for a busy disk dies when that has answered, and not before.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How often everybody is stopped before anybody is killed, in each round, while they go on forking.
 const STOPPING: u32 = 50;
 
 /// In a pid namespace: ends everybody, waits for the program, and leaves the others to the kernel.
 pub(super) fn end_namespace(program: Pid) -> Report {
-    for _ in 0..ROUNDS {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         // To pid 1, everybody is whoever is in its namespace. They go in one call, past which nobody forks: of a bomb,
         // what is left would take the processor from those that are to die.
         let all = if getpid().as_raw() == 1 { Pid::from_raw(-1) } else { program };
@@ -37,7 +39,8 @@ pub(super) fn end_namespace(program: Pid) -> Report {
 /// place among the limited number, so the bomb has less and less room. Killing gives places back, and comes last.
 pub(super) fn end_everybody(program: Pid, user: Option<u32>) -> Report {
     let mut ended = [ENDED, 0, 0];
-    for round in 0..ROUNDS {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         if let Some(user) = user {
             kill_all_of(user);
         }
@@ -60,7 +63,8 @@ pub(super) fn end_everybody(program: Pid, user: Option<u32>) -> Report {
             }
         }
         // A killed process needs a moment to die; there is no descriptor to wait on for all of them.
-        let _ = poll(&mut [], PollTimeout::from(if round < 100 { 1u8 } else { 5 }));
+        let moment = if began.elapsed().as_millis() < 100 { 1u8 } else { 5 };
+        let _ = poll(&mut [], PollTimeout::from(moment));
     }
     [ENDED, 0, 0]
 }
