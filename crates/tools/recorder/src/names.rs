@@ -94,7 +94,7 @@ impl Names {
             if name.is_some() && named.ends_with("  ") {
                 named.truncate(named.trim_end_matches(' ').len() + 1);
             }
-            named.push_str(name.as_deref().unwrap_or(word));
+            named.push_str(&name.unwrap_or_else(|| self.glued(word)));
             rest = after;
         }
         named.push_str(rest);
@@ -120,6 +120,26 @@ impl Names {
     }
 }
 
+impl Names {
+    /// A word with ids between letters, as in `worker4711`. Digits among those of a hexadecimal number are none.
+    fn glued(&self, word: &str) -> String {
+        if word.chars().all(|c| c.is_ascii_hexdigit()) {
+            return word.into();
+        }
+        let mut named = String::with_capacity(word.len());
+        let mut rest = word;
+        while let Some(first) = rest.chars().next() {
+            let changes = |c: char| c.is_ascii_digit() != first.is_ascii_digit();
+            let (part, after) = rest.split_at(rest.find(changes).unwrap_or(rest.len()));
+            rest = after;
+            let id = part.parse().ok().filter(|&id| id >= SMALL && !part.starts_with('0'));
+            let task = id.and_then(|id: i32| self.by_pid.get(&id));
+            named.push_str(&task.map_or_else(|| part.into(), Task::to_string));
+        }
+        named
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,9 +149,11 @@ mod tests {
         let mut names = Names::new(Places::default());
         names.set(&[Pid::from_raw(400_211)], Task(1));
         names.set(&[Pid::from_raw(7)], Task(2));
-        let text = "[parent 400211] 4002110 x400211 7 /proc/400211/fd /proc/7/fd /proc/1/fd";
-        let expected = "[parent P1] 4002110 x400211 7 /proc/P1/fd /proc/P2/fd /proc/P0/fd";
+        let text = "[parent 400211] 4002110 4002ff 7 /proc/400211/fd /proc/7/fd /proc/1/fd";
+        let expected = "[parent P1] 4002110 4002ff 7 /proc/P1/fd /proc/P2/fd /proc/P0/fd";
         assert_eq!(names.in_text(text), expected);
+        let glued = "worker400211.log x400211y7 d400211e x4002110 x0400211";
+        assert_eq!(names.in_text(glued), "workerP1.log xP1y7 d400211e x4002110 x0400211");
         let column = "line 5:  400211 Killed\n  400211 sh   7\n";
         assert_eq!(names.in_text(column), "line 5: P1 Killed\n P1 sh   7\n");
     }
