@@ -93,6 +93,7 @@ impl Recording<'_> {
         if call.name == "recvmmsg" && result > 0 {
             let text = reader.text_of_messages(&call.arguments[1], call.args[1]);
             call.arguments.extend(text);
+            call.arguments.extend(reader.passed_with_messages(result as u64, call.args[1]));
         }
         if call.name == "bind" && result == 0 {
             self.tell_chosen_port(task, pid, &mut call);
@@ -241,6 +242,7 @@ fn decode(pid: Pid, names: &crate::names::Names, raw: &'static str, mut args: [u
     if raw == "sendmmsg" {
         let text = reader.text_of_messages(&arguments[1], args[1]);
         arguments.extend(text);
+        arguments.extend(reader.passed_with_messages(args[2], args[1]));
     }
     pointed::named_pipe(pid, raw, &args, &mut arguments);
     normal::tidy(raw, &args, &mut arguments);

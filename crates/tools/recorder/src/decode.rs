@@ -121,13 +121,13 @@ impl Reader<'_> {
         })
     }
 
-    /// A process; a group, by its leader's number and negative; 0 and -1 as they are.
+    /// A process, or a group, by its leader; 0 and -1 as they are.
     fn task(&self, id: i32) -> Argument {
         let named = |id| self.names.task(Pid::from_raw(id));
         match id {
             1.. => Argument::Task(named(id)),
             -1 | 0 => Argument::Number(id.into()),
-            group => Argument::Number(-i64::from(named(group.wrapping_neg()).0)),
+            group => Argument::Group(named(group.wrapping_neg())),
         }
     }
 

@@ -75,6 +75,14 @@ impl Recording<'_> {
         self.processes.get(&process).filter(|process| !process.ended).map(|_| process)
     }
 
+    /// CLONE_PARENT. The first process's parent is not recorded.
+    pub(crate) fn has_its_maker_s_parent(&mut self, child: Task, maker: Task) {
+        let parent = self.processes.get(&maker).and_then(|maker| maker.parent);
+        if let Some(child) = self.processes.get_mut(&child) {
+            child.parent = parent;
+        }
+    }
+
     /// The kernel forgets a process, or the system's first process reaps it.
     fn nobody_reaps(&mut self, process: Task) {
         self.is_reaped(process, None);

@@ -47,7 +47,7 @@ impl Moment {
             let flags = flags(pid, number);
             table.push(Descriptor {
                 number,
-                leads_to: names.in_text(&leads_to),
+                leads_to: names.in_text(without_inode(&leads_to)),
                 description: self.description(leads_to, pid, number),
                 close_on_exec: flags & libc::O_CLOEXEC as u32 != 0,
                 flags: flags & !(libc::O_CLOEXEC as u32),
@@ -65,6 +65,15 @@ impl Moment {
             self.seen.len() - 1
         });
         index as u32 + 1
+    }
+}
+
+/// A file that was made without a name (O_TMPFILE) is called by its folder: its inode differs each time.
+fn without_inode(leads_to: &str) -> &str {
+    let named = leads_to.strip_suffix(" (deleted)").and_then(|path| path.rsplit_once("/#"));
+    match named {
+        Some((folder, inode)) if inode.bytes().all(|byte| byte.is_ascii_digit()) => folder,
+        _ => leads_to,
     }
 }
 

@@ -56,6 +56,13 @@ impl Reader<'_> {
         Some(Argument::Bytes(self.text(&text), total))
     }
 
+    /// The descriptors that go with each of several messages: those with some, in their order.
+    pub(crate) fn passed_with_messages(&self, count: u64, first: u64) -> Vec<Argument> {
+        let messages = (0..count.min(MOST)).map(|at| first + at * SIZE);
+        let passed = messages.map(|message| pointed::passed(self.pid, message));
+        passed.filter(|passed| !passed.is_empty()).map(Argument::Passed).collect()
+    }
+
     fn moved_of(&self, message: u64) -> u64 {
         memory::int(self.pid, message + SIZE - 8).map_or(0, |length| u64::from(length as u32))
     }

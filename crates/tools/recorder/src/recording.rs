@@ -14,9 +14,9 @@ use trace::Task;
 use trace::event::{Event, Status, VERSION, What};
 
 use crate::clients::Clients;
+use crate::counts::Counts;
 use crate::files::{self, Moment};
 use crate::inject::{Deed, Injection};
-use crate::injecting::Counts;
 use crate::killers::Killers;
 use crate::lines::Lines;
 use crate::names::Names;

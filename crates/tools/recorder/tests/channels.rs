@@ -52,3 +52,14 @@ fn of_several_messages_that_go_by_one_call_each_is_followed() {
     ];
     assert_eq!(moved("several-messages"), expected);
 }
+
+#[test]
+fn descriptors_that_go_with_several_messages_of_one_call_are_followed() {
+    assert_eq!(
+        moved("passes-several")
+            .iter()
+            .filter(|(put, place, _)| *put && *place == Place::Pipe(1))
+            .count(),
+        2
+    );
+}

@@ -70,11 +70,11 @@ const HANGS: [(&str, &[&str]); 45] = [
     ("fifo", &["waits for somebody to open /", "to write to it"]),
     ("fifo-read", &["read(3): waits for"]),
     ("msgrcv", &["msgrcv(): waits for a message in a queue"]),
-    ("mq", &["mq_timedreceive(3): waits for a message in a queue"]),
+    ("mq", &["waits for a message in message queue /", "; it is open as fd 3 of P1 itself"]),
     (
         "terminal-inside",
         &[
-            "P2 is blocked in read(4): waits for something to read from /dev/pts/1",
+            "P2 is blocked in read(4): waits for something to read from /dev/pts/1; other ends still open: fd",
             "P1 is blocked in read(3): waits for something to read from /dev/",
         ],
     ),
@@ -83,7 +83,7 @@ const HANGS: [(&str, &[&str]); 45] = [
     ("poll", &["poll([3]): waits for data in pipe 1", "fd 4 of P1 itself"]),
     ("epoll", &["epoll_wait(5): waits for data in pipe 1", "fd 4 of P1 itself"]),
     ("eventfd", &["waits for eventfd 1 to be above 0", "fd 3 of P1 itself"]),
-    ("signalfd", &["read(3): waits for a signal"]),
+    ("signalfd", &["read(3): waits for SIG"]),
     ("timerfd-unset", &["read(3): waits for a timer to expire"]),
     ("pidfd", &["poll([3]): waits for P1 to end"]),
     ("vfork", &["vfork(): waits for P2 to exec or end", "P2 is blocked in pause()"]),

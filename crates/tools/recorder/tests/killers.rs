@@ -32,16 +32,21 @@ fn each_of_a_group_has_its_signal_from_who_kills_the_group() {
             let ended = What::Ended { status: Status::Signal(libc::SIGKILL) };
             assert!(recorded.exactly(task, killed_by(P1)) < recorded.exactly(task, ended));
         }
-        assert_eq!(reaches(&recorded, "kill(-2, SIGKILL)"), [P2, P3], "{policy}");
+        assert_eq!(reaches(&recorded, "kill(P2's group, SIGKILL)"), [P2, P3], "{policy}");
     }
 }
 
 #[test]
 fn who_kills_its_own_group_is_seen_to_do_so() {
     for policy in POLICIES {
-        let recorded = recorded_with(&["--policy", policy], &["kill-own-group"]);
-        assert_eq!(recorded.code, Some(128 + libc::SIGKILL), "{policy}");
-        assert_eq!(reaches(&recorded, "kill(0, SIGKILL)"), [P1, P2], "{policy}");
+        for (program, label) in [
+            ("kill-own-group", "kill(0, SIGKILL)"),
+            ("kill-own-group-by-id", "kill(P1's group, SIGKILL)"),
+        ] {
+            let recorded = recorded_with(&["--policy", policy], &[program]);
+            assert_eq!(recorded.code, Some(128 + libc::SIGKILL), "{policy}");
+            assert_eq!(reaches(&recorded, label), [P1, P2], "{policy}");
+        }
     }
 }
 

@@ -33,7 +33,13 @@ fn a_child_is_born_inside_its_parents_fork_and_reaped_after_its_end() {
     let recorded = recorded("pipe");
     let born = recorded.exactly(
         P2,
-        What::Born { parent: P1, process: P2, shares_files: false, maker_waits: false },
+        What::Born {
+            parent: P1,
+            process: P2,
+            shares_files: false,
+            maker_waits: false,
+            sibling: false,
+        },
     );
     assert!(born < recorded.leaves(P1, "fork"));
     let ended = recorded.exactly(P2, What::Ended { status: Status::Code(0) });
@@ -105,8 +111,19 @@ fn a_pipe_may_be_opened_by_its_descriptors_path() {
 
 #[test]
 fn a_descriptor_is_known_whichever_call_gives_it() {
-    let recorded = recorded_with(&["--check"], &["opens-rarely"]);
-    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    let [first, again] = [(); 2].map(|()| recorded_with(&["--check"], &["opens-rarely"]));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(first.text, again.text);
+}
+
+#[test]
+fn who_is_made_with_its_maker_s_parent_is_that_one_s_child() {
+    for policy in ["run-to-block", "child-first", "parent-first", "free"] {
+        let recorded = recorded_with(&["--check", "--policy", policy], &["sibling"]);
+        assert_eq!(recorded.code, Some(0), "{policy}: {}", recorded.stderr);
+        recorded.at(P3, |what| matches!(what, What::Born { parent: P2, sibling: true, .. }));
+        recorded.exactly(P3, What::Reaped { by: Some(P1) });
+    }
 }
 
 #[test]
@@ -124,7 +141,13 @@ fn a_thread_belongs_to_its_process_and_shares_its_descriptors() {
     let recorded = recorded("threads");
     recorded.exactly(
         P2,
-        What::Born { parent: P1, process: P1, shares_files: true, maker_waits: false },
+        What::Born {
+            parent: P1,
+            process: P1,
+            shares_files: true,
+            maker_waits: false,
+            sibling: false,
+        },
     );
     assert!(recorded.all(|what| matches!(what, What::Reaped { .. })).is_empty());
 }

@@ -26,8 +26,10 @@ pub enum Argument {
     Bytes(String, u64),
     /// What is added to an eventfd's count, or taken from it.
     Count(u64),
-    /// A process or thread. 0 and -1 are numbers, and a process group is its leader's task, negative.
+    /// A process or thread. 0 and -1 are numbers.
     Task(Task),
+    /// A process group, by its leader.
+    Group(Task),
     /// Who holds a lock that others wait for, by the id that stands in it.
     Holder(Task),
     /// A signal.
@@ -193,6 +195,14 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("memfd_secret", &[Flags]),
     ("landlock_create_ruleset", &[Any, Num, Flags]),
     ("pidfd_getfd", &[Fd, Fd, Flags]),
+    ("open_tree", &[Fd, Path, Flags]),
+    ("fsopen", &[Path, Flags]),
+    ("fspick", &[Fd, Path, Flags]),
+    ("fsmount", &[Fd, Flags, Flags]),
+    ("open_by_handle_at", &[Fd, Any, Flags]),
+    ("perf_event_open", &[Any, Num, Num, Num, Flags]),
+    ("bpf", &[Num, Any, Num]),
+    ("seccomp", &[Num, Flags, Any]),
     ("unshare", &[Flags]),
     ("epoll_create1", &[Flags]),
     ("epoll_ctl", &[Fd, Num, Fd, Any]),

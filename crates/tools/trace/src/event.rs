@@ -73,6 +73,9 @@ pub enum What {
         shares_files: bool,
         /// Its maker is held by the kernel until it execs or ends, as `vfork(2)` has it.
         maker_waits: bool,
+        /// It is not its maker's child, but the child of its maker's parent (CLONE_PARENT).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        sibling: bool,
     },
     /// A call begins.
     Enter {

@@ -88,6 +88,9 @@ const WAIT: &[(u64, &str)] = &[
     (4, "WEXITED"),
     (8, "WCONTINUED"),
     (0x0100_0000, "WNOWAIT"),
+    (0x2000_0000, "__WNOTHREAD"),
+    (0x4000_0000, "__WALL"),
+    (0x8000_0000, "__WCLONE"),
 ];
 const MESSAGE: &[(u64, &str)] = &[
     (2, "MSG_PEEK"),
@@ -103,6 +106,7 @@ const CLONE: &[(u64, &str)] = &[
     (0x800, "CLONE_SIGHAND"),
     (0x1000, "CLONE_PIDFD"),
     (0x4000, "CLONE_VFORK"),
+    (0x8000, "CLONE_PARENT"),
     (0x1_0000, "CLONE_THREAD"),
 ];
 

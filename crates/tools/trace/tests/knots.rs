@@ -70,3 +70,46 @@ fn who_wait_for_the_same_wait_for_nobody_s_turn() {
     let both = Recording::with_pipe(0).fork(P1, P2).reads(P1, 3).reads(P2, 3);
     assert!(said(&both).iter().all(|line| !line.starts_with("Round")), "{:?}", said(&both));
 }
+
+#[test]
+fn nobody_who_would_write_if_it_were_fed_is_told_to_have_forgotten_an_end() {
+    // P1 | P2 | P3, where P2 keeps the write end of what it reads.
+    let line = Recording::with_pipe(0).pipe(P1, 5, 6, 0).fork(P1, P2).fork(P1, P3);
+    let line = [3, 4, 5, 6].into_iter().fold(line, |line, fd| line.close(P1, fd));
+    let line = line.close(P2, 5).close(P3, 3).close(P3, 4).close(P3, 6);
+    let line = line.reads(P2, 3).reads(P3, 5).waits(P1).sleeps(P1);
+    assert_eq!(
+        said(&line),
+        ["only P2's own fd 4 keeps pipe 1 open: P2 should close it before it reads"]
+    );
+}
+
+#[test]
+fn two_rings_share_nobody() {
+    let both = Recording::with_pipe(0).fork(P1, P2).fork(P1, P3);
+    let both = both.close(P2, 4).close(P3, 4).reads(P2, 3).reads(P3, 3).waits(P1).sleeps(P1);
+    assert_eq!(
+        said(&both),
+        [
+            "Round and round: P1 waits for a child to end, which is up to P2; P2 waits for data in pipe 1, \
+             which is up to P1",
+            "P1's own fd 4 keeps pipe 1 open: nobody writes to it any more",
+        ]
+    );
+}
+
+#[test]
+fn who_was_told_of_what_is_there_already_is_told_so() {
+    let epoll = Recording::with_pipe(0).call(P1, "epoll_create1", &[Flags(0)], 5);
+    let watch = [Fd(5), Num(1), Fd(3), Argument::Opaque];
+    let epoll = epoll.call(P1, "epoll_ctl", &watch, 0).write(P1, 4, "hi");
+    let wait = [Fd(5), Argument::Opaque, Num(1), Num(-1)];
+    let waits = epoll.enter(P1, "epoll_wait", &wait).sleeps(P1);
+    assert_eq!(
+        said(&waits),
+        [
+            "pipe 1 holds 2 bytes already, and P1 was told so: with EPOLLET or EPOLLONESHOT, it has to read until there \
+             is nothing left, or ask anew"
+        ]
+    );
+}

@@ -90,7 +90,16 @@ fn vfork_holds_its_caller_until_the_child_execs_or_ends() {
         let (parent, process) = (P1, P2);
         Recording::new()
             .enter(P1, "vfork", &[])
-            .add(P2, What::Born { parent, process, shares_files: false, maker_waits: true })
+            .add(
+                P2,
+                What::Born {
+                    parent,
+                    process,
+                    shares_files: false,
+                    maker_waits: true,
+                    sibling: false,
+                },
+            )
             .sleeps(P1)
     };
     let waits = |recording: Recording| {

@@ -90,7 +90,13 @@ fn a_handler_has_a_bar_of_its_own_from_the_signal_to_its_return() {
 
 #[test]
 fn a_task_that_is_held_is_hollow_and_does_not_run() {
-    let born = What::Born { parent: P1, process: P2, shares_files: false, maker_waits: false };
+    let born = What::Born {
+        parent: P1,
+        process: P2,
+        shares_files: false,
+        maker_waits: false,
+        sibling: false,
+    };
     let held = Recording::new()
         .enter(P1, "fork", &[])
         .add(P2, born)

@@ -118,7 +118,13 @@ fn whom_a_signal_or_the_time_has_woken_nobody_else_has() {
 
 #[test]
 fn who_execs_lets_the_one_go_on_that_has_made_it_by_vfork() {
-    let born = What::Born { parent: P1, process: P2, shares_files: false, maker_waits: true };
+    let born = What::Born {
+        parent: P1,
+        process: P2,
+        shares_files: false,
+        maker_waits: true,
+        sibling: false,
+    };
     let made = Recording::new().enter(P1, "vfork", &[]).add(P2, born).sleeps(P1);
     let execs = made.exec(P2, "/bin/cat").add(P1, What::Held);
     let woken: Vec<Vec<Task>> = wakes(&execs).into_iter().map(|(_, woken)| woken).collect();

@@ -239,8 +239,13 @@ fn a_listener_waits_for_a_connection_and_a_socket_for_data() {
 
 #[test]
 fn vfork_s_caller_waits_for_its_child() {
-    let born =
-        trace::What::Born { parent: P1, process: P2, shares_files: false, maker_waits: true };
+    let born = trace::What::Born {
+        parent: P1,
+        process: P2,
+        shares_files: false,
+        maker_waits: true,
+        sibling: false,
+    };
     let recording = Recording::new().enter(P1, "vfork", &[]).add(P2, born).sleeps(P1);
     assert_eq!(awaited(recording), "P2 to exec or end");
 }
@@ -263,4 +268,62 @@ fn an_end_in_a_message_is_told() {
 fn who_goes_on_is_not_told_to_sleep() {
     let recording = hangs().leave(P1, "wait4", &[], Outcome::Error("EINTR".into()));
     assert!(!explain(&recording.model()).contains("P1 is blocked"));
+}
+
+#[test]
+fn who_splices_waits_for_bytes_and_then_for_room() {
+    let splice = [Fd(3), Argument::Null, Fd(6), Argument::Null, Num(8), Flags(0)];
+    let pipes = || Recording::with_pipe(0).pipe(P1, 5, 6, 0);
+    assert_eq!(awaited(pipes().enter(P1, "splice", &splice)), "data in pipe 1");
+    let full = pipes().write(P1, 4, "hi");
+    assert_eq!(awaited(full.enter(P1, "splice", &splice)), "room in pipe 2");
+    let tee = [Fd(3), Fd(6), Num(8), Flags(0)];
+    assert_eq!(awaited(pipes().enter(P1, "tee", &tee)), "data in pipe 1");
+}
+
+#[test]
+fn who_waits_for_a_child_to_stop_or_go_on_is_not_said_to_wait_for_its_end() {
+    let waits = |flags| {
+        let whom = [Num(1), Argument::Task(P2), Argument::Opaque, Flags(flags), Argument::Null];
+        awaited(Recording::new().fork(P1, P2).enter(P1, "waitid", &whom))
+    };
+    assert_eq!(waits(4), "P2 to end");
+    assert_eq!(waits(2), "P2 to stop");
+    assert_eq!(waits(8), "P2 to be continued");
+    assert_eq!(waits(14), "P2 to end or stop or be continued");
+    let any = [Num(-1), Argument::Out, Flags(2), Argument::Null];
+    let any = Recording::new().fork(P1, P2).enter(P1, "wait4", &any);
+    assert_eq!(awaited(any), "a child to end or stop");
+}
+
+#[test]
+fn a_signalfd_waits_for_its_signals_and_a_queue_is_named() {
+    let set = Argument::Signals(vec![15, 17]);
+    let made = Recording::new().call(P1, "signalfd4", &[Fd(-1), set, Num(8), Flags(0)], 3);
+    let read = [Fd(3), Argument::Out, Num(128)];
+    assert_eq!(awaited(made.enter(P1, "read", &read)), "SIGTERM or SIGCHLD");
+    let open = [Argument::Path("jobs".into()), Flags(2), Num(0), Argument::Null];
+    let queue = Recording::new().call(P1, "mq_open", &open, 3).fork(P1, P2);
+    let receive = [Fd(3), Argument::Out, Num(16), Argument::Opaque, Argument::Null];
+    assert_eq!(
+        explain(&queue.enter(P1, "mq_timedreceive", &receive).sleeps(P1).model()),
+        "P1 is blocked in mq_timedreceive(3): waits for a message in message queue /jobs; it is open as \
+         fd 3 of P1 itself and fd 3 of P2"
+    );
+}
+
+#[test]
+fn at_a_terminal_the_other_end_is_told() {
+    let open = |recording: Recording, path: &str, fd| {
+        recording.call(P1, "open", &[Argument::Path(path.into()), Flags(2), Num(0)], fd)
+    };
+    let both = open(open(Recording::new(), "/dev/ptmx", 3), "/dev/pts/1", 4);
+    let child = both.fork(P1, P2).close(P1, 4).close(P2, 3).reads(P2, 4).reads(P1, 3);
+    assert_eq!(
+        explain(&child.model()),
+        "P1 is blocked in read(3): waits for something to read from /dev/ptmx; other end still open: fd 4 of P2 \
+         and P2 is blocked in read(4): waits for something to read from /dev/pts/1; other end still open: fd 3 of P1"
+    );
+    let two = open(open(Recording::new(), "/dev/ptmx", 3), "/dev/ptmx", 4);
+    assert_eq!(awaited(two.reads(P1, 3)), "something to read from /dev/ptmx");
 }

@@ -146,3 +146,15 @@ fn flags_and_signals_have_their_names() {
     assert_eq!(signals(&most), "all but SIGTERM");
     assert_eq!([time(999), time(10_000_000), time(2_500_000_000)], ["999 ns", "10 ms", "2.5 s"]);
 }
+
+#[test]
+fn a_group_is_called_by_its_leader_and_the_first_one_s_is_not_everybody() {
+    let kill = |whom: Argument| {
+        let arguments = [whom, Argument::Signal(9)];
+        last(Recording::new().fork(P1, P2).call(P1, "kill", &arguments, 0))
+    };
+    assert_eq!(kill(Argument::Group(P1)), "P1 sends SIGKILL to P1's group");
+    assert_eq!(kill(Argument::Group(P2)), "P1 sends SIGKILL to P2's group");
+    assert_eq!(kill(Num(0)), "P1 sends SIGKILL to its own group");
+    assert_eq!(kill(Num(-1)), "P1 sends SIGKILL to everybody whom it may signal");
+}

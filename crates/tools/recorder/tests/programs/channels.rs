@@ -3,11 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use nix::sys::eventfd::EventFd;
-use nix::sys::socket::{MsgFlags, SockaddrIn, SockaddrLike, recvmsg, sendmsg};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrLike,
+    recvmmsg, recvmsg, sendmmsg, sendmsg,
+};
 use nix::sys::stat::Mode;
 use nix::sys::wait::wait;
 use nix::unistd::{mkdtemp, mkfifo};
@@ -21,6 +24,7 @@ pub(crate) fn run(name: &str) {
         "datagrams" => datagrams(),
         "messages" => messages(),
         "several-messages" => several_messages(),
+        "passes-several" => passes_several(),
         other => crate::execs::run(other),
     }
 }
@@ -96,6 +100,38 @@ fn several_messages() {
     assert_eq!(servers[1].recv(&mut [0; 8]).expect("it is sent"), 3);
     assert_eq!(receive_all(&servers[0]), [2, 4]);
     wait().expect("our child");
+}
+
+/// A pipe's end goes with each of two messages that are sent, and received, by one call.
+fn passes_several() {
+    let (here, there) = UnixDatagram::pair().expect("there is room");
+    let (mut reader, writer) = crate::ends();
+    let writer = OwnedFd::from(writer);
+    child(|| {
+        let mut room = [[0; 1]; 2];
+        let mut pieces = room.each_mut().map(|room| [IoSliceMut::new(room)]);
+        let mut heads = MultiHeaders::<()>::preallocate(2, Some(nix::cmsg_space!([i32; 1])));
+        let came = recvmmsg(there.as_raw_fd(), &mut heads, &mut pieces, MsgFlags::empty(), None);
+        for message in came.expect("two messages") {
+            let passed = message.cmsgs().expect("there was room").find_map(|it| match it {
+                ControlMessageOwned::ScmRights(passed) => passed.first().copied(),
+                _ => None,
+            });
+            // SAFETY: the descriptor has come with the message, and nobody else knows it.
+            let writer = unsafe { OwnedFd::from_raw_fd(passed.expect("one was passed")) };
+            nix::unistd::write(&writer, b"x").expect("somebody reads");
+        }
+    });
+    let pieces = [b"a", b"b"].map(|text| [IoSlice::new(text)]);
+    let passed = [writer.as_raw_fd()];
+    let mut heads = MultiHeaders::<()>::preallocate(2, Some(nix::cmsg_space!([i32; 1])));
+    let passed = [ControlMessage::ScmRights(&passed)];
+    let here = here.as_raw_fd();
+    let sent = sendmmsg(here, &mut heads, &pieces, [None, None], passed, MsgFlags::empty());
+    assert_eq!(sent.expect("somebody receives").count(), 2);
+    drop(writer);
+    wait().expect("our child");
+    assert_eq!(reader.read(&mut [0; 8]).expect("both have come"), 2);
 }
 
 /// Sends several messages by one call, each to its own address, or where the socket is connected to.

@@ -8,7 +8,7 @@ use std::process::{Command, exit};
 use std::{ptr, thread};
 
 use nix::pty::openpty;
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, wait, waitid, waitpid};
 use nix::unistd::{ForkResult, fork, getppid, pause};
 
 pub(crate) fn run(name: &str) {
@@ -21,6 +21,7 @@ pub(crate) fn run(name: &str) {
         "opens-its-own" => opens_its_own("/dev/fd"),
         "opens-its-own-by-id" => opens_its_own(&format!("/proc/{}/fd", std::process::id())),
         "opens-rarely" => opens_rarely(),
+        "sibling" => sibling(),
         "execs-among-sleepers" => (0..12).for_each(|_| child(among_sleepers)),
         other => panic!("nothing is called `{other}`"),
     }
@@ -73,6 +74,25 @@ fn with_pidfd() {
     ends_by(made, ours);
 }
 
+/// A child makes another one, whose parent is its own (CLONE_PARENT), and is told of nothing.
+fn sibling() {
+    // SAFETY: this program has one thread.
+    let child = match unsafe { fork() }.expect("there is room for a process") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let flags = (libc::CLONE_PARENT | libc::SIGCHLD) as libc::c_ulong;
+            // SAFETY: as fork; nobody is told where its id would go.
+            let made = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+            exit(if made > 0 { 1 } else { 2 })
+        }
+    };
+    let codes = [wait(), wait()].map(|ended| match ended {
+        Ok(WaitStatus::Exited(who, code)) => (who == child, code),
+        other => panic!("{other:?}"),
+    });
+    assert!(codes.contains(&(true, 1)) && codes.contains(&(false, 2)));
+}
+
 fn ends_by(made: libc::c_long, pidfd: libc::c_int) {
     if made == 0 {
         pause();
@@ -105,9 +125,21 @@ fn outlives() {
 
 /// Calls that give a descriptor, and that hardly anybody makes. Who is not allowed one of them goes on.
 fn opens_rarely() {
+    for flags in [libc::O_TMPFILE | libc::O_RDWR, libc::O_PATH] {
+        // SAFETY: the path is a text with an end. Not every file system has files without names.
+        unsafe { libc::open(c"/tmp".as_ptr(), flags, 0o600) };
+    }
     let pty = openpty(None, None).expect("there is room for a terminal");
     drop((pty.master, pty.slave));
-    // SAFETY: what some of them are given is the name of a queue, and nothing, and enough room for what a ring says of itself.
+    // Of the clock that counts a task's own time, in the kernel not.
+    let events = [1_u32, 64, 1, 0, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 0];
+    // An array of two numbers.
+    let map = [2_u32, 4, 4, 2, 0, 0];
+    // All is allowed.
+    let mut all = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0x7fff_0000 };
+    let filter = libc::sock_fprog { len: 1, filter: &raw mut all };
+    // SAFETY: what some of them are given are names, what they ask for, all of it ours and as large as is said, and enough
+    // room for what a ring says of itself.
     let made = unsafe {
         let mut ring = [0_u64; 15];
         [
@@ -121,6 +153,12 @@ fn opens_rarely() {
             libc::syscall(libc::SYS_fanotify_init, 0, 0),
             libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC),
             libc::syscall(libc::SYS_io_uring_setup, 1, &raw mut ring),
+            libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, c"/".as_ptr(), libc::O_CLOEXEC),
+            libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), 1),
+            libc::syscall(libc::SYS_fspick, libc::AT_FDCWD, c"/".as_ptr(), 0),
+            libc::syscall(libc::SYS_perf_event_open, &raw const events, 0, -1, -1, 8),
+            libc::syscall(libc::SYS_bpf, 0, &raw const map, size_of_val(&map)),
+            libc::syscall(libc::SYS_seccomp, 1, 8, &raw const filter),
         ]
     };
     // SAFETY: the queue's name; its descriptor stays.

@@ -34,9 +34,9 @@ fn ends_group(signal: Signal) {
 }
 
 /// A call that never returns: who makes it is in the group, with a child.
-pub(super) fn own_group() {
+pub(super) fn own_group(id: i32) {
     let own = Pid::from_raw(0);
     setpgid(own, own).expect("it leads no session");
     child(pause);
-    _ = kill(own, Signal::SIGKILL);
+    _ = kill(Pid::from_raw(-id), Signal::SIGKILL);
 }

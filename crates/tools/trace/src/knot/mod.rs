@@ -6,7 +6,7 @@ use ring::{Ring, rings};
 
 use crate::event::Task;
 use crate::model::{Holder, Kind, Model, Place, State};
-use crate::names::{count, list};
+use crate::names::{bytes, count, list};
 use crate::why::{Blocked, Wait, sleepers};
 
 /// Whether all who live sleep, and none of them only for a time.
@@ -59,6 +59,9 @@ fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
     for sleeper in blocked {
         for wait in &sleeper.waits {
             causes.extend(match wait {
+                Wait::Data(place) if model.queued(*place) > 0 => {
+                    told_already(model, sleeper, *place)
+                }
                 Wait::Data(place @ Place::Pipe(pipe)) => {
                     open_end(model, blocked, rings, sleeper, (*place, *pipe))
                 }
@@ -69,7 +72,7 @@ fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
                 Wait::Connection(socket) => {
                     Some(format!("Nobody is left who would connect to socket {socket}"))
                 }
-                Wait::Child(None) | Wait::Change(None) => childless(model, sleeper.task),
+                Wait::Child(None) | Wait::Change(None, _) => childless(model, sleeper.task),
                 Wait::Signal(_) => {
                     Some(format!("Nobody is left who would send {} a signal", sleeper.task))
                 }
@@ -79,6 +82,22 @@ fn causes(model: &Model, blocked: &[Blocked], rings: &[Ring]) -> Vec<String> {
     }
     causes.dedup();
     causes
+}
+
+/// There is something, and who waits for it does not hear of that: epoll(7) tells of it once.
+fn told_already(model: &Model, sleeper: &Blocked, place: Place) -> Option<String> {
+    let queued = model.queued(place);
+    let there = match place {
+        Place::EventFd(_) => format!("{place} is {queued}"),
+        _ => format!("{place} holds {}", bytes(queued)),
+    };
+    sleeper.call.starts_with("epoll").then(|| {
+        format!(
+            "{there} already, and {} was told so: with EPOLLET or EPOLLONESHOT, it has to read until there is nothing \
+             left, or ask anew",
+            sleeper.task
+        )
+    })
 }
 
 /// A write end that nobody will ever write to keeps a pipe from ending.
@@ -102,6 +121,11 @@ fn open_end(
     };
     // Who would write if it were fed itself has forgotten nothing.
     let feeds = rings.iter().filter(|ring| ring.moves_bytes()).flat_map(Ring::tasks);
+    let fed = blocked.iter().filter(|other| {
+        matches!(other.waits[..], [Wait::Data(at)] if at != place)
+            && model.process_of(other.task) != own
+    });
+    let feeds = feeds.chain(fed.map(|other| other.task));
     let feeding: Vec<Task> = feeds.map(|task| model.process_of(task)).collect();
     let alone = model.threads_of(own).count() == 1;
     let mine = ends(&|task| task == own && (alone || !feeding.contains(&task)));

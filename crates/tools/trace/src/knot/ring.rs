@@ -25,7 +25,8 @@ pub(super) fn rings(model: &Model, blocked: &[Blocked]) -> Vec<Ring> {
             continue;
         }
         let mut ring = Ring { steps: Vec::new() };
-        if ring.closes(&edges, *start, *start, &mut BTreeSet::new()) {
+        let mut seen = rings.iter().flat_map(Ring::tasks).collect();
+        if ring.closes(&edges, *start, *start, &mut seen) {
             rings.push(ring);
         }
     }
@@ -110,13 +111,13 @@ fn processes(model: &Model, sleeper: &Blocked, wait: &Wait) -> Vec<Task> {
                 None => return Vec::new(),
             }
         }
-        Wait::Child(Some(child)) | Wait::Change(Some(child)) | Wait::Made(child) => {
+        Wait::Child(Some(child)) | Wait::Change(Some(child), _) | Wait::Made(child) => {
             // A thread of its own that it joins is not its whole process.
             let process = model.process_of(*child);
             return if process == own { Vec::new() } else { vec![process] };
         }
         Wait::FileLock(_, held) => return of(model, held.clone()),
-        Wait::Child(None) | Wait::Change(None) => return living_children(model, own),
+        Wait::Child(None) | Wait::Change(None, _) => return living_children(model, own),
         _ => return Vec::new(),
     };
     of(model, model.holders(&kind))

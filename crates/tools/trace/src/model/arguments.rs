@@ -129,12 +129,12 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    pub(crate) fn passed(self) -> &'a [i32] {
-        self.find(|argument| match argument {
+    /// The descriptors that go with a message, or with each of several.
+    pub(crate) fn passed(self) -> impl DoubleEndedIterator<Item = &'a [i32]> {
+        self.0.iter().filter_map(|argument| match argument {
             Argument::Passed(passed) => Some(passed.as_slice()),
             _ => None,
         })
-        .unwrap_or_default()
     }
 
     pub(crate) fn signals(self) -> Option<&'a [i32]> {

@@ -160,7 +160,8 @@ impl Model {
         value: i64,
     ) {
         if let Some(messages) = arguments.messages() {
-            return self.moves_messages(task, name, arguments, messages);
+            self.moves_messages(task, name, arguments, messages);
+            return self.receives_descriptors(task, name, arguments);
         }
         let bytes = arguments.count().unwrap_or(value.max(0) as u64);
         // Bytes say nothing of a count.

@@ -251,11 +251,29 @@ impl Model {
     }
 }
 
+/// The commands of bpf(2) that return a descriptor: of a map, a program, an object with a path or an id, a tracepoint, a
+/// type, a link or an iterator.
+const BPF_MAKERS: [u64; 12] = [0, 5, 7, 13, 14, 17, 18, 19, 28, 30, 33, 36];
+
 /// What is rarely made, with its flags: nothing of it is drawn but that it is there.
 fn rare(name: &str, arguments: &Arguments<'_>) -> Option<(Kind, u64)> {
     let flags = |index| arguments.flags(index);
+    let path = |index| arguments.path(index).unwrap_or("a file").to_owned();
     let other = |name: &str, bits| Some((Kind::Other(name.into()), bits));
+    // Where the flag for it is another than everywhere else.
+    let closed_if = |asked: bool| if asked { O_CLOEXEC } else { 0 };
     match name {
+        "open_tree" => Some((Kind::File(path(1)), O_PATH | flags(2) & O_CLOEXEC)),
+        // Each has its own 1 for that.
+        "fsopen" => other("a filesystem's settings", closed_if(flags(1) & 1 != 0) | O_RDWR),
+        "fspick" => other("a filesystem's settings", closed_if(flags(2) & 1 != 0) | O_RDWR),
+        "fsmount" => Some((Kind::File("a mount".into()), O_PATH | closed_if(flags(1) & 1 != 0))),
+        "open_by_handle_at" => Some((Kind::File("a file".into()), flags(2))),
+        // PERF_FLAG_FD_CLOEXEC is 8.
+        "perf_event_open" => other("perf events", closed_if(flags(4) & 8 != 0) | O_RDWR),
+        "bpf" if BPF_MAKERS.contains(&flags(0)) => other("bpf", O_CLOEXEC | O_RDWR),
+        // SECCOMP_SET_MODE_FILTER is 1, SECCOMP_FILTER_FLAG_NEW_LISTENER is 8.
+        "seccomp" if flags(0) == 1 && flags(1) & 8 != 0 => other("seccomp", O_CLOEXEC | O_RDWR),
         "mq_open" => {
             let queue = format!("message queue /{}", arguments.path(0).unwrap_or_default());
             other(&queue, flags(1) & (O_ACCMODE | O_NONBLOCK) | O_CLOEXEC)
@@ -263,7 +281,7 @@ fn rare(name: &str, arguments: &Arguments<'_>) -> Option<(Kind, u64)> {
         "io_uring_setup" => other("an io_uring", O_CLOEXEC | O_RDWR),
         // FAN_CLOEXEC is 1, FAN_NONBLOCK is 2.
         "fanotify_init" => {
-            let cloexec = if flags(0) & 1 != 0 { O_CLOEXEC } else { 0 };
+            let cloexec = closed_if(flags(0) & 1 != 0);
             let nonblock = if flags(0) & 2 != 0 { O_NONBLOCK } else { 0 };
             other("fanotify", cloexec | nonblock | O_RDWR)
         }

@@ -75,6 +75,14 @@ impl Model {
         }
     }
 
+    /// CLONE_PARENT.
+    pub(super) fn has_its_maker_s_parent(&mut self, task: Task, maker: Task) {
+        let parent = self.processes.get(&self.process_of(maker)).and_then(|maker| maker.parent);
+        if let Some(process) = self.processes.get_mut(&task) {
+            process.parent = parent;
+        }
+    }
+
     pub(super) fn exec(&mut self, task: Task, path: &str) {
         let process = self.process_of(task);
         let others: Vec<Task> = self.threads_of(process).filter(|other| *other != task).collect();

@@ -152,8 +152,11 @@ impl Model {
                 self.free = policy == "free";
                 self.begins(task, argv);
             }
-            What::Born { parent, process, shares_files, maker_waits } => {
+            What::Born { parent, process, shares_files, maker_waits, sibling } => {
                 self.born(task, *parent, *process, *shares_files, *maker_waits);
+                if *sibling {
+                    self.has_its_maker_s_parent(task, *parent);
+                }
             }
             What::Enter { name, arguments, line } => {
                 self.entered(task, name, arguments, line.as_ref());

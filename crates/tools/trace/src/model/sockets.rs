@@ -192,30 +192,33 @@ impl Model {
 
     /// Descriptors leave with a message: from now on, they may arrive.
     pub(super) fn sends_descriptors(&mut self, task: Task, name: &str, arguments: &Arguments<'_>) {
-        let passed = arguments.passed();
-        if name != "sendmsg" || passed.is_empty() {
+        if !matches!(name, "sendmsg" | "sendmmsg") {
             return;
         }
-        let message: Vec<u32> =
-            passed.iter().filter_map(|fd| Some(self.slot(task, *fd)?.description)).collect();
         let to = arguments.fd(0).and_then(|fd| self.socket(task, fd));
         let peer = to.and_then(|number| self.sockets.get(&number)?.peer);
-        if let Some(peer) = peer.and_then(|peer| self.sockets.get_mut(&peer)) {
-            peer.in_flight.push_back((task, message));
+        for passed in arguments.passed() {
+            let message: Vec<u32> =
+                passed.iter().filter_map(|fd| Some(self.slot(task, *fd)?.description)).collect();
+            if let Some(peer) = peer.and_then(|peer| self.sockets.get_mut(&peer)) {
+                peer.in_flight.push_back((task, message));
+            }
         }
     }
 
     pub(super) fn takes_descriptors_back(&mut self, task: Task, call: &OpenCall) {
         let arguments = Arguments(&call.arguments);
-        if call.name != "sendmsg" || arguments.passed().is_empty() {
+        if !matches!(call.name.as_str(), "sendmsg" | "sendmmsg") {
             return;
         }
         let from = arguments.fd(0).and_then(|fd| self.socket(task, fd));
-        let peer = from.and_then(|number| self.sockets.get(&number)?.peer);
-        let Some(peer) = peer.and_then(|peer| self.sockets.get_mut(&peer)) else { return };
-        let last = peer.in_flight.iter().rposition(|(by, _)| *by == task);
-        if let Some((_, message)) = last.and_then(|index| peer.in_flight.remove(index)) {
-            self.release_all(message);
+        let Some(peer) = from.and_then(|number| self.sockets.get(&number)?.peer) else { return };
+        for _ in arguments.passed() {
+            let Some(peer) = self.sockets.get_mut(&peer) else { return };
+            let last = peer.in_flight.iter().rposition(|(by, _)| *by == task);
+            if let Some((_, message)) = last.and_then(|index| peer.in_flight.remove(index)) {
+                self.release_all(message);
+            }
         }
     }
 
@@ -225,14 +228,23 @@ impl Model {
         name: &str,
         arguments: &Arguments<'_>,
     ) {
-        if name != "recvmsg" || arguments.passed().is_empty() {
-            return;
+        // Of several messages, the flags stand behind their number.
+        let flags = match name {
+            "recvmsg" => arguments.flags(2),
+            "recvmmsg" => arguments.flags(3),
+            _ => return,
+        };
+        for passed in arguments.passed() {
+            self.receives(task, arguments, passed, flags);
         }
-        let cloexec = arguments.flags(2) & MSG_CMSG_CLOEXEC != 0;
+    }
+
+    fn receives(&mut self, task: Task, arguments: &Arguments<'_>, passed: &[i32], flags: u64) {
+        let cloexec = flags & MSG_CMSG_CLOEXEC != 0;
         let number = arguments.fd(0).and_then(|fd| self.socket(task, fd));
         let Some(socket) = number.and_then(|number| self.sockets.get_mut(&number)) else { return };
         // Who only looks at a message gets copies of its descriptors, and it stays where it is.
-        let message = match arguments.flags(2) & MSG_PEEK == 0 {
+        let message = match flags & MSG_PEEK == 0 {
             true => socket.in_flight.pop_front(),
             false => socket.in_flight.front().cloned(),
         };
@@ -240,12 +252,12 @@ impl Model {
             if socket.peer.is_some() {
                 self.expect("expected that descriptors are sent before they are received".into());
             }
-            for fd in arguments.passed() {
+            for fd in passed {
                 self.open(task, (*fd).into(), Kind::Outside("from outside".into()), 0, cloexec);
             }
             return;
         };
-        for (fd, description) in arguments.passed().iter().zip(&message) {
+        for (fd, description) in passed.iter().zip(&message) {
             self.install(task, *fd, *description, cloexec);
         }
         // What didn't fit is closed.

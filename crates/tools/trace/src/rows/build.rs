@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::wakes::Sleeper;
 use super::{Arrow, Column, Inside, Mark, Row, RowKind, Rows, gates, marks, notes};
 use crate::call::Argument;
-use crate::event::{Event, Injected, Outcome, Task, What};
+use crate::event::{Event, Injected, Task, What};
 use crate::knot::knot;
-use crate::model::{Arguments, Change, Model};
+use crate::model::{Change, Model};
 use crate::names::signal;
-use crate::why::Blocked;
-use crate::words::{call_words, injected_words, result_words, sentence};
+use crate::words::{call_words, sentence};
 
 /// Calls about memory and the like, of which no picture tells, unless they sleep.
 pub(super) const QUIET: [&str; 26] = [
@@ -64,9 +63,9 @@ pub(super) struct Builder {
 pub(super) struct Begun {
     pub(super) step: u64,
     line: Option<String>,
-    slept: bool,
+    pub(super) slept: bool,
     pub(super) shown: bool,
-    injected: Option<Injected>,
+    pub(super) injected: Option<Injected>,
 }
 
 impl Begun {
@@ -174,7 +173,7 @@ impl Builder {
     }
 
     /// What each task is doing that is there. Who is gone is said to be once.
-    fn marks(&mut self) -> BTreeMap<Task, Mark> {
+    pub(super) fn marks(&mut self) -> BTreeMap<Task, Mark> {
         let marks = marks(&self.model, &self.present);
         self.present.retain(|task| marks.get(task) != Some(&Mark::Gone));
         marks
@@ -223,83 +222,6 @@ impl Builder {
     pub(super) fn call_of(&self, task: Task) -> Option<(String, Vec<Argument>)> {
         let call = self.model.threads.get(&task)?.call.as_ref()?;
         Some((call.name.clone(), call.arguments.clone()))
-    }
-
-    fn sleeps(&mut self, event: &Event) {
-        let Some((name, arguments)) = self.call_of(event.task) else { return };
-        let Some(begun) = self.open.get_mut(&event.task) else { return };
-        // It may wake, look, and sleep again.
-        if std::mem::replace(&mut begun.slept, true) {
-            return;
-        }
-        // One that has made somebody, and waits for it, has its row.
-        if begun.shown {
-            let marks = self.marks();
-            let mut rows = self.rows.rows.iter_mut();
-            if let Some(row) = rows.rfind(|row| row.task == event.task) {
-                row.last = event.step;
-                row.marks.retain(|_, mark| *mark == Mark::Gone);
-                row.marks.extend(marks);
-                row.gates = gates(&self.model);
-            }
-        } else {
-            self.push(event, RowKind::Waits, call_words(&name, &arguments, true), &[]);
-        }
-        let awaited = Blocked::of(&self.model, event.task)
-            .map(|blocked| blocked.awaited() + &blocked.alone(&self.model));
-        let mut rows = self.rows.rows.iter_mut();
-        if let (Some(row), Some(awaited)) = (rows.rfind(|row| row.task == event.task), awaited) {
-            row.note = Some(format!("waits for {awaited}"));
-        }
-    }
-
-    fn returned(
-        &mut self,
-        event: &Event,
-        name: &str,
-        arguments: &[Argument],
-        result: &Outcome,
-        changes: &[Change],
-    ) {
-        let begun = self.open.get(&event.task).cloned().unwrap_or_default();
-        let said =
-            |whole| format!("{}{}", call_words(name, arguments, whole), result_words(name, result));
-        // What it says is beside it, in the note.
-        let printed = matches!(name, "write").then(|| Arguments(arguments).fd(0)).flatten();
-        let printed = printed.and_then(|fd| self.model.name_of(event.task, fd));
-        let printed =
-            printed.is_some_and(|name| notes::prints(&name)) && matches!(result, Outcome::Value(_));
-        let said = |whole| match (printed, arguments.first()) {
-            (true, Some(Argument::Descriptor(fd))) => {
-                format!("{name}({fd}, …){}", result_words(name, result))
-            }
-            _ => said(whole),
-        };
-        match (begun.slept, begun.shown) {
-            (true, _) => self.push(event, RowKind::GoesOn, said(false), changes),
-            (false, true) => {}
-            (false, false) => self.push(event, RowKind::Call, said(true), changes),
-        }
-        if let (Some(deed), Some(row)) = (&begun.injected, self.rows.rows.last_mut()) {
-            let why = injected_words(deed);
-            row.injected = true;
-            row.sentence = format!("{} ({why})", row.sentence);
-            // What its error means isn't what has happened.
-            let note = row.note.take().filter(|_| !matches!(deed, Injected::Fails(_)));
-            row.note = Some(note.map_or(why.clone(), |note| format!("{note}; {why}")));
-        }
-        self.open.remove(&event.task);
-        self.arrows.remove(&event.task);
-    }
-
-    /// What is done to a call is told where it returns.
-    fn injected(&mut self, event: &Event, deed: &Injected) {
-        match (deed, self.open.get_mut(&event.task)) {
-            (Injected::Fails(_) | Injected::Short(_), Some(begun)) => {
-                begun.injected = Some(deed.clone());
-            }
-            _ => self.push(event, RowKind::Injected, injected_words(deed), &[]),
-        }
     }
 }
 

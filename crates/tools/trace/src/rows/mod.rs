@@ -8,6 +8,7 @@
 //! to sleep, and where it went on. Time runs down, and a row's place says nothing of how long.
 
 mod build;
+mod calls;
 mod files;
 mod fold;
 mod gates;

@@ -180,7 +180,7 @@ fn awaited(blocked: &Blocked, peers: &Peers) -> Vec<Awaited> {
     let awaited = blocked.waits.iter().filter_map(|wait| match wait {
         Wait::Data(at) | Wait::Room(at) => Some(Awaited::Between(place(*at, peers).0)),
         Wait::Connection(socket) => Some(Awaited::Between(Between::Queue(*socket))),
-        Wait::Child(Some(task)) | Wait::Change(Some(task)) | Wait::Made(task) => {
+        Wait::Child(Some(task)) | Wait::Change(Some(task), _) | Wait::Made(task) => {
             Some(Awaited::Task(*task))
         }
         _ => None,

@@ -1,9 +1,10 @@
 //! Why a task sleeps: what it waits for, and who holds the other end.
 //!
 //! Read in this order: [`Blocked::of`], [`Wait`], [`Blocked::sentence`]; `waits.rs`, what each call waits
-//! for; then `knot/`, for when
+//! for; `ends.rs`, who holds the other end; then `knot/`, for when
 //! everybody sleeps.
 
+mod ends;
 mod waits;
 
 use crate::event::Task;
@@ -22,8 +23,8 @@ pub enum Wait {
     Connection(u32),
     /// A child, or this one, or this thread, to end.
     Child(Option<Task>),
-    /// A child, or this one, to end or stop.
-    Change(Option<Task>),
+    /// A child, or this one, to do one of these: `end or stop`.
+    Change(Option<Task>, String),
     /// What it has made with `vfork` to exec or end.
     Made(Task),
     /// One of these signals; empty: any.
@@ -36,6 +37,10 @@ pub enum Wait {
     SharedLock,
     /// A lock that this task held when the wait began.
     LockOf(Task),
+    /// What somebody types, or a program writes to a terminal, which is this one.
+    Typed(String),
+    /// A message in the queue with this name, or room for one.
+    Queue(String, bool),
     /// A lock on a file, and who holds one that is in its way, as far as that is known.
     FileLock(String, Vec<Holder>),
     /// Something else, in words that follow "waits for".
@@ -112,106 +117,6 @@ impl Blocked {
         }
         format!(", and only {process} itself could {does} it")
     }
-
-    /// Who holds the end that could wake it, in words.
-    fn other_end(&self, model: &Model, wait: &Wait) -> Option<String> {
-        let (kind, name) = match wait {
-            Wait::Data(Place::Pipe(number)) => (Kind::WriteEnd(*number), "write end"),
-            Wait::Room(Place::Pipe(number)) => (Kind::ReadEnd(*number), "read end"),
-            Wait::Data(Place::Socket(number)) => match model.sockets.get(number)?.peer {
-                Some(peer) if let Some(listener) = model.queued_at(peer) => {
-                    return Some(format!(
-                        "its connection is in the queue of socket {listener}, and nobody has accepted it yet"
-                    ));
-                }
-                Some(peer) => (Kind::Socket(peer), "other end"),
-                None => return self.open_to_all(model, *number),
-            },
-            Wait::Data(Place::EventFd(number)) | Wait::Room(Place::EventFd(number)) => {
-                (Kind::EventFd(*number), "descriptor of it")
-            }
-            Wait::Room(Place::Socket(number)) => (Kind::Socket(*number), "other end"),
-            Wait::Connection(number) => {
-                let address = model.sockets.get(number)?.address.as_ref()?;
-                return Some(format!("it listens at {address}"));
-            }
-            Wait::LockOf(holder) if *holder == self.task => {
-                return Some(format!("{holder} itself holds it"));
-            }
-            Wait::LockOf(holder) => {
-                return Some(format!("{holder} held it when {} began to wait", self.task));
-            }
-            Wait::FileLock(_, held) if !held.is_empty() => {
-                let held: Vec<String> = held.iter().map(|one| self.holder(model, one)).collect();
-                return Some(format!("it is held by {}", list(&held)));
-            }
-            Wait::FileLock(path, _) => {
-                let held = self.holders(model, &Kind::File(path.clone()));
-                return (held.len() > 1).then(|| format!("the file is open as {}", list(&held)));
-            }
-            _ => return None,
-        };
-        let held = self.holders(model, &kind);
-        Some(match (held.len(), name) {
-            // A named pipe may never have had one.
-            (0, _) if Self::is_of_a_pipe_without_name(model, wait) => {
-                format!("no {name} is open any more, so it wakes")
-            }
-            (0, _) => format!("no {name} is open"),
-            (1, _) => format!("{name} still open: {}", held.join("")),
-            (_, "descriptor of it") => format!("descriptors of it still open: {}", held.join(", ")),
-            _ => format!("{name}s still open: {}", held.join(", ")),
-        })
-    }
-
-    fn is_of_a_pipe_without_name(model: &Model, wait: &Wait) -> bool {
-        let (Wait::Data(Place::Pipe(number)) | Wait::Room(Place::Pipe(number))) = wait else {
-            return false;
-        };
-        model.pipes.get(number).is_some_and(|pipe| pipe.path.is_none())
-    }
-
-    /// Who could send to a socket that has no other end.
-    fn open_to_all(&self, model: &Model, number: u32) -> Option<String> {
-        let socket = model.sockets.get(&number).filter(|socket| socket.takes_from_all())?;
-        if let Some(only) = socket.sends_to {
-            let held = self.holders(model, &Kind::Socket(only));
-            return Some(match held.is_empty() {
-                true => format!("it is connected to socket {only}, which is closed"),
-                false => format!("only socket {only} may send to it, held as {}", list(&held)),
-            });
-        }
-        let senders: Vec<String> =
-            model.senders(number).flat_map(|sender| self.holders(model, &sender)).collect();
-        let known = match senders.is_empty() {
-            true => String::new(),
-            false => format!("; connected to it: {}", senders.join(", ")),
-        };
-        Some(match &socket.address {
-            Some(address) => format!("anybody may send to {address}{known}"),
-            None => format!("it was not bound to an address{known}"),
-        })
-    }
-
-    fn holders(&self, model: &Model, kind: &Kind) -> Vec<String> {
-        model.holders(kind).iter().map(|holder| self.holder(model, holder)).collect()
-    }
-
-    fn holder(&self, model: &Model, holder: &Holder) -> String {
-        match holder {
-            Holder::Descriptor(task, fd)
-                if model.process_of(*task) == model.process_of(self.task) =>
-            {
-                format!("fd {fd} of {} itself", model.process_of(*task))
-            }
-            Holder::Descriptor(task, fd) => format!("fd {fd} of {task}"),
-            Holder::Process(task) if *task == model.process_of(self.task) => {
-                format!("{task} itself")
-            }
-            Holder::Process(task) => task.to_string(),
-            Holder::InFlight(socket) => format!("one in a message to socket {socket}"),
-        }
-    }
 }
 
 impl Wait {
@@ -228,8 +133,8 @@ impl Wait {
             Self::Connection(socket) => format!("a connection on socket {socket}"),
             Self::Child(None) => "a child to end".into(),
             Self::Child(Some(task)) => format!("{task} to end"),
-            Self::Change(None) => "a child to end or stop".into(),
-            Self::Change(Some(task)) => format!("{task} to end or stop"),
+            Self::Change(None, what) => format!("a child to {what}"),
+            Self::Change(Some(task), what) => format!("{task} to {what}"),
             Self::Made(task) => format!("{task} to exec or end"),
             Self::Signal(signals) if signals.is_empty() => "a signal".into(),
             Self::Signal(signals) if names::signals(signals).starts_with("all") => names::signals(
@@ -246,6 +151,9 @@ impl Wait {
             Self::Lock | Self::LockOf(_) => "a lock".into(),
             Self::SharedLock => "a lock that processes may share".into(),
             Self::FileLock(path, _) => format!("a lock on {path}"),
+            Self::Typed(path) => format!("something to read from {path}"),
+            Self::Queue(name, true) => format!("a message in {name}"),
+            Self::Queue(name, false) => format!("room in {name}"),
             Self::Other(what) => what.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! What a call waits for.
 
 use super::Wait;
+use super::ends::is_terminal;
 use crate::event::Task;
 use crate::model::{Arguments, Description, Kind, Model, OpenCall, Place};
 use crate::names::O_ACCMODE;
@@ -9,6 +10,8 @@ const POLLIN: u16 = 1;
 const POLLOUT: u16 = 4;
 /// `waitid` calls it WSTOPPED.
 const WUNTRACED: u64 = 2;
+const WEXITED: u64 = 4;
+const WCONTINUED: u64 = 8;
 
 /// What a task waits for in a call, and how long at most, in nanoseconds.
 pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Option<u64>) {
@@ -24,16 +27,19 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" | "sendmmsg" | "sendfile" => {
             writes(0)
         }
+        "splice" | "tee" => {
+            let to = if call.name == "tee" { 1 } else { 2 };
+            return (spliced(model, reads(0), writes(to)), None);
+        }
         "vmsplice" => match arguments.fd(0).and_then(|fd| model.kind(task, fd)) {
             Some(Kind::ReadEnd(_)) => reads(0),
             _ => writes(0),
         },
-        "splice" => return (reads(0).into_iter().chain(writes(2)).collect(), None),
         "connect" => Some(Wait::Other(match arguments.address() {
             Some(address) => format!("its connection to {address} to be taken"),
             None => "its connection to be taken".into(),
         })),
-        "wait4" => Some(child(arguments.task(0), arguments.flags(2))),
+        "wait4" => Some(child(arguments.task(0), arguments.flags(2) | WEXITED)),
         "waitid" => {
             let by_fd = || arguments.fd(1).and_then(|fd| model.kind(task, fd));
             let waited = arguments.task(1).or_else(|| match by_fd() {
@@ -57,8 +63,13 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
         }
         "open" => Some(other_opener(arguments, arguments.flags(1))),
         "openat" => Some(other_opener(arguments, arguments.flags(2))),
-        "msgrcv" | "mq_timedreceive" => Some(Wait::Other("a message in a queue".into())),
-        "msgsnd" | "mq_timedsend" => Some(Wait::Other("room in a queue of messages".into())),
+        "mq_timedreceive" | "mq_timedsend" => {
+            let queue = arguments.fd(0).and_then(|fd| model.name_of(task, fd));
+            let queue = queue.unwrap_or_else(|| "a message queue".into());
+            Some(Wait::Queue(queue, call.name == "mq_timedreceive"))
+        }
+        "msgrcv" => Some(Wait::Other("a message in a queue".into())),
+        "msgsnd" => Some(Wait::Other("room in a queue of messages".into())),
         "semop" | "semtimedop" => Some(Wait::Other("a semaphore".into())),
         "select" | "pselect6" => return (selected(model, task, arguments), arguments.time()),
         "poll" | "ppoll" => return polled(model, task, arguments),
@@ -69,7 +80,12 @@ pub(super) fn of(model: &Model, task: Task, call: &OpenCall) -> (Vec<Wait>, Opti
 }
 
 fn child(task: Option<Task>, flags: u64) -> Wait {
-    if flags & WUNTRACED == 0 { Wait::Child(task) } else { Wait::Change(task) }
+    let all = [(WEXITED, "end"), (WUNTRACED, "stop"), (WCONTINUED, "be continued")];
+    let asked = all.into_iter().filter(|(flag, _)| flags & flag != 0);
+    match &asked.map(|(_, what)| what).collect::<Vec<_>>()[..] {
+        ["end"] => Wait::Child(task),
+        what => Wait::Change(task, what.join(" or ")),
+    }
 }
 
 /// What a task waits for at a place in memory: until another thread ends, where its id stands there; for a lock, by what stands
@@ -101,27 +117,42 @@ fn woken(model: &Model, task: Task, arguments: Arguments<'_>) -> Wait {
     }
 }
 
+/// What moves bytes waits for some, and once there are some, for room.
+fn spliced(model: &Model, from: Option<Wait>, to: Option<Wait>) -> Vec<Wait> {
+    let waits = match from {
+        Some(Wait::Data(place)) if model.queued(place) > 0 => [None, to],
+        Some(Wait::Data(Place::Pipe(_))) => [from, None],
+        from => [from, to],
+    };
+    waits.into_iter().flatten().collect()
+}
+
 fn to_read(model: &Model, task: Task, fd: i32) -> Wait {
     if let Some(place) = model.read_from(task, fd) {
         return Wait::Data(place);
     }
-    match (model.kind(task, fd), model.name_of(task, fd)) {
-        (Some(Kind::File(_) | Kind::Outside(_)), Some(name)) => {
+    match (model.description(task, fd), model.name_of(task, fd)) {
+        (Some(Description { kind: Kind::File(path), .. }), Some(name))
+            if is_terminal(path) && name == *path =>
+        {
+            Wait::Typed(name)
+        }
+        (Some(Description { kind: Kind::File(_) | Kind::Outside(_), .. }), Some(name)) => {
             Wait::Other(format!("something to read from {name}"))
         }
-        (Some(kind), _) => kind_to_read(model, kind),
+        (Some(description), _) => description_to_read(model, description),
         (None, _) => Wait::Other(format!("descriptor {fd}")),
     }
 }
 
-fn kind_to_read(model: &Model, kind: &Kind) -> Wait {
-    match kind {
+fn description_to_read(model: &Model, description: &Description) -> Wait {
+    match &description.kind {
         Kind::ReadEnd(pipe) | Kind::BothEnds(pipe) => Wait::Data(Place::Pipe(*pipe)),
         Kind::Socket(socket) if model.sockets.get(socket).is_some_and(|found| found.listening) => {
             Wait::Connection(*socket)
         }
         Kind::Socket(socket) => Wait::Data(Place::Socket(*socket)),
-        Kind::SignalFd => Wait::Signal(Vec::new()),
+        Kind::SignalFd => Wait::Signal(description.signals.iter().copied().collect()),
         Kind::TimerFd => Wait::Other("a timer to expire".into()),
         Kind::PidFd(task) => Wait::Child(*task),
         Kind::EventFd(number) => Wait::Data(Place::EventFd(*number)),
@@ -183,7 +214,7 @@ fn ready(model: &Model, epoll: &Description, depth: u32) -> Vec<Wait> {
     let watched = epoll.watches.values().filter_map(|id| model.descriptions.get(id));
     let waits = watched.flat_map(|watched| match watched.kind {
         Kind::Epoll if depth < 5 => ready(model, watched, depth + 1),
-        _ => vec![kind_to_read(model, &watched.kind)],
+        _ => vec![description_to_read(model, watched)],
     });
     waits.collect()
 }

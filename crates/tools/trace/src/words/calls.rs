@@ -1,9 +1,10 @@
 //! What a call has done, in a sentence.
 
 use super::label::{call_words, quoted, result_words};
+use super::signals::{action, mask, sent, sent_to_many};
 use super::{ready, status_words};
 use crate::call::Argument;
-use crate::event::{Disposition, Outcome, Task};
+use crate::event::{Outcome, Task};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{SIGCONT, bytes, signal, signals};
 
@@ -87,7 +88,9 @@ pub(super) fn done(
             Ok(number) => format!("{task} takes {}, which it had waited for", signal(number)),
             Err(_) => plain(),
         },
-        ("kill" | "tkill", _) => sent(task, said.task(0), said.signal(1)).unwrap_or_else(plain),
+        ("kill" | "tkill", _) => sent(task, said.task(0), said.signal(1))
+            .or_else(|| sent_to_many(task, said))
+            .unwrap_or_else(plain),
         ("pidfd_send_signal", Some(fd)) => match model.kind(task, fd) {
             Some(Kind::PidFd(to)) => sent(task, *to, said.signal(1)).unwrap_or_else(plain),
             _ => plain(),
@@ -249,38 +252,6 @@ fn waited(model: &Model, task: Task, said: Arguments<'_>) -> String {
         }
         _ => format!("{task} is told that {who} has ended"),
     }
-}
-
-fn sent(task: Task, to: Option<Task>, number: Option<i32>) -> Option<String> {
-    Some(match number? {
-        0 => format!("{task} asks whether {} is there", to?),
-        number if to? == task => format!("{task} sends {} to itself", signal(number)),
-        number => format!("{task} sends {} to {}", signal(number), to?),
-    })
-}
-
-fn action(task: Task, said: Arguments<'_>) -> Option<String> {
-    let name = signal(said.signal(0)?);
-    Some(match said.action() {
-        Some((Disposition::Handler, ..)) => format!("{task} sets a handler for {name}"),
-        Some((Disposition::Ignore, ..)) => format!("{task} ignores {name} from now on"),
-        Some((Disposition::Default, ..)) => format!("{task} puts {name} back to its default"),
-        None => format!("{task} asks what is set for {name}"),
-    })
-}
-
-fn mask(task: Task, arguments: &[Argument]) -> Option<String> {
-    let Some(Argument::Signals(set)) = arguments.get(1) else {
-        return Some(format!("{task} asks which signals it blocks"));
-    };
-    let names = signals(set);
-    Some(match Arguments(arguments).number(0)? {
-        0 => format!("{task} blocks {names}"),
-        1 => format!("{task} unblocks {names}"),
-        _ if set.is_empty() => format!("{task} blocks no signal any more"),
-        _ if names.starts_with("all") => format!("{task} blocks {names}"),
-        _ => format!("{task} blocks {names}, and no others"),
-    })
 }
 
 /// Whether a file that is made is a pipe: mkfifo(3).

@@ -148,6 +148,7 @@ pub(super) fn one(call: &str, argument: &Argument) -> Option<String> {
         Argument::Bytes(text, total) => quoted(text, *total),
         Argument::Count(count) => count.to_string(),
         Argument::Task(task) | Argument::Holder(task) => task.to_string(),
+        Argument::Group(leader) => group(*leader),
         Argument::Signal(signal) => names::signal(*signal),
         Argument::Signals(signals) => match names::signals(signals) {
             most if most.starts_with("all") => most,
@@ -164,6 +165,11 @@ pub(super) fn one(call: &str, argument: &Argument) -> Option<String> {
         Argument::Address(address) => address.clone(),
         Argument::Lock(exclusive, from, to) => locked(*exclusive, *from, *to),
     })
+}
+
+/// A process group, by its leader's name.
+pub(super) fn group(leader: Task) -> String {
+    if leader == Task::OUTSIDE { "a group outside".into() } else { format!("{leader}'s group") }
 }
 
 /// `F_WRLCK`, `F_RDLCK 0..10`.

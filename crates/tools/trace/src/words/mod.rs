@@ -7,6 +7,7 @@ mod calls;
 mod label;
 mod numbers;
 mod ready;
+mod signals;
 
 pub use label::{call_words, result_words};
 pub(crate) use label::{line, quoted};
@@ -24,8 +25,13 @@ pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
     let task = event.task;
     match &event.what {
         What::Begin { argv, .. } => format!("{task} starts: {}", argv.join(" ")),
-        What::Born { parent, process, maker_waits, .. } => {
-            born(task, *parent, *process, *maker_waits)
+        What::Born { parent, process, maker_waits, sibling, .. } => {
+            let born = born(task, *parent, *process, *maker_waits);
+            match model.processes.get(&task).and_then(|found| found.parent) {
+                Some(other) if *sibling => format!("{born}, and {other} is its parent"),
+                _ if *sibling => format!("{born}, and has the same parent"),
+                _ => born,
+            }
         }
         What::Enter { name, arguments, .. } => {
             format!("{task} calls {}", call_words(name, arguments, true))

@@ -1,7 +1,7 @@
 //! Names for a call's numbers.
 
 use super::calls::names_pipe;
-use super::label::one;
+use super::label::{group, one};
 use crate::call::Argument;
 use crate::model::Arguments;
 use crate::names;
@@ -65,7 +65,8 @@ pub(super) fn named_number(name: &str, arguments: &[Argument]) -> Option<Vec<Str
             let whom = match arguments.first() {
                 Some(Argument::Task(task)) => task.to_string(),
                 Some(Argument::Number(-1)) => "any".into(),
-                _ => "group".into(),
+                Some(Argument::Group(leader)) => group(*leader),
+                _ => "own group".into(),
             };
             let flags = Arguments(arguments).flags(2);
             vec![Some(whom), (flags != 0).then(|| names::flags(name, flags))]

@@ -89,7 +89,13 @@ impl Recording {
         self.enter(parent, "fork", &[])
             .add(
                 child,
-                What::Born { parent, process: child, shares_files: false, maker_waits: false },
+                What::Born {
+                    parent,
+                    process: child,
+                    shares_files: false,
+                    maker_waits: false,
+                    sibling: false,
+                },
             )
             .leave(parent, "fork", &[], Outcome::Task(child))
     }
@@ -103,6 +109,7 @@ impl Recording {
                     process: maker,
                     shares_files: true,
                     maker_waits: false,
+                    sibling: false,
                 },
             )
             .leave(maker, "clone", &[Flags(0x10f00)], Outcome::Task(thread))
