@@ -74,6 +74,14 @@ impl Recording {
         self
     }
 
+    /// Makes the first child slow: it is held before its first of these calls while its parent sleeps for a time, and after that
+    /// the parent goes on first. Who takes some time for a child's end is wrong each time.
+    pub fn slow_child(self, calls: &[&str]) -> Self {
+        let hold = |call: &&str| format!("P2:{call}:1=P1:clock_nanosleep:1");
+        let holds = calls.iter().map(hold).filter_map(|hold| Injection::hold(&hold).ok());
+        holds.fold(self.policy(Policy::ParentFirst), Self::inject)
+    }
+
     /// Records the run to its end, to its deadline, or until nobody can go on.
     ///
     /// `None`: this machine doesn't let anybody trace, so the check is left out, and that was said.

@@ -2,7 +2,7 @@
 //!
 //! The child stands at a gate when it has answered, so there is time to read in /proc what each process has to itself.
 
-use grader::{Exit, Gates, Interrupted, Outcome, Run, Running, Seed, State, Verdict};
+use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict};
 use nix::unistd::Pid;
 
 /// How many numbers the program's table has: 16 MiB of them.
@@ -58,6 +58,8 @@ struct Memory {
     own: u64,
     /// All of it that comes from no file.
     anonymous: u64,
+    /// Its part of what it shares by intention, as with MAP_SHARED.
+    shared: u64,
 }
 
 fn memory(pid: Pid) -> Option<Memory> {
@@ -66,7 +68,9 @@ fn memory(pid: Pid) -> Option<Memory> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
     };
-    Some(Memory { own: field("Private_Dirty:")?, anonymous: field("Anonymous:")? })
+    let (own, anonymous) = (field("Private_Dirty:")?, field("Anonymous:")?);
+    // An older kernel doesn't tell.
+    Some(Memory { own, anonymous, shared: field("Pss_Shmem:").unwrap_or_default() })
 }
 
 /// Starts the program and waits until its child stands at the gate.
@@ -98,7 +102,15 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
                 outcome.must_end();
                 outcome.must_leave_nobody();
             }
-            Verdict::new("No child has come to the gate with its answer.")
+            let held = outcome.snapshot.program().and_then(Process::call_name);
+            let verdict = if held.is_some_and(|call| ["vfork", "clone", "clone3"].contains(&call)) {
+                Verdict::new(
+                    "The program is held in its fork: the child has borrowed its memory, and gives it back when it ends.",
+                )
+            } else {
+                Verdict::new("No child has come to the gate with its answer.")
+            };
+            verdict
                 .saw(outcome.ending())
                 .saw_all(outcome.snapshot.explain())
                 .saw_all(outcome.complaint())
@@ -196,6 +208,12 @@ fn six_changes_cost_a_few_pages() {
     if of_parent.anonymous > TABLE + TABLE / 2 {
         seen(Verdict::new("There are two tables since before the fork: one of them is a copy that nobody needed to make."))
             .ask("Who copies a page that is shared, and when?")
+            .fail();
+    }
+    if of_child.shared + of_parent.shared > TABLE / 2 {
+        seen(Verdict::new("There is a second table, in memory that both share: the child had one already that it shares with nobody."))
+            .saw(format!("{} KiB are shared by intention", of_child.shared + of_parent.shared))
+            .ask("mmap(2): what does MAP_SHARED change for a page that is written to after a fork?")
             .fail();
     }
     if of_child.anonymous > TABLE + TABLE / 2 {

@@ -1,6 +1,6 @@
 //! What must have come out of `exit-or-_exit`, and what the kernel must have seen of it.
 
-use grader::facts::leave_to_its_children;
+use grader::facts::{leave_to_its_children, reap_every_child};
 use grader::{Exit, Outcome, Run, Seed, Verdict};
 
 const CHILD_SAYS: &str = " | the child was here";
@@ -81,6 +81,8 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
             .ask("Which process ended like that, and where?")
             .fail();
     }
-    let Some(seen) = run(&text).recorded().record() else { return };
-    seen.must(leave_to_its_children(CHILD_SAYS));
+    let Some(seen) = run(&text).recorded().slow_child(&["write", "writev"]).record() else {
+        return;
+    };
+    seen.must(leave_to_its_children(CHILD_SAYS)).must(reap_every_child());
 }

@@ -3,7 +3,10 @@
 //! The children stay until the test ends standard input. So there is a moment at which everybody stands still, and the
 //! family can be looked at for as long as that takes.
 
-use grader::{Exit, Interrupted, Outcome, Run, Running, Seed, Snapshot, Verdict};
+use grader::facts::{end_by_itself, have_children_exit_with};
+use grader::{
+    Exit, Injection, Interrupted, Outcome, Policy, Run, Running, Seed, Snapshot, Verdict,
+};
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -209,4 +212,16 @@ fn must_have_told(outcome: &Outcome, count: usize, seed: &Seed) {
         return;
     };
     verdict.replay(seed).fail()
+}
+
+#[test]
+fn each_ends_with_the_code_that_stay_returns() {
+    grader::worth(1);
+    // The first child to be made can't read, and the others find the end of standard input at once.
+    let fails = Injection::fail("P2:read:1=EIO").expect("it is well written");
+    let run = Run::new(grader::program!("five-children")).arg("3").recorded();
+    let Some(seen) = run.policy(Policy::ChildFirst).inject(fails).record() else { return };
+    seen.must(end_by_itself());
+    let codes = if seen.unmet.is_empty() { [0, 0, 1] } else { [0; 3] };
+    seen.must(have_children_exit_with(codes));
 }

@@ -3,9 +3,12 @@
 //! Where there is to be no room, the program is told a limit on its user's processes, and sets it (setrlimit(2),
 //! `RLIMIT_NPROC`): a few forks succeed, and then the kernel refuses one with EAGAIN.
 
+use grader::facts::{end_by_itself, exit_with, reap_every_child, signal_no_group};
 use grader::{
-    Containment, Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict,
+    Containment, Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
+    Verdict,
 };
+use std::path::PathBuf;
 
 /// How many children the program is asked for: more than it will have room for when there is a limit.
 const CHILDREN: usize = 8;
@@ -14,12 +17,16 @@ const ROOM: usize = 3;
 
 /// A run with a gate at which the program stands when it has started everybody.
 fn run(gate: &Gates) -> Run {
+    run_at(gate.paths()[0].clone())
+}
+
+fn run_at(gate: PathBuf) -> Run {
     // Neither less nor more: without a user of its own, a program of root's has no limit to meet, and in a user
     // namespace a plain user's processes are counted from none.
     Run::new(grader::program!("fork-fails"))
         .contained(Containment::Fallback)
         .arg(CHILDREN.to_string())
-        .args(gate.paths())
+        .arg(gate)
 }
 
 /// How many processes and threads the user of a run has before it begins.
@@ -202,4 +209,13 @@ fn when_a_fork_is_refused_nobody_is_left() {
             .ask("Which call was the last to fail before the error was made?")
             .fail();
     }
+}
+
+#[test]
+fn nobody_is_signalled_but_the_children_and_each_is_waited_for() {
+    grader::worth(1);
+    // A gate that stands open, and children that are slow: none has ended before the program waits for it.
+    let run = run_at("/dev/null".into());
+    let Some(seen) = run.recorded().policy(Policy::ParentFirst).record() else { return };
+    seen.must(end_by_itself()).must(signal_no_group()).must(reap_every_child()).must(exit_with(0));
 }

@@ -3,7 +3,10 @@
 //! Three gates make the moments to look at: at one of them stands the child, which ends when the test opens it; at the
 //! other two the program, before and after it has cleared the zombie.
 
-use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict};
+use grader::facts::{end_by_itself, exit_with, reap_every_child};
+use grader::{
+    Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State, Verdict,
+};
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -254,6 +257,14 @@ fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
     let outcome = running.finish();
     outcome.must_end();
     if let Err(Interrupted::Ended) = said {
+        let gone = outcome.left_behind.iter().all(|p| p.pid != pid);
+        if gone && outcome.exit != Exit::Code(0) {
+            Verdict::new("The zombie was cleared, and then a call failed.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("Which call was made when nobody was left to be waited for?")
+                .fail();
+        }
         Verdict::new("The program ended instead of clearing its zombie.")
             .saw(outcome.ending())
             .saw_all(outcome.who_was_left())
@@ -271,4 +282,16 @@ fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
             .ask("Which call failed, and in which process?")
             .fail();
     }
+}
+
+// 1 point
+#[test]
+fn a_child_that_ends_at_once_is_no_less_a_zombie() {
+    grader::worth(1);
+    // Gates that stand open, and a child that is always the first to go on.
+    // Who looks by the clock hangs without being blocked: no reason to wait for longer than elsewhere.
+    let run = Run::new(grader::program!("make-a-zombie")).args(["/dev/null"; 3]);
+    let run = run.deadline(Duration::from_secs(3));
+    let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };
+    seen.must(end_by_itself()).must(reap_every_child()).must(exit_with(0));
 }

@@ -3,8 +3,10 @@
 //! The process in the middle ends at a gate, so the test decides when the orphan becomes one. Whoever speaks of
 //! an adoption before that guesses.
 
+use grader::facts::{end_by_itself, exit_with, leave_to_its_children};
 use grader::{
-    Containment, Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict,
+    Containment, Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
+    Verdict,
 };
 use std::time::Duration;
 
@@ -250,5 +252,23 @@ fn the_orphan_sleeps_until_it_is_one() {
     }
     if orphan.call == grader::Call::Hidden {
         grader::skip("the orphan sleeps until it is one", "/proc/PID/syscall cannot be read");
+    }
+}
+
+#[test]
+fn one_whose_parent_has_ended_before_is_an_orphan_too() {
+    grader::worth(1);
+    // A gate that stands open, and an orphan that is always the last to go on: the middle has ended before it does anything.
+    let run = Run::new(grader::program!("orphan-adopt")).args(["/dev/null", "adopt"]);
+    let Some(seen) = run.recorded().policy(Policy::ParentFirst).record() else { return };
+    seen.must(end_by_itself()).must(leave_to_its_children("adopted by pid")).must(exit_with(0));
+    if told(&seen.outcome).len() != 1 {
+        Verdict::new(
+            "The orphan had a new parent before it went on, and its line did not come once.",
+        )
+        .saw(format!("said: {:?}", told(&seen.outcome)))
+        .saw_all(seen.outcome.complaint())
+        .ask("What does the orphan do first, and may the middle have ended by then?")
+        .fail();
     }
 }

@@ -3,7 +3,11 @@
 //! Nothing here goes by the clock: the children stand at named pipes, the test opens one pipe after the other in a
 //! random order, and goes on when it has seen what must follow.
 
-use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict};
+use grader::facts::end_by_itself;
+use grader::{
+    Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Seed, State, Verdict,
+};
+use nix::sys::signal::Signal;
 use std::time::Duration;
 
 const CHILDREN: usize = 4;
@@ -122,9 +126,47 @@ fn no_line(outcome: &Outcome, why: Interrupted, number: usize, told: usize) -> V
         _ if zombies > 0 => Verdict::new(format!("Child {number} has ended, and the program has not reaped it."))
             .saw_all(outcome.snapshot.explain())
             .ask("Can the parent know which child will end first? What could it ask the kernel for instead?"),
+        _ if ignores_ends(outcome) => Verdict::new(format!(
+            "SIGCHLD is ignored: the kernel reaps child {number} itself, and tells nobody how it ended."
+        ))
+        .saw_all(outcome.snapshot.explain())
+        .ask("wait(2), NOTES: what does wait return for children whose end nobody wanted to hear of?"),
         _ => Verdict::new(format!("Child {number} has ended and was reaped, but its line did not come."))
             .saw_all(outcome.snapshot.explain())
-            .ask("What does the parent wait for before it prints?"),
+            .ask("What does the parent wait for before it prints? And when does a line leave the buffer that it is put into?"),
+    }
+}
+
+fn ignores_ends(outcome: &Outcome) -> bool {
+    outcome.snapshot.program().is_some_and(|p| p.signals.ignored.contains(&Signal::SIGCHLD))
+}
+
+/// All of them end at once, and one of them can't pass its gate, since that isn't there: where nobody may trace, they
+/// may still be there when the program begins to wait.
+#[test]
+fn who_has_ended_before_is_told_too_with_the_code_that_it_had() {
+    grader::worth(1);
+    let gates = ["/dev/null", "/dev/null/no-gate", "/dev/null"];
+    let run = || Run::new(grader::program!("reap-all")).args(gates);
+    let outcome = match run().recorded().policy(Policy::ChildFirst).record() {
+        Some(seen) => {
+            seen.must(end_by_itself());
+            seen.outcome.clone()
+        }
+        None => run().finish(),
+    };
+    outcome.must_end();
+    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let mut told: Vec<_> = output.lines().filter(|line| line.starts_with("child ")).collect();
+    told.sort_unstable();
+    let expected = ["child 1 exited with 1", "child 2 exited with 127", "child 3 exited with 3"];
+    if told != expected {
+        Verdict::new("Three children have ended, one of them by an error, and the program tells of them wrongly.")
+            .saw(format!("expected, in whichever order: {expected:?}"))
+            .saw(format!("got {told:?}"))
+            .saw_all(outcome.complaint())
+            .ask("What tells the parent with which code a child has exited, and what tells it which child that was?")
+            .fail();
     }
 }
 

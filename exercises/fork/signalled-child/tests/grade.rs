@@ -3,6 +3,17 @@
 use grader::{Call, Exit, Interrupted, Outcome, Run, Running, Seed, State, Verdict};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::time::Duration;
+
+/// So much processor time is none that a parent needs for going to sleep.
+const SPINNING: Duration = Duration::from_millis(200);
+
+/// What the parent does while its child is stopped.
+enum Parent {
+    Sleeps,
+    Spins,
+    WaitsFor(Pid),
+}
 
 /// Starts the program and tells its child what to do: the pipe keeps what the child has not read yet.
 fn start(order: &str) -> Running {
@@ -124,25 +135,34 @@ fn a_stopped_child_has_not_ended() {
     let order = format!("stop {code}");
     let mut running = start(&order);
     let mut has_stopped = false;
-    let seen: Result<Option<Pid>, Interrupted> = running.until(|now| {
+    let seen: Result<Parent, Interrupted> = running.until(|now| {
         let child = now.others().find(|p| p.state == State::Stopped)?;
         // The kernel shows the call of a stopped process only when that is off its processor, and it has told its
         // parent by then. Looked at after that, the parent is awake, or asleep once more, or gone.
         let had_stopped = std::mem::replace(&mut has_stopped, child.call != Call::None);
         let parent = now.program()?;
         if had_stopped && parent.sleeping_for_time() {
-            return Some(None);
+            return Some(Parent::Sleeps);
         }
-        (had_stopped && parent.blocked()).then_some(Some(child.host))
+        if had_stopped && parent.cpu >= SPINNING {
+            return Some(Parent::Spins);
+        }
+        (had_stopped && parent.blocked()).then_some(Parent::WaitsFor(child.host))
     });
     match seen {
-        Ok(None) => Verdict::new(
+        Ok(Parent::Spins) => Verdict::new(
+            "The parent spins: it asks again and again whether its child has ended, and never sleeps.",
+        )
+        .saw_all(running.snapshot().explain())
+        .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
+        .fail(),
+        Ok(Parent::Sleeps) => Verdict::new(
             "The parent goes by the clock: it sleeps for a time, whatever its child does.",
         )
         .saw_all(running.snapshot().explain())
         .ask("How long may a child be stopped? And which call sleeps exactly until it has ended?")
         .fail(),
-        Ok(Some(child)) => {
+        Ok(Parent::WaitsFor(child)) => {
             // It is stopped, and its parent has not reaped it, so the pid is still its own.
             let _ = kill(child, Signal::SIGCONT);
             must_report(&order, &running.finish(), code, |_| None);

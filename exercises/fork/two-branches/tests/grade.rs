@@ -1,6 +1,7 @@
 //! What the kernel must have seen of `two-branches`.
 
-use grader::{Exit, Outcome, Run, Seed, Verdict};
+use grader::facts::{end_by_itself, exit_with, have_children_exit_with};
+use grader::{Exit, Outcome, Policy, Run, Seed, Verdict};
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -11,6 +12,7 @@ const SPINNING: Duration = Duration::from_millis(200);
 enum Parent {
     Reads,
     Sleeps,
+    Spins,
     Waits,
 }
 
@@ -32,8 +34,17 @@ fn run(code: u8) -> Outcome {
         if parent.sleeping_for_time() {
             return Some(Parent::Sleeps);
         }
-        (parent.blocked() || parent.cpu >= SPINNING).then_some(Parent::Waits)
+        if parent.cpu >= SPINNING {
+            return Some(Parent::Spins);
+        }
+        parent.blocked().then_some(Parent::Waits)
     });
+    if parent_reads == Ok(Parent::Spins) {
+        Verdict::new("The parent spins: it asks again and again whether its child has ended, and never sleeps.")
+            .saw_all(running.snapshot().explain())
+            .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
+            .fail();
+    }
     if parent_reads == Ok(Parent::Sleeps) {
         Verdict::new("The parent goes by the clock: it sleeps for a time, whatever its child does.")
             .saw_all(running.snapshot().explain())
@@ -50,6 +61,12 @@ fn run(code: u8) -> Outcome {
         running.tell(format!("{code}\n").as_bytes());
     }
     let outcome = running.finish();
+    if outcome.exit == Exit::Deadline && outcome.snapshot.others().count() == 0 {
+        Verdict::new("There is no child: the program is the only process of the run.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("Which call makes a process of one's own, which can read and exit?")
+            .fail();
+    }
     outcome.must_end();
     outcome
 }
@@ -102,4 +119,14 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
             .ask("Where would the code come from if only the child knew it?")
             .fail();
     }
+}
+
+#[test]
+fn the_child_may_be_the_first_to_end() {
+    grader::worth(1);
+    let mut seed = Seed::of("two-branches, child first");
+    let code = seed.random().u8(103..=254);
+    let run = Run::new(grader::program!("two-branches")).stdin(format!("{code}\n"));
+    let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };
+    seen.must(end_by_itself()).must(have_children_exit_with([code])).must(exit_with(code));
 }

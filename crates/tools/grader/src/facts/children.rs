@@ -117,6 +117,29 @@ pub fn make_children(number: usize) -> Claim<impl Check> {
     })
 }
 
+/// The other processes, those that the first one has made, exit with these codes, in whichever order they end.
+pub fn have_children_exit_with(codes: impl Into<Vec<u8>>) -> Claim<impl Check> {
+    let mut expected = codes.into();
+    expected.sort_unstable();
+    claim(format!("have children exit with {expected:?}"), move |seen| {
+        let lives = lives(seen);
+        let ends: Vec<_> = lives.iter().filter_map(|life| life.ended).collect();
+        let code = |end: &&Seen| match end.event.what {
+            What::Ended { status: Status::Code(code) } => Some(code),
+            _ => None,
+        };
+        let mut found: Vec<u8> = ends.iter().filter_map(code).collect();
+        found.sort_unstable();
+        if found == expected {
+            return Ok(());
+        }
+        Err(Verdict::new("The children exit otherwise than they should.")
+            .saw(format!("expected, in whichever order: {expected:?}"))
+            .saw_all(ends.iter().take(6).map(ToString::to_string))
+            .ask("Who reads a child's exit code, and from which line does it come?"))
+    })
+}
+
 /// The first process ends with this exit code.
 pub fn exit_with(code: u8) -> Claim<impl Check> {
     claim(format!("exit with {code}"), move |seen| {
