@@ -46,7 +46,7 @@ fn run(texts: &[String]) -> io::Result<u8> {
 
 fn send(number: u8, text: &[u8]) -> io::Result<()> {
     let head = format!("{number}:");
-    for piece in text.chunks(PIPE_BUF - 3) {
+    for piece in text.chunks(PIPE_BUF - head.len() - 1) {
         let parts = [head.as_bytes(), piece, b"\n"].map(IoSlice::new);
         writev(io::stdout(), &parts)?;
     }

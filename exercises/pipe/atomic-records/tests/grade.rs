@@ -144,6 +144,9 @@ fn what_is_sent_comes_out_in_records() {
     let (texts, seed) = texts("atomic-records");
     must_be_records(&texts[..1], &seed);
     must_come_out_whole(&run(&texts).finish(), &texts, &seed, &[]);
+    // The tenth writer's number is longer.
+    let many: Vec<_> = (1..10).map(|_| "short".into()).chain(texts.into_iter().take(1)).collect();
+    must_come_out_whole(&run(&many).finish(), &many, &seed, &[]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn run(texts: &[String]) -> io::Result<u8> {
 }
 
 fn send(number: u8, text: &[u8]) -> io::Result<()> {
-    let piece = &text[..text.len().min(PIPE_BUF - 3)];
+    let piece = &text[..text.len().min(PIPE_BUF - 4)];
     let mut output = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
     output.write_all(&[format!("{number}:").as_bytes(), piece, b"\n"].concat())
 }

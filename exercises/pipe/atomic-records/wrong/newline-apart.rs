@@ -47,7 +47,7 @@ fn run(texts: &[String]) -> io::Result<u8> {
 
 fn send(number: u8, text: &[u8]) -> io::Result<()> {
     let mut output = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    for piece in text.chunks(PIPE_BUF - 3) {
+    for piece in text.chunks(PIPE_BUF - 4) {
         output.write_all(&[format!("{number}:").as_bytes(), piece].concat())?;
         output.write_all(b"\n")?;
     }

@@ -45,7 +45,7 @@ fn run(texts: &[String]) -> io::Result<u8> {
 }
 
 fn send(number: u8, text: &[u8]) -> io::Result<()> {
-    for piece in text.chunks(PIPE_BUF - 3) {
+    for piece in text.chunks(PIPE_BUF - 4) {
         println!("{number}:{}", String::from_utf8_lossy(piece));
     }
     Ok(())

@@ -96,14 +96,14 @@ fn must_have_said(outcome: &Outcome, sent: &[String], pieces: Pieces<'_>, seed: 
             .ask("How many bytes did its length promise, and how many were there?"),
         (Some(wanted), Some(found)) if found.length != wanted.len() && found.length == swapped(wanted.len()) => Verdict::new("The low byte of a length was taken for the high one.")
             .ask("Which of the two bytes comes first, and what is each of them worth?"),
-        (Some(wanted), Some(found)) if found.length == 0 && !wanted.is_empty() => Verdict::new(
+        (Some(wanted), Some(found)) if found.length == 0 && !wanted.is_empty() && matches!(pieces, Pieces::Torn { .. }) => Verdict::new(
             "A length was made of half of its bytes: the second had not arrived yet.",
         )
         .ask("How many bytes does a read bring that was asked for two?"),
         (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) && matches!(pieces, Pieces::Whole(_)) => Verdict::new(
             "A message came out shorter than it is, though all of its bytes were there.",
         )
-        .ask("What do the two bytes count, and how many of them make the number?"),
+        .ask("What do the two bytes count, how many of them make the number, and has it a sign?"),
         (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) => Verdict::new(
             "A message came out shorter than its length says: its other bytes had not arrived yet.",
         )
@@ -191,6 +191,24 @@ fn an_empty_message_is_one_and_the_end_is_none() {
     for sent in [vec![], vec![String::new(), word, String::new()]] {
         let outcome = run_at_once(&framed(&sent));
         judge(&outcome, &sent, Pieces::Whole("all of it was in the pipe at once"), &seed);
+    }
+}
+
+#[test]
+fn a_message_is_any_bytes() {
+    grader::worth(1);
+    let outcome = run_at_once(b"\0\x05 \xff\0\n ");
+    outcome.must_end();
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    if said != "[5]  \\xff\\x00\\n \nend after 1\n" {
+        Verdict::new("A message whose bytes are no text comes out otherwise than it went in.")
+            .saw(format!("it said: {said:?}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask(
+                "Who has said that messages are text, and what was done to these bytes on the way?",
+            )
+            .fail();
     }
 }
 

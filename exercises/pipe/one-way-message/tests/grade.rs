@@ -1,7 +1,7 @@
 //! What the kernel must have seen of `one-way-message`.
 
 use grader::facts::*;
-use grader::{Exit, Outcome, Run, Seed, Verdict};
+use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
 
 /// More than a pipe holds, and less than an argument may be long.
 const LONG: usize = 100_000;
@@ -12,6 +12,11 @@ fn text(name: &str, about: usize) -> (String, Seed) {
     let length = about + seed.random().usize(10..90);
     let text = (0..length).map(|_| seed.random().lowercase()).collect();
     (text, seed)
+}
+
+/// The code that goes with a text.
+fn code_of(text: &str) -> u8 {
+    (text.len() % 100) as u8
 }
 
 fn run(text: &str) -> Run {
@@ -55,7 +60,7 @@ fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
         .filter_map(|line| line.strip_prefix("pid ")?.split_once(" heard: "))
         .filter_map(|(pid, heard)| Some((pid.parse().ok()?, heard)))
         .collect();
-    let code = (text.len() % 100) as i32;
+    let code = i32::from(code_of(text));
     let verdict = match heard.as_slice() {
         [(pid, _)] if *pid == outcome.snapshot.program.as_raw() => {
             Verdict::new("The one who speaks is the parent, and it should be the child.")
@@ -119,5 +124,20 @@ fn it_comes_by_a_pipe_that_is_read_to_its_end() {
         .must(end_by_itself())
         .must(have_a_child_read_to_the_end())
         .must(have_children_read(text.len() as u64))
-        .must(reap_every_child());
+        .must(reap_every_child())
+        .must(have_children_exit_with([code_of(&text)]));
+}
+
+#[test]
+fn nobody_guesses_when_the_other_one_is_ready() {
+    grader::worth(1);
+    let (text, _) = text("one-way-message, slow", 3000);
+    // The child waits for a parent that is slow, and the parent for a child that is.
+    let hold = |call| Injection::hold(&format!("P1:{call}:1=P2:exit_group:1"));
+    let held = ["write", "writev"].map(|call| hold(call).expect("it is well written"));
+    let slow_parent = held.into_iter().fold(run(&text).recorded(), grader::Recording::inject);
+    let Some(seen) = slow_parent.record() else { return };
+    seen.must(never_spin());
+    let Some(seen) = run(&text).recorded().slow_child(&["read", "readv"]).record() else { return };
+    seen.must(reap_every_child()).must(exit_with(code_of(&text)));
 }

@@ -3,6 +3,7 @@
 //! The parent sets up for as long as the test keeps its gate shut. So there is a moment at which whoever is not held by anything has
 //! gone on, and whoever waits stands still: each order in which the processes could have run ends there.
 
+use grader::facts::{end_by_itself, exit_with, leave_to_its_children, reap_every_child};
 use grader::{
     Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, Snapshot, State, Verdict,
 };
@@ -61,6 +62,28 @@ fn never_set_up(running: Running, why: Interrupted) -> ! {
 }
 
 impl SettingUp {
+    /// Fails if they sleep, and no child has anything at which it could wait: a pipe, or what is as good as one.
+    fn must_wait_at_something(&self) {
+        let is_place = |target: &str| {
+            ["pipe:", "socket:", "anon_inode:[eventfd"].iter().any(|it| target.starts_with(it))
+        };
+        if self.now.others().any(|child| child.sleeping_for_time() || child.state == State::Running)
+        {
+            return;
+        }
+        let mut held = self.now.others().flat_map(|child| &child.descriptors).peekable();
+        // Where the machine doesn't show what anybody has open, this isn't known.
+        if held.peek().is_none()
+            || held.any(|d| ![1, 2].contains(&d.number) && is_place(&d.target.to_string_lossy()))
+        {
+            return;
+        }
+        Verdict::new("No child has a pipe at which it could wait: it waits for a signal, and one that comes a moment before it waits is lost, or comes too early.")
+            .saw_all(self.now.explain().into_iter().take(3))
+            .ask("Which way of letting them go is still there for a child that comes to its place later?")
+            .fail();
+    }
+
     /// Fails unless all children are there, and none of them has begun.
     fn must_be_all_there(mut self) -> Self {
         let now = &self.now;
@@ -85,6 +108,7 @@ impl SettingUp {
         let begun: Vec<_> =
             now.others().filter(|p| p.state == State::Zombie).map(|p| p.pid).collect();
         if begun.is_empty() {
+            self.must_wait_at_something();
             return self;
         }
         let no_pipe = now.pipes().is_empty();
@@ -164,7 +188,9 @@ fn then_all_of_them_begin() {
     gate.open(1);
     let outcome = running.finish();
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
-    let mut lines = said.lines();
+    // Whatever was said besides.
+    let told = |line: &&str| line.starts_with("set up for ") || line.ends_with(" works");
+    let mut lines = said.lines().filter(told);
     let first = lines.next().unwrap_or_default();
     let mut began: Vec<usize> = lines
         .filter_map(|line| line.strip_prefix("child ")?.strip_suffix(" works")?.parse().ok())
@@ -188,4 +214,14 @@ fn then_all_of_them_begin() {
         .replay(&seed)
         .fail();
     }
+}
+
+#[test]
+fn the_work_is_the_childrens_and_each_is_waited_for() {
+    grader::worth(1);
+    // A gate that stands open, and a child that is slow.
+    let run = Run::new(grader::program!("pipe-barrier")).args(["1", "/dev/null"]);
+    let Some(seen) = run.recorded().slow_child(&["write", "writev"]).record() else { return };
+    seen.must(end_by_itself()).must(leave_to_its_children(" works"));
+    seen.must(reap_every_child()).must(exit_with(0));
 }
