@@ -7,6 +7,9 @@ use grader::facts::{end_by_itself, exit_with, leave_to_its_children, reap_every_
 use grader::{
     Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, Snapshot, State, Verdict,
 };
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// So much processor time is none that a child needs for going to sleep.
@@ -64,8 +67,10 @@ fn never_set_up(running: Running, why: Interrupted) -> ! {
 impl SettingUp {
     /// Fails if they sleep, and no child has anything at which it could wait: a pipe, or what is as good as one.
     fn must_wait_at_something(&self) {
-        let is_place = |target: &str| {
-            ["pipe:", "socket:", "anon_inode:[eventfd"].iter().any(|it| target.starts_with(it))
+        let is_place = |target: &Path| {
+            let name = target.to_string_lossy();
+            ["pipe:", "socket:", "anon_inode:[eventfd"].iter().any(|it| name.starts_with(it))
+                || fs::metadata(target).is_ok_and(|file| file.file_type().is_fifo())
         };
         if self.now.others().any(|child| child.sleeping_for_time() || child.state == State::Running)
         {
@@ -73,14 +78,13 @@ impl SettingUp {
         }
         let mut held = self.now.others().flat_map(|child| &child.descriptors).peekable();
         // Where the machine doesn't show what anybody has open, this isn't known.
-        if held.peek().is_none()
-            || held.any(|d| ![1, 2].contains(&d.number) && is_place(&d.target.to_string_lossy()))
+        if held.peek().is_none() || held.any(|d| ![1, 2].contains(&d.number) && is_place(&d.target))
         {
             return;
         }
-        Verdict::new("No child has a pipe at which it could wait: it waits for a signal, and one that comes a moment before it waits is lost, or comes too early.")
+        Verdict::new("No child has a pipe at which it could wait: it waits for something else.")
             .saw_all(self.now.explain().into_iter().take(3))
-            .ask("Which way of letting them go is still there for a child that comes to its place later?")
+            .ask("What becomes of a signal, say, that comes a moment before the child waits for it? And of the end of a pipe?")
             .fail();
     }
 
