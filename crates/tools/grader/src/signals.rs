@@ -1,6 +1,7 @@
 //! What `/proc` says of a process's signals (proc_pid_status(5)).
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::fs;
 use std::path::Path;
 
@@ -18,6 +19,12 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// Those of this process, now; all empty where it is gone.
+    #[must_use]
+    pub fn of(process: Pid) -> Self {
+        Self::read(Path::new(&format!("/proc/{process}")))
+    }
+
     pub(crate) fn read(folder: &Path) -> Self {
         Self::parse(&String::from_utf8_lossy(&fs::read(folder.join("status")).unwrap_or_default()))
     }

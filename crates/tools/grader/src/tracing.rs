@@ -2,7 +2,7 @@
 
 use crate::enough::Enough;
 use crate::fds::pipe;
-use crate::meanwhile::Meanwhile;
+use crate::meanwhile::{Deed, Meanwhile};
 use crate::proc::Stat;
 use crate::verdict::fault;
 use crate::{Injection, Interrupted, Policy, Recorded, Run, State, skip};
@@ -93,7 +93,7 @@ impl Recording {
         self.record_with(None)
     }
 
-    /// The same, and where somebody is first held, or is about to make one of these calls, this is done from outside, with the write end of the program's
+    /// The same, and where somebody is first held, or is about to make one of these calls, this is done from outside, with the program's pid and the write end of its
     /// standard input, where that comes [later](Run::stdin_later). Nobody in the recording goes on meanwhile: they find all of it at once.
     ///
     /// # Panics
@@ -102,12 +102,15 @@ impl Recording {
     pub fn record_meanwhile(
         self,
         calls: &'static [&'static str],
-        deed: impl FnOnce(Option<File>) + Send + 'static,
+        deed: impl FnOnce(Pid, Option<File>) + Send + 'static,
     ) -> Option<Recorded> {
         self.record_with(Some((calls, Box::new(deed))))
     }
 
-    fn record_with(self, meanwhile: Option<(&'static [&'static str], Deed)>) -> Option<Recorded> {
+    fn record_with(
+        self,
+        meanwhile: Option<(&'static [&'static str], Deed<'static>)>,
+    ) -> Option<Recorded> {
         let Self { run, options } = self;
         let began = Instant::now();
         let program = run.argv().first().map(|name| name.display().to_string()).unwrap_or_default();
@@ -117,8 +120,8 @@ impl Recording {
         let kept = Arc::clone(&events);
         let (enough, tell) = pipe().unwrap_or_else(|why| cannot(&why));
         let (mut shown, mut tell) = (Enough::default(), File::from(tell));
-        let (hand, stdin) = mpsc::channel();
-        let mut meanwhile = meanwhile.map(|(calls, deed)| Meanwhile::new(calls, deed, stdin));
+        let (hand, begun) = mpsc::channel();
+        let mut meanwhile = meanwhile.map(|(calls, deed)| Meanwhile::new(calls, deed, begun));
         // The test waits for the end of the recording: it can't act as somebody from outside.
         let options = Options { alone: true, ..options };
         let mut tracer = Tracer::new(
@@ -144,11 +147,10 @@ impl Recording {
                 _ => cannot(&why),
             },
         };
-        if let Some(end) = &running.to_stdin {
-            let end = end.try_clone().unwrap_or_else(|why| cannot(&format!("dup(2): {why}")));
-            // Nobody takes it where nothing is to be done.
-            let _ = hand.send(end);
-        }
+        let end = running.to_stdin.as_ref().map(File::try_clone).transpose();
+        let end = end.unwrap_or_else(|why| cannot(&format!("dup(2): {why}")));
+        // Nobody takes it where nothing is to be done.
+        let _ = hand.send((running.pid(), end));
         drop(hand);
         // Not at the end of the program, but at everybody's: what it leaves behind is evidence, too.
         running.ended = over;
@@ -179,9 +181,6 @@ fn refused(error: &Error) -> Option<Recorded> {
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// What is done from outside, with the write end of standard input, if there is one.
-type Deed = Box<dyn FnOnce(Option<File>) + Send>;
 
 /// Is told each event, on the thread that traces.
 pub(crate) type Keep = Box<dyn FnMut(Event) + Send>;

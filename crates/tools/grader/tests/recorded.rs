@@ -144,7 +144,8 @@ fn what_is_done_from_outside_before_a_call_is_found_by_it() {
     let run = Run::new(env!("CARGO_BIN_EXE_grader-subject")).arg("look-once").stdin_later();
     let Some(seen) = run.clone().recorded().record() else { return };
     seen.must(exit_with(0));
-    let says = |input: Option<std::fs::File>| {
+    let says = |program: nix::unistd::Pid, input: Option<std::fs::File>| {
+        assert!(std::path::Path::new(&format!("/proc/{program}")).exists(), "it stands still");
         let mut input = input.expect("it comes later");
         input.write_all(b"x").expect("a pipe has room");
     };

@@ -37,7 +37,7 @@ fn make(gate: &Path) -> io::Result<Pid> {
         ForkResult::Child => end_at(gate),
         ForkResult::Parent { child } => child,
     };
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     Ok(child)
 }
 

@@ -5,8 +5,8 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Seen, Snapshot, State,
-    Verdict,
+    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Seen, Signals, Snapshot,
+    State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use std::time::{Duration, Instant};
@@ -228,8 +228,13 @@ fn must_hear_a_timer_that_rings_early(seen: &Recorded) {
         return;
     }
     let hold = Injection::hold(&format!("P1:{call}:{nth}")).expect("it is well written");
-    // It was set before, so that it rings before.
-    let rings = |_| std::thread::sleep(Duration::from_millis(2 * SHORT));
+    // It was set before, so that it rings before: nobody goes on until the signal is there.
+    let rings = |program, _| {
+        let give_up = Instant::now() + Duration::from_millis(10 * SHORT);
+        while Signals::of(program).pending.is_empty() && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
     let run = run(SHORT, LONG, "plain").recorded().inject(hold);
     let Some(seen) = run.record_meanwhile(&[], rings) else { return };
     if !seen.stuck.is_empty() {
