@@ -86,7 +86,7 @@ fn flags(pid: Pid, number: i32) -> u32 {
 
 /// Whether two descriptors have one open file description, by kcmp(2). Where that is refused, they are taken for one if
 /// nothing tells them apart: a file that was opened twice and not read is then taken for one that was duplicated.
-fn same_description(one: (Pid, i32), other: (Pid, i32)) -> bool {
+pub(crate) fn same_description(one: (Pid, i32), other: (Pid, i32)) -> bool {
     let ((pid, number), (other_pid, other_number)) = (one, other);
     let (pid, other_pid) = (pid.as_raw(), other_pid.as_raw());
     // SAFETY: kcmp takes numbers only.

@@ -122,6 +122,7 @@ pub(crate) fn members(set: Set) -> Vec<i32> {
 pub(crate) struct Signals {
     pub(crate) ignored: Set,
     pub(crate) caught: Set,
+    pub(crate) blocked: Set,
     /// Those that wait for this task alone.
     pub(crate) pending: Set,
     /// Those that wait for the process: any of its threads may take them.
@@ -129,7 +130,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From the text of /proc/PID/status. All four lines are together, in this order.
+    /// From the text of /proc/PID/status. All five lines are together, in this order.
     fn read(status: &str) -> Signals {
         let mut lines = status.lines().skip_while(|line| !line.starts_with("SigPnd:"));
         let mut set = |name| {
@@ -137,7 +138,14 @@ impl Signals {
             line.and_then(|set| Set::from_str_radix(set.trim(), 16).ok()).unwrap_or_default()
         };
         let (pending, pending_for_all) = (set("SigPnd:"), set("ShdPnd:"));
-        Signals { pending, pending_for_all, ignored: set("SigIgn:"), caught: set("SigCgt:") }
+        let blocked = set("SigBlk:");
+        let (ignored, caught) = (set("SigIgn:"), set("SigCgt:"));
+        Signals { ignored, caught, blocked, pending, pending_for_all }
+    }
+
+    /// Whether one waits that is not blocked, so that it comes as soon as the task moves.
+    pub(crate) fn may_come(&self) -> bool {
+        (self.pending | self.pending_for_all) & !self.blocked != 0
     }
 }
 

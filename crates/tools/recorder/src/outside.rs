@@ -130,7 +130,7 @@ impl<'a, 'r> Outside<'a, 'r> {
 }
 
 /// Whether a wait on a socket ends by itself: SO_RCVTIMEO, SO_SNDTIMEO.
-fn has_a_timeout(socket: &OwnedFd) -> bool {
+pub(crate) fn has_a_timeout(socket: &OwnedFd) -> bool {
     let timeouts =
         [getsockopt(socket, sockopt::ReceiveTimeout), getsockopt(socket, sockopt::SendTimeout)];
     timeouts.into_iter().flatten().any(|time| time > TimeVal::zero())

@@ -52,6 +52,9 @@ impl Recording<'_> {
                 self.first_thread_ended(task);
             }
             if self.later.is_empty() && self.sent.is_none() {
+                if self.moves_up() {
+                    continue;
+                }
                 self.forget_strangers();
                 return Ok(());
             }
@@ -73,6 +76,9 @@ impl Recording<'_> {
             return false;
         }
         match tracee.state {
+            State::Sleeps if tracee.queued.is_some() => {
+                self.sent.is_some() && !tracee.look.is_stopped()
+            }
             State::Sleeps => self.doing(task) != Doing::Sleeps,
             State::Ends => !self.is_outlived(task),
             State::Runs if free && tracee.call.is_some() => {

@@ -42,6 +42,9 @@ impl Recording<'_> {
         if !is_gone {
             self.ready(task, 0);
         }
+        if let Some(tracee) = self.tasks.get_mut(&task) {
+            tracee.queued = None;
+        }
         if !matches!(stop, Stop::Gone(_) | Stop::Exit)
             && let Some(tracee) = self.tasks.get_mut(&task)
         {

@@ -44,6 +44,8 @@ pub(crate) struct Tracee {
     pub(crate) prologue: Prologue,
     /// How often it has given its turn up by now, and made no other call in between.
     pub(crate) yields: u32,
+    /// It was taken out of the call in which it sleeps, since then: another one is before it.
+    pub(crate) queued: Option<u64>,
     /// The call before which it stands again.
     pub(crate) rewound: Option<Rewound>,
     /// The injection that holds it, by index.
@@ -74,6 +76,7 @@ impl Tracee {
             interrupted: None,
             prologue: Prologue::Over,
             yields: 0,
+            queued: None,
             rewound: None,
             kept: None,
             pending: 0,

@@ -154,6 +154,7 @@ impl Recording<'_> {
     fn falls_asleep(&mut self, task: Task) {
         self.tell_sleep(task);
         self.set_state(task, State::Sleeps);
+        self.may_queue(task);
     }
 
     /// The next stop, if it comes so soon that going to sleep would take longer. Whoever waits for this processor,
@@ -239,6 +240,10 @@ impl Recording<'_> {
                 if self.doing(task) == Doing::Sleeps {
                     self.falls_asleep(task);
                 }
+            }
+            // A timer rings for one who stands, too.
+            if !self.is_over && self.moves_up() {
+                return Ok(());
             }
             self.end_if_due();
             let ask = running.is_empty() && !self.is_over && began.elapsed() > patience;

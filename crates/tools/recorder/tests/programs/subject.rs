@@ -4,6 +4,7 @@ mod channels;
 mod execs;
 mod injected;
 mod kills;
+mod queues;
 mod terminals;
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -53,7 +54,7 @@ fn main() {
         "hears-keys" => hears_keys(),
         "passes" => passes(),
         "terminal" => terminals::echoes(),
-        other => injected::run(other),
+        other => queues::run(other),
     }
 }
 
@@ -85,7 +86,7 @@ fn pipe_to_child() {
 
 static CAUGHT: AtomicBool = AtomicBool::new(false);
 
-extern "C" fn catch(_: libc::c_int) {
+pub(crate) extern "C" fn catch(_: libc::c_int) {
     CAUGHT.store(true, Ordering::Relaxed);
 }
 

@@ -1,0 +1,39 @@
+//! Several who sleep at one descriptor, where the kernel wakes them all: who has what comes is the recorder's choice, and no
+//! program can tell.
+
+mod common;
+
+use common::{P2, recorded_with};
+use trace::Task;
+use trace::event::{Outcome, What};
+
+const POLICIES: [&str; 4] = ["run-to-block", "child-first", "parent-first", "random"];
+
+fn is_interrupted(what: &What) -> bool {
+    matches!(what, What::Leave { result: Outcome::Interrupted, .. })
+}
+
+#[test]
+fn who_has_it_is_the_same_each_time() {
+    for program in ["queue-at-counter", "queue-at-stream"] {
+        for policy in POLICIES {
+            let options = ["--check", "--policy", policy];
+            let first = recorded_with(&options, &[program]);
+            assert_eq!(first.code, Some(0), "{policy}: {}", first.stderr);
+            assert_eq!(first.all(is_interrupted), [0; 0], "{policy}");
+            for _ in 1..4 {
+                assert_eq!(recorded_with(&options, &[program]).text, first.text, "{policy}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signal_comes_to_who_waits_behind_another_one() {
+    for policy in POLICIES {
+        let recorded = recorded_with(&["--check", "--policy", policy], &["signals-in-queue"]);
+        assert_eq!(recorded.code, Some(0), "{policy}: {}", recorded.stderr);
+        let whose = recorded.all(is_interrupted).into_iter().map(|at| recorded.events[at].task);
+        assert!(whose.clone().all(|task| task != P2 && task != Task(5)), "{policy}");
+    }
+}
