@@ -68,7 +68,7 @@ fn a_failure_is_told_with_its_cause_its_evidence_and_a_question() -> Done {
     assert!(cause.starts_with("The parent reads the number itself"), "{report:#}");
     assert!(!verdict["evidence"].as_array().ok_or("evidence")?.is_empty(), "{report:#}");
     assert!(verdict["hint"].is_string(), "{report:#}");
-    assert_eq!(report["checks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(report["checks"].as_array().map(Vec::len), Some(3));
     Ok(())
 }
 
