@@ -45,8 +45,8 @@ fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<Wai
 
 fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
     SigSet::from(Signal::SIGCHLD).thread_block()?;
-    for (time, signal) in [(limit, Signal::SIGTERM), (grace, Signal::SIGKILL)] {
-        if let Some(status) = ended_within(child, time / 1000)? {
+    for (time, signal) in [(limit / 1000, Signal::SIGTERM), (grace, Signal::SIGKILL)] {
+        if let Some(status) = ended_within(child, time)? {
             return Ok(status);
         }
         // It has not been reaped: the pid is its own, be it alive or not.
