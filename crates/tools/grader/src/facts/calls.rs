@@ -92,13 +92,16 @@ pub fn close_nothing_twice() -> Claim<impl Check> {
     })
 }
 
-/// No signal goes to a whole group, or to everybody: kill(2) with 0 or -1.
+/// No signal goes to the program's own group, or to everybody: kill(2) with 0, with the group's id or with -1. A group that
+/// it has made for a child is another matter.
 pub fn signal_no_group() -> Claim<impl Check> {
     claim("signal no group", |seen| {
         for step in begins(seen, "kill") {
             let What::Enter { arguments, .. } = &step.event.what else { continue };
             let whom = match arguments.first() {
-                Some(Argument::Number(0)) => "its whole process group",
+                Some(Argument::Number(0) | Argument::Group(Task::OUTSIDE | Task(1))) => {
+                    "its whole process group"
+                }
                 Some(Argument::Number(-1)) => "every process that it may reach",
                 _ => continue,
             };
