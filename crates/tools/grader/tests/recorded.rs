@@ -65,6 +65,16 @@ fn a_recording_names_processes_alike_whatever_pids_they_know() {
 }
 
 #[test]
+fn a_signal_to_ones_own_group_is_told_however_that_is_called() {
+    let script = |script: &str| Run::new("/bin/sh").args(["-c", script]).recorded().record();
+    for group in ["0", "-- -$group"] {
+        let own = "trap '' TERM; read -r _ _ _ _ group _ < /proc/$$/stat";
+        let Some(seen) = script(&format!("{own}; kill -s TERM {group}")) else { return };
+        assert!(verdict(&seen, signal_no_group()).contains("its whole process group"), "{group}");
+    }
+}
+
+#[test]
 fn a_hang_is_told_at_once_with_who_is_blocked_and_who_could_wake_it() {
     let Some(seen) = recorded(&["own-pipe"]) else { return };
     let text = verdict(&seen, end_by_itself());
