@@ -15,7 +15,7 @@ use nix::unistd::getpid;
 /// Nanoseconds for one call: the best of many batches, which is the one that nothing disturbed.
 fn cost(mut call: impl FnMut() -> nix::Result<usize>) -> Result<f64> {
     let mut best = f64::INFINITY;
-    for _ in 0..30 {
+    for _ in 0..12 {
         let start = Instant::now();
         for _ in 0..5 {
             black_box(call().context("cannot ask")?);

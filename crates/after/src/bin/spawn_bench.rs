@@ -48,10 +48,10 @@ fn by_posix_spawn(path: &CStr) -> Result<Pid> {
 type Way = (&'static str, fn(&CStr) -> Result<Pid>);
 const WAYS: [Way; 3] = [("fork", by_fork), ("vfork", by_vfork), ("posix_spawn", by_posix_spawn)];
 
-/// Microseconds to run `path` to its end: the best of many, which is the one that nothing disturbed.
+/// Microseconds to run `path` to its end: the best of some, which is the one that nothing disturbed.
 fn time(way: fn(&CStr) -> Result<Pid>, path: &CStr) -> Result<f64> {
     let mut best = f64::INFINITY;
-    for _ in 0..11 {
+    for _ in 0..7 {
         let start = Instant::now();
         let exit = wait_for(way(path)?).context("cannot wait")?;
         best = best.min(start.elapsed().as_nanos() as f64 / 1000.0);

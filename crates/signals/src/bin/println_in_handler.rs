@@ -5,7 +5,7 @@
 //! signal comes; after 20 seconds an alarm would end it.
 
 use std::io::{self, pipe};
-use std::{fs, thread};
+use std::{fs, panic, thread};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -40,6 +40,7 @@ fn main() -> Result<()> {
         prctl::set_dumpable(false)?; // no core file from us
         dup2_stdout(worker_stdout)?;
         dup2_stderr(worker_stderr)?;
+        panic::set_hook(Box::new(|why| eprintln!("{why}"))); // one line, and no backtrace
         return work();
     };
     drop((worker_stdout, worker_stderr));
