@@ -32,7 +32,8 @@ fn main() -> Result<()> {
     let room = fcntl(&queue, FcntlArg::F_SETPIPE_SZ(1)).context("cannot shrink the pipe")?;
     println!("[pid {me}] my pipe has room for {room} bytes");
 
-    // As if thousands of signals had come. The queue keeps its write end to itself; this is another one.
+    // As if thousands of signals had come. The queue keeps its write end to itself;
+    // this is another one.
     let again = format!("/proc/self/fd/{}", queue.as_fd().as_raw_fd());
     let mut writer = File::options().write(true).open(again).context("cannot open the pipe")?;
     writer.write_all(&vec![b'!'; room as usize - 10]).context("cannot fill the pipe")?;
