@@ -2,9 +2,11 @@
 //!
 //! Each connection comes when all are asleep, so that luck has no part in it. Linux only.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::{fs, thread};
+use std::os::unix::fs::FileExt;
+use std::thread;
 
 use anyhow::{Context, Result};
 use fork::{Children, spawn_missing, wait_for};
@@ -12,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, alarm, getpid};
+use nix::unistd::{alarm, getpid};
 use select::{Accepted, Listener, Options};
 
 // ANCHOR: worker
@@ -37,15 +39,18 @@ fn worker(slot: u8, exclusive: bool, listener: &Listener) -> Result<()> {
 }
 // ANCHOR_END: worker
 
-fn is_asleep((_, pid): (usize, Pid)) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
+/// What `/proc/PID/stat` begins with: the pid, the name and the state, which `S` is for one who sleeps.
+fn is_asleep(stat: &File) -> bool {
+    let mut beginning = [0; 64];
+    let read = stat.read_at(&mut beginning, 0).unwrap_or(0);
+    beginning[..read].windows(4).any(|state| state == b") S ")
 }
 
 fn main() -> Result<()> {
     alarm::set(60); // a bound for all of it
     for (way, exclusive, total, stay) in [
-        ("accept, one at a time", false, 12, false),
-        ("EPOLLEXCLUSIVE, one at a time", true, 12, false),
+        ("accept, one at a time", false, 8, false),
+        ("EPOLLEXCLUSIVE, one at a time", true, 8, false),
         ("EPOLLEXCLUSIVE, each comes while the others stay", true, 4, true),
     ] {
         let listener = Listener::bind(&"127.0.0.1:0".parse()?, Options::default())?;
@@ -53,10 +58,15 @@ fn main() -> Result<()> {
         let work = |slot| worker(slot as u8, exclusive, &listener).is_err().into();
         // SAFETY: this program has one thread.
         unsafe { spawn_missing(&mut workers, 4, work) }.context("cannot fork")?;
+        let states: Vec<File> = workers
+            .iter()
+            .map(|(_, pid)| File::open(format!("/proc/{pid}/stat")))
+            .collect::<Result<_, _>>()
+            .context("cannot ask about a worker")?;
         // ANCHOR: clients
         let (mut got, mut clients) = ([0; 4], Vec::new());
         for _ in 0..total {
-            while !workers.iter().all(is_asleep) {
+            while !states.iter().all(is_asleep) {
                 thread::yield_now(); // /proc can only be asked again
             }
             let (mut client, mut slot) = (TcpStream::from(listener.address().connect()?), [0]);

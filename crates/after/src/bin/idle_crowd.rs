@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     writer.write_all(b"x").context("cannot write")?;
 
     let mut first = None;
-    for size in [8, 80, 800] {
+    for size in [5, 50, 500] {
         let copies = (0..size).map(|_| idle.as_fd().try_clone_to_owned());
         let crowd: Vec<OwnedFd> = copies.collect::<Result<_, _>>().context("cannot duplicate")?;
 
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
 
         println!("[process {me}] {size} idle: poll {by_poll:.0} ns, epoll_wait {by_epoll:.0} ns");
         let (poll_then, epoll_then) = *first.get_or_insert((by_poll, by_epoll));
-        if size == 800 {
+        if size == 500 {
             let (poll, epoll) = (by_poll / poll_then, by_epoll / epoll_then);
             println!(
                 "[process {me}] 100 times the crowd: poll × {poll:.1}, epoll_wait × {epoll:.1}"

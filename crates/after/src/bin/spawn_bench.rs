@@ -1,4 +1,4 @@
-//! How long it takes to run `true`, from a small process and from one of 256 MiB, in three ways.
+//! How long it takes to run `true`, from a small process and from one of 128 MiB, in three ways.
 //!
 //! The times are this machine's; what a parent's size does is not. Linux only.
 
@@ -51,7 +51,7 @@ const WAYS: [Way; 3] = [("fork", by_fork), ("vfork", by_vfork), ("posix_spawn", 
 /// Microseconds to run `path` to its end: the best of some, which is the one that nothing disturbed.
 fn time(way: fn(&CStr) -> Result<Pid>, path: &CStr) -> Result<f64> {
     let mut best = f64::INFINITY;
-    for _ in 0..7 {
+    for _ in 0..5 {
         let start = Instant::now();
         let exit = wait_for(way(path)?).context("cannot wait")?;
         best = best.min(start.elapsed().as_nanos() as f64 / 1000.0);
@@ -69,11 +69,11 @@ fn main() -> Result<()> {
     prctl::set_thp_disable(true).context("cannot turn off huge pages")?;
 
     let small: Vec<_> = WAYS.iter().map(|way| time(way.1, &program)).collect::<Result<_>>()?;
-    let memory = black_box(vec![1u8; 256 << 20]);
+    let memory = black_box(vec![1u8; 128 << 20]);
     for ((name, way), small) in WAYS.into_iter().zip(small) {
         let big = time(way, &program)?;
         let times = big / small;
-        println!("[parent {me}] {name}: {small:.0} µs, with 256 MiB {big:.0} µs: × {times:.1}");
+        println!("[parent {me}] {name}: {small:.0} µs, with 128 MiB {big:.0} µs: × {times:.1}");
     }
     drop(memory);
     Ok(())

@@ -17,7 +17,7 @@ const CHAPTERS: [&str; 8] =
 /// Programs that are not recorded here, and why.
 const LEFT_OUT: [(&str, &str); 2] = [
     ("serve_two", "serves for a minute, whoever comes"),
-    ("idle_crowd", "has 800 descriptors, to be compared at each of thousands of stops"),
+    ("idle_crowd", "has 500 descriptors, to be compared at each of thousands of stops"),
 ];
 
 /// What a program is told, where it would do nothing of itself.
