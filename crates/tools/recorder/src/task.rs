@@ -46,6 +46,8 @@ pub(crate) struct Tracee {
     pub(crate) yields: u32,
     /// It was taken out of the call in which it sleeps, since then: another one is before it.
     pub(crate) queued: Option<u64>,
+    /// It was taken out of it while a process ends, and blocks all signals; before, it blocked these.
+    pub(crate) aside: Option<Set>,
     /// The call before which it stands again.
     pub(crate) rewound: Option<Rewound>,
     /// The injection that holds it, by index.
@@ -77,6 +79,7 @@ impl Tracee {
             prologue: Prologue::Over,
             yields: 0,
             queued: None,
+            aside: None,
             rewound: None,
             kept: None,
             pending: 0,
