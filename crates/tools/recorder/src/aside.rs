@@ -18,7 +18,8 @@ use crate::recording::Recording;
 use crate::schedule::Policy;
 use crate::task::{Call, State, Tracee};
 
-/// The kernel's own codes, for a call that begins again by itself: ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
+/// The kernel's own codes, for a call that begins again by itself: ERESTARTNOINTR; ERESTARTNOHAND and ERESTART_RESTARTBLOCK,
+/// where it then waits for no longer than the rest of its time.
 const BEGINS_AGAIN: i64 = -513;
 const UNLESS_HANDLED: i64 = -514;
 const FOR_THE_REST: i64 = -516;
@@ -39,10 +40,9 @@ impl Call {
         }
     }
 
-    /// Whether it has returned this because it was left, and not because it has something to report.
-    fn was_left(&self, result: i64) -> bool {
-        let is_epoll = self.name.starts_with("epoll");
-        matches!(result, UNLESS_HANDLED | FOR_THE_REST) || is_epoll && result == EINTR
+    /// Whether this call, which the kernel doesn't begin again, was left.
+    fn was_given_up(&self, result: i64) -> bool {
+        self.name.starts_with("epoll") && result == EINTR
     }
 }
 
@@ -70,17 +70,19 @@ impl Recording<'_> {
 
     fn stands_aside(&mut self, task: Task, pid: Pid) {
         let Some(stop) = take_out(pid) else { return };
-        let was_left = |tracee: &Tracee| match ptrace::at_call(pid) {
-            Ok(AtCall::Leave(result)) => {
-                tracee.call.as_ref().is_some_and(|call| call.was_left(result))
+        let Some(call) = self.tasks.get(&task).and_then(|tracee| tracee.call.as_ref()) else {
+            return self.heard(pid, stop, None);
+        };
+        let was_left = match ptrace::at_call(pid) {
+            _ if stop != Stop::Call => false,
+            Ok(AtCall::Leave(UNLESS_HANDLED | FOR_THE_REST)) => true,
+            Ok(AtCall::Leave(result)) if call.was_given_up(result) => {
+                machine::returns(pid, BEGINS_AGAIN).is_ok()
             }
             _ => false,
         };
-        if stop != Stop::Call || !self.tasks.get(&task).is_some_and(was_left) {
-            return self.heard(pid, stop, None);
-        }
-        let Ok(mask) = ptrace::mask(pid) else { return self.heard(pid, stop, None) };
-        _ = machine::returns(pid, BEGINS_AGAIN);
+        let mask = ptrace::mask(pid).ok().filter(|_| was_left);
+        let Some(mask) = mask else { return self.heard(pid, stop, None) };
         _ = ptrace::set_mask(pid, EVERY_SIGNAL);
         self.clock += 1;
         let since = self.clock;

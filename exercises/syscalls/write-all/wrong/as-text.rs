@@ -1,5 +1,5 @@
 //! The bytes are taken for text: what is none is replaced.
-//! Told: "Other bytes came out than should"
+//! Told: "Bytes that are no text came out as others"
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
