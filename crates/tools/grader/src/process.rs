@@ -93,6 +93,13 @@ impl Process {
         self.state == State::Sleeping && !self.sleeping_for_time()
     }
 
+    /// Whether it is stopped, and its parent has been told so. Looked at after that, the parent is awake, or asleep once more, or gone.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        // The kernel shows its call only when it is off its processor, and it tells the parent before that.
+        self.state == State::Stopped && self.call != Call::None
+    }
+
     /// Whether it was blocked until there is something to read from this descriptor. `None` where the machine does
     /// not show the call.
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! `main` says who speaks: `[run PID] it ended with CODE`. Whoever says that under another pid is a copy of the program.
 
-use grader::{Exit, Gates, Outcome, Process, Run, Seed, State, Verdict};
+use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use std::time::Duration;
 
@@ -178,9 +178,11 @@ fn who_is_stopped_has_not_ended() {
     let expected = seed.random().u8(2..126);
     let mut running = run_sh(&format!("kill -s STOP $$; exit {expected}"), &[]).start();
     // It has heard of the stop, if it asked for such news, when it sleeps again.
+    let mut had_stopped = false;
     let stopped = running.until(|now| {
-        let sh = now.others().find(|p| p.state == State::Stopped)?;
-        now.program().filter(|p| p.blocked()).map(|_| sh.host)
+        let sh = now.others().find(|p| p.has_stopped())?;
+        let program = now.program().filter(|p| p.blocked());
+        program.filter(|_| std::mem::replace(&mut had_stopped, true)).map(|_| sh.host)
     });
     if let Ok(sh) = stopped {
         kill(sh, Signal::SIGCONT).expect("it is there until it is reaped");

@@ -1,6 +1,6 @@
 //! What `signalled-child` must have told of its child's end.
 
-use grader::{Call, Exit, Interrupted, Outcome, Run, Running, Seed, State, Verdict};
+use grader::{Exit, Interrupted, Outcome, Run, Running, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::Duration;
@@ -136,10 +136,8 @@ fn a_stopped_child_has_not_ended() {
     let mut running = start(&order);
     let mut has_stopped = false;
     let seen: Result<Parent, Interrupted> = running.until(|now| {
-        let child = now.others().find(|p| p.state == State::Stopped)?;
-        // The kernel shows the call of a stopped process only when that is off its processor, and it has told its
-        // parent by then. Looked at after that, the parent is awake, or asleep once more, or gone.
-        let had_stopped = std::mem::replace(&mut has_stopped, child.call != Call::None);
+        let child = now.others().find(|p| p.has_stopped())?;
+        let had_stopped = std::mem::replace(&mut has_stopped, true);
         let parent = now.program()?;
         if had_stopped && parent.sleeping_for_time() {
             return Some(Parent::Sleeps);

@@ -249,7 +249,7 @@ fn stop(family: &mut Family, number: usize) {
     let snapshot = family.running.snapshot();
     let child = snapshot.get(pid).expect("it stands at its gate");
     kill(child.host, Signal::SIGSTOP).expect("it can be stopped");
-    let stopped = |now: &Snapshot| (now.get(pid)?.state == State::Stopped).then_some(());
+    let stopped = |now: &Snapshot| now.get(pid)?.has_stopped().then_some(());
     assert_eq!(family.running.until(stopped), Ok(()), "a signal can't be refused that stops");
     // Whoever asks who has stopped is told so now. If it does not come to rest again, the next check says so.
     let rests = |now: &Snapshot| {

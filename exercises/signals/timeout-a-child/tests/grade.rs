@@ -112,7 +112,7 @@ fn who_is_stopped_for_a_while_has_all_of_its_time() {
         return must_end_with(&running.finish(), 128 + 10);
     };
     kill(child, Signal::SIGSTOP).expect("it can be stopped");
-    let stopped = |now: &Snapshot| now.others().any(|p| p.state == State::Stopped).then_some(());
+    let stopped = |now: &Snapshot| now.others().any(Process::has_stopped).then_some(());
     let _ = running.until(stopped);
     // A SIGCHLD comes for each of the two, and nobody has ended.
     kill(child, Signal::SIGCONT).expect("it can go on");
