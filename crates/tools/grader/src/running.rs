@@ -140,6 +140,18 @@ impl Running {
         }
     }
 
+    /// Waits for the next line on standard output that begins so, and returns what follows: whoever is graded may say more.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when there will be none.
+    pub fn line_after(&mut self, beginning: &str) -> Result<String, Interrupted> {
+        loop {
+            if let Some(rest) = self.line()?.strip_prefix(beginning) {
+                return Ok(rest.into());
+            }
+        }
+    }
+
     /// Looks at the processes of the run, again and again, until `condition` returns something.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ struct Moment {
     socket: PathBuf,
     successor: Process,
     somebody: Process,
-    /// What `sh` said of its environment.
+    /// What `sh` was told in `LISTENER_FD`.
     told: String,
     /// The client that has connected to the old program.
     client: UnixStream,
@@ -69,13 +69,10 @@ fn hand_over() -> Moment {
     let client = connect(&folder, "to the old program");
     gate.open(1);
     let second = second_gate.paths()[0].clone();
-    let mut lines = Vec::new();
-    while lines.len() < 2 {
-        match running.line() {
-            Ok(line) => lines.push(line),
-            Err(_) => never_served(running, &lines),
-        }
-    }
+    let told = match running.line_after("[sh] LISTENER_FD=") {
+        Ok(told) => told,
+        Err(_) => never_served(running),
+    };
     let mut stands = false;
     let found = running.until(|now| {
         // Looked at only when it stands there already.
@@ -88,20 +85,23 @@ fn hand_over() -> Moment {
         let successor = now.get(somebody.parent).filter(|p| p.blocked())?;
         Some((now.clone(), successor.clone(), somebody.clone()))
     });
-    let Ok((now, successor, mut somebody)) = found else { never_served(running, &lines) };
+    let Ok((now, successor, mut somebody)) = found else { never_served(running) };
     somebody.descriptors.retain(|d| d.target != second);
-    let told = lines.pop().unwrap_or_default();
     Moment { running, second_gate, folder, now, socket, successor, somebody, told, client }
 }
 
-fn never_served(running: Running, lines: &[String]) -> ! {
+fn never_served(running: Running) -> ! {
     let outcome = running.finish();
     outcome.must_end();
     outcome.must_leave_nobody();
     Verdict::new("The new program did not come to serve.")
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
-        .saw_all(lines.iter().map(|line| format!("it said {line:?}")))
+        .saw_all(
+            String::from_utf8_lossy(&outcome.stdout)
+                .lines()
+                .map(|line| format!("it said {line:?}")),
+        )
         .ask("What was left for it, how does it learn of that, and what did it try instead?")
         .fail()
 }
@@ -184,9 +184,9 @@ fn it_is_left_for_nobody_else() {
     let moment = hand_over();
     must_be_the_same_socket(&moment);
     let Moment { socket, somebody, told, .. } = &moment;
-    if told != "[sh] LISTENER_FD=" {
+    if !told.is_empty() {
         Verdict::new("A program that the new one runs is told LISTENER_FD, too.")
-            .saw(format!("it said {told:?}"))
+            .saw(format!("`sh` said LISTENER_FD={told}"))
             .ask("Who inherits an environment, and for whom was this variable meant?")
             .fail();
     }

@@ -32,8 +32,8 @@ fn start(others: u32) -> Seen {
     let run = Run::new(grader::program!("keep-one-fd")).may_write(folder.path());
     let run = run.arg(others.to_string()).arg(&file).args(["sh", "-c", PROBE]);
     let mut running = run.arg(&path).start();
-    let told = match running.line() {
-        Ok(line) => line.trim_start_matches("told: ").to_owned(),
+    let told = match running.line_after("told: ") {
+        Ok(told) => told,
         Err(why) => never_ran(running, why),
     };
     let mut stands = false;
