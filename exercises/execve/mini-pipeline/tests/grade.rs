@@ -4,6 +4,7 @@ mod family;
 
 use family::{Family, must_hold_no_more};
 use grader::{Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Seed, Verdict};
+use nix::sys::signal::Signal;
 
 /// `FIRST | SECOND > out`, with the file in this folder.
 fn pipeline(folder: &Folder, first: &[&str], second: &[&str]) -> Run {
@@ -140,30 +141,42 @@ fn more_than_a_pipe_holds_comes_through() {
 #[test]
 fn the_second_programs_exit_code_counts() {
     grader::worth(1);
-    let folder = Folder::new();
     let mut seed = Seed::of("codes");
     let (first, second) = (seed.random().u8(3..60), seed.random().u8(60..120));
-    let scripts = [format!("exit {first}"), format!("cat; exit {second}")];
-    let outcome =
-        pipeline(&folder, &["sh", "-c", &scripts[0]], &["sh", "-c", &scripts[1]]).finish();
+    must_return(second, (first, &format!("exit {second}")), &seed);
+    // As a shell tells a death by signal.
+    must_return(128 + Signal::SIGTERM as u8, (first, "kill -s TERM $$"), &seed);
+}
+
+/// Fails unless that is the program's exit code when the first one's is this, and the second one ends so.
+fn must_return(expected: u8, (first, end): (u8, &str), seed: &Seed) {
+    let scripts = [format!("exit {first}"), format!("cat; {end}")];
+    let [one, other] = scripts.each_ref().map(|script| ["sh", "-c", script]);
+    let folder = Folder::new();
+    let outcome = pipeline(&folder, &one, &other).finish();
     outcome.must_end();
     outcome.must_leave_nobody();
-    let code = match outcome.exit {
-        Exit::Code(code) if code == i32::from(second) => return,
-        Exit::Code(code) => code,
-        _ => -1,
-    };
-    let cause = format!("The second program exited with {second}, and yours does not.");
-    let verdict = if code == i32::from(first) {
-        Verdict::new(format!("{cause} That is the first program's code."))
-    } else {
-        Verdict::new(cause)
+    let killed = expected > 128;
+    let verdict = match outcome.exit {
+        Exit::Code(code) if code == i32::from(expected) => return,
+        Exit::Code(code) if code == i32::from(first) => {
+            Verdict::new("The first program's exit code is returned, and not the second one's.")
+        }
+        _ if killed => Verdict::new(
+            "The second program was killed by a signal, and your exit code doesn't say so.",
+        ),
+        _ => Verdict::new("The second program exited, and your exit code is not its own."),
     };
     verdict
-        .saw(format!("the first exited with {first}, the second with {second}"))
+        .saw(format!("the first program was `sh -c {:?}`, the second one `sh -c {:?}`", scripts[0], scripts[1]))
+        .saw(format!("expected: exit code {expected}"))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
-        .ask("What does a shell's `$?` tell after a pipeline, and which pid is whose?")
-        .replay(&seed)
+        .ask(if killed {
+            "What does a shell's `$?` tell of a death by signal, and which answer of wait says which signal it was?"
+        } else {
+            "What does a shell's `$?` tell after a pipeline, and which pid is whose?"
+        })
+        .replay(seed)
         .fail();
 }

@@ -1,5 +1,5 @@
 //! Returns the first program's exit code.
-//! Told: "That is the first program's code"
+//! Told: "The first program's exit code is returned, and not the second one's"
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};

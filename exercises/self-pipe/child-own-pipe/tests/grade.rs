@@ -183,15 +183,35 @@ fn a_signal_before_the_worker_has_its_pipe_is_not_lost() {
     }
 }
 
+/// The parent's first calls in `start_worker`, or what comes soon after its beginning.
+const BEFORE_THE_WORKER: [&str; 2] = ["rt_sigprocmask:1", "fork:1"];
+
 #[test]
 fn a_signal_to_the_parent_wakes_the_parent() {
     grader::worth(1);
     let Some(seen) = signalled_at(&["P1:wait4:1".into(), "P2:poll:1".into()]) else { return };
-    seen.must(meet_every_injection()).must(end_by_itself());
+    seen.must(meet_every_injection());
+    must_wake_both(&seen);
+    for call in BEFORE_THE_WORKER {
+        let Some(seen) = signalled_at(&[format!("P1:{call}"), "P2:poll:1".into()]) else { return };
+        // Who makes no such call had nothing to hear.
+        if seen.unmet.is_empty() {
+            must_wake_both(&seen);
+        }
+    }
+}
+
+/// Fails unless each of the two was woken by its own signal.
+fn must_wake_both(seen: &Recorded) {
+    seen.must(end_by_itself());
     let [parent, worker] =
         ["the parent was woken", "the worker was woken"].map(|line| says(&seen.outcome, line));
     if !parent || !worker {
-        let cause = if worker {
+        let first_fork = seen.steps.iter().position(|step| step.begins() == Some("fork"));
+        let before = &seen.steps[..first_fork.unwrap_or(0)];
+        let cause = if before.iter().any(|step| !step.handlers.is_empty()) {
+            "A signal had come to the parent before it made the worker, and the parent does not hear of it: its byte lies in the worker's pipe."
+        } else if worker {
             "The parent does not hear its signals any more, when its worker is there."
         } else {
             "The worker was not woken, and a signal had come to it."

@@ -1,8 +1,8 @@
 //! What must end the sleep of `master-sleep`, and what must not: a worker's end, whenever it comes; the time, whatever else comes.
 
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Seen, State, Verdict,
-    facts::*,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Seen, Snapshot, State,
+    Verdict, facts::*,
 };
 use nix::sys::signal::{Signal, kill};
 use std::path::PathBuf;
@@ -107,6 +107,17 @@ fn must_not_sleep_in_wait(outcome: &Outcome) {
     }
 }
 
+/// Fails if the master sleeps until some time has passed, and for nothing else.
+fn must_not_sleep_by_the_clock(now: &Snapshot) {
+    let Some(master) = now.program() else { return };
+    if matches!(master.call_name(), Some("nanosleep" | "clock_nanosleep")) {
+        Verdict::new("The master sleeps by the clock, where no byte wakes it.")
+            .saw(format!("the master {}", now.describe(master)))
+            .ask("Which call sleeps until there is a byte, and no longer than some time?")
+            .fail();
+    }
+}
+
 #[test]
 fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
     grader::worth(1);
@@ -116,6 +127,7 @@ fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
     let mut running = master(timeout, 2, gates.paths()).start();
     let mut arrived = false;
     let both = running.until(|now| {
+        must_not_sleep_by_the_clock(now);
         let before = std::mem::replace(&mut arrived, gates.arrived() == 2);
         (before && now.program()?.blocked()).then_some(())
     });
@@ -196,6 +208,7 @@ fn has_ended_in_time_among_signals() -> bool {
     let (mut sent, mut last, mut killed) = (0, None::<Instant>, false);
     // Whenever it sleeps, a signal comes that is nobody's business.
     let interrupted = running.until(|now| {
+        must_not_sleep_by_the_clock(now);
         // And not only when no more signals come, which is at the deadline.
         killed |= sent > 0 && now.others().all(|worker| worker.state == State::Zombie);
         let sleeps = |master: &Process| master.blocked() && !is_in_wait(master);
@@ -263,11 +276,47 @@ fn one_sleep_is_one_call() {
             .ask("For how long may it sleep, and who would wake it before?")
             .fail();
     }
+    let by_the_clock = |step: &&Seen| {
+        step.blocked.as_ref().is_some_and(|blocked| blocked.call.contains("nanosleep("))
+    };
+    if let (true, Some(step)) = (sleeps.is_empty(), seen.steps.iter().find(by_the_clock)) {
+        Verdict::new("The master sleeps by the clock, where no byte wakes it.")
+            .saw(step.to_string())
+            .ask("Which call sleeps until there is a byte, and no longer than some time?")
+            .fail();
+    }
     if sleeps.is_empty() || !timed_out(&seen.outcome) {
         Verdict::new("The worker hangs, and the master's timeout never comes.")
             .saw(seen.outcome.ending())
             .saw_all(seen.outcome.complaint())
             .ask("In which call does the master sleep, and for how long?")
+            .fail();
+    }
+}
+
+#[test]
+fn a_sleep_empties_the_pipe() {
+    grader::worth(1);
+    // A byte for each worker that is made, though nobody has ended.
+    let gates = Gates::new(3);
+    let bytes = (1..=3).map(|number| Injection::signal(&format!("P1:fork:{number}=CHLD")));
+    let run = master(Duration::from_millis(300), 3, gates.paths()).recorded();
+    let run = bytes.fold(run, |run, it| run.inject(it.expect("it is well written")));
+    let Some(seen) = run.record() else { return };
+    must_not_sleep_in_wait(&seen.outcome);
+    seen.outcome.must_end();
+    let before_the_kill = seen.steps.iter().take_while(|step| !step.sentence.contains("SIGKILL"));
+    let woken = |step: &&Seen| {
+        let waits = step.returns().is_some_and(|call| WAITS.contains(&call));
+        waits && step.event.task.to_string() == "P1" && step.sentence.ends_with(" ready")
+    };
+    let woken: Vec<_> = before_the_kill.filter(woken).collect();
+    // A clock may be among what it waits for.
+    if woken.len() > 2 {
+        Verdict::new("A sleep leaves bytes in the pipe, and so the next one is none.")
+            .saw("three bytes were in the pipe when the master first slept, and no more came")
+            .saw_all(woken.iter().map(ToString::to_string))
+            .ask("How many bytes may there be, how many did one read take, and how does one know that none is left?")
             .fail();
     }
 }

@@ -67,7 +67,7 @@ fn signalled_in_its_sleep() -> (Snapshot, Outcome) {
             Verdict::new("The sleep has ended before any signal came.")
                 .saw(outcome.ending())
                 .saw_all(outcome.complaint())
-                .ask("What does poll say of a pipe that nobody can write to any more? Who holds its other end, and how long?")
+                .ask("What does poll find in the pipe: a byte, or its end, since nobody can write to it any more? Who has written, and who holds the other end how long?")
                 .fail()
         }
     }
@@ -82,7 +82,7 @@ fn a_signal_ends_the_sleep() {
         && let Some(seen) = signalled_before_the_sleep()
     {
         seen.must(stay_safe_in_handlers()).must(wake_only_itself());
-        seen.must(write_one_byte_in_each_handler());
+        seen.must(write_one_byte_in_each_handler()).must(not_sleep_through(Signal::SIGTERM));
     }
     must_have_been_woken(&outcome);
 }
@@ -105,6 +105,10 @@ fn a_signal_just_before_the_sleep_is_not_lost() {
     // One while it says that it sleeps, and one before it does.
     let Some(seen) = signalled_before(&["write", "poll"]) else { return };
     if seen.outcome.exit == Exit::Signal(Signal::SIGTERM as i32) {
+        // Who says something before its handler is set has been hit there.
+        if seen.steps.iter().all(|step| step.handlers.is_empty()) {
+            return;
+        }
         Verdict::new(
             "A second SIGTERM has ended the program: the handler was set for the first one only.",
         )

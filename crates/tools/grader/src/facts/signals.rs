@@ -141,6 +141,11 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
         ))
         .saw(sent.to_string())
         .ask("Which call lets a signal in and sleeps, both in one step?"),
+        None if own.iter().any(|step| step.event.what == ignored(signal)) => {
+            Verdict::new(format!("{signal} has come, and nothing happens: {who} ignores it."))
+                .saw(sent.to_string())
+                .ask("What was set for it, and what should run when it comes?")
+        }
         None => return None,
         // A handler that never returned.
         Some(_) if !sleep.handlers.is_empty() => return None,
@@ -172,6 +177,10 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
     };
     let (step, call, awaited) = (sleep.event.step, &blocked.call, blocked.awaited());
     Some(verdict.saw(format!("step {step}: {who} sleeps in {call}, and waits for {awaited}")))
+}
+
+fn ignored(signal: Signal) -> What {
+    What::Delivered { signal: signal as i32, disposition: Disposition::Ignore }
 }
 
 /// Whether a task has held the signal back before, and didn't when it was sent.
