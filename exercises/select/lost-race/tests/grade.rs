@@ -4,7 +4,7 @@
 //! of the client, and one after the other is let go.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Recorded, Run, State, Verdict};
+use grader::{Exit, Injection, Outcome, Process, Recorded, Run, Seen, State, Verdict};
 
 fn run() -> Run {
     Run::new(grader::program!("lost-race"))
@@ -62,6 +62,17 @@ fn the_client_is_greeted_and_both_leave() {
                 .ask("poll(2): which event is it when nobody can write to a pipe any more? Is it the one that was looked at?")
                 .fail();
         }
+        let waits = |p: &&Process| {
+            p.call_name().is_some_and(|it| HEARS[..3].iter().any(|call| it.contains(call)))
+        };
+        if let Some(worker) = outcome.snapshot.others().filter(|p| p.blocked()).find(waits) {
+            Verdict::new(
+                "A worker sleeps on: `orders` is at its end, and its call does not tell it.",
+            )
+            .saw(outcome.snapshot.describe(worker))
+            .ask("Which descriptors does the call look at, and for which events of each?")
+            .fail();
+        }
     }
     must_have_served(&outcome);
 }
@@ -83,6 +94,63 @@ fn must_not_sleep_in_accept(sleepers: &[String], lost: Option<String>) {
         .fail()
 }
 
+/// Fails if a worker that was told of a client goes to sleep in accept, be it until its socket's own time is up.
+fn must_not_try_to_sleep_in_accept(seen: &Recorded) {
+    for (at, step) in seen.steps.iter().enumerate() {
+        let accepts = step.blocked.as_ref().is_some_and(|it| it.call.starts_with("accept"));
+        let tells = |it: &&Seen| it.event.task == step.event.task && it.sentence.contains(" ready");
+        if accepts && let Some(told) = seen.steps[..at].iter().rev().find(tells) {
+            Verdict::new("A worker goes to sleep in accept, though the other worker has taken the client.")
+                .saw(told.to_string())
+                .saw(step.to_string())
+                .ask("What does it hear there until the next client comes, or some time is over? How could accept not sleep at all?")
+                .fail();
+        }
+    }
+}
+
+/// Fails if a worker with no other thread sleeps in a read of its orders.
+fn must_not_sleep_for_orders_only(seen: &Recorded) {
+    let reads = |step: &&Seen| {
+        step.process.to_string() != "P1"
+            && step.blocked.as_ref().is_some_and(|it| it.call.starts_with("read"))
+    };
+    for step in seen.steps.iter().filter(reads) {
+        if seen.steps.iter().any(|it| it.process == step.process && it.event.task != step.process) {
+            continue;
+        }
+        Verdict::new("A worker sleeps in read, for its orders only: no client wakes it there.")
+            .saw(step.to_string())
+            .ask("Which call sleeps for the listener and for the pipe?")
+            .fail();
+    }
+}
+
+/// Fails if a worker ends right after its client. Nobody has told it to: the pipe is closed when the client has heard its greeting.
+fn must_stay_until_told(seen: &Recorded) {
+    let greets = |step: &&Seen| step.begins().is_some() && step.sentence.contains("hello");
+    let Some(greeting) = seen.steps.iter().find(greets) else { return };
+    let own = |step: &&Seen| step.process == greeting.process;
+    let ends = |step: &Seen| step.begins() == Some("exit_group");
+    // Where it could hear of the pipe: by a call that tells, or by one that reads, or in its sleep.
+    let hears = |step: &Seen| {
+        let tells = |it: &str| HEARS.iter().any(|call| it.contains(call));
+        step.blocked.is_some() || step.returns().is_some_and(tells)
+    };
+    let after = seen.steps.iter().filter(own).skip_while(|it| it.event.step <= greeting.event.step);
+    let next = after.into_iter().find(|step| hears(step) || ends(step));
+    if let Some(end) = next.filter(|step| ends(step)) {
+        Verdict::new("A worker has left after its first client, and nobody had told it to.")
+            .saw(greeting.to_string())
+            .saw(end.to_string())
+            .ask("Who greets the next client? Where does a worker go when it has served one?")
+            .fail();
+    }
+}
+
+/// What calls are named for that tell of a pipe's end, or read it.
+const HEARS: [&str; 4] = ["poll", "select", "epoll", "read"];
+
 #[test]
 fn who_has_lost_goes_back_to_sleep() {
     grader::worth(3);
@@ -93,9 +161,12 @@ fn who_has_lost_goes_back_to_sleep() {
         let told = seen.steps.iter().filter(|step| step.sentence.contains(" ready"));
         must_not_sleep_in_accept(&seen.stuck, told.last().map(ToString::to_string));
     }
+    must_not_try_to_sleep_in_accept(&seen);
+    must_not_sleep_for_orders_only(&seen);
     seen.must(never_spin()).must(set_no_timeout());
     must_have_served(&seen.outcome);
     seen.must(end_by_itself());
+    must_stay_until_told(&seen);
     // And one that has lost while there will be more to do; who takes turns may well have a listener that waits, and never loses.
     let never_waits = ["FIONBIO", "O_NONBLOCK"];
     if !seen.steps.iter().any(|step| never_waits.iter().any(|it| step.sentence.contains(it))) {

@@ -1,9 +1,11 @@
 //! Who serves the clients of `prefork-accept`, and from which queue. The test is the clients.
 
-use grader::{Folder, Process, Run, Running, Snapshot, State, Verdict};
+use grader::{Exit, Folder, Outcome, Process, Run, Running, Snapshot, State, Verdict};
+use nix::sys::socket::MsgFlags;
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,12 +28,14 @@ impl Server {
         let run = run.arg(WORKERS.to_string()).may_write(folder.path());
         let mut running = run.deadline(Duration::from_secs(4)).start();
         let everybody = running.until(|now| {
-            let all = now.processes.iter().all(|p| p.state != State::Running);
+            let rests = |p: &Process| p.state != State::Running && !p.sleeping_for_time();
+            let all = now.processes.iter().all(rests);
             let one = now.program().is_some_and(Process::blocked);
             (all && one).then(|| now.clone())
         });
         let Ok(now) = everybody else {
             let outcome = running.finish();
+            must_sleep(&outcome);
             outcome.must_end();
             Verdict::new("The server has left: it does not wait for clients.")
                 .saw(outcome.ending())
@@ -43,6 +47,7 @@ impl Server {
         if alive != WORKERS {
             not_so_many(running, &now, alive);
         }
+        must_be_children(&now);
         Self { running, folder }
     }
 
@@ -116,13 +121,54 @@ fn not_so_many(running: Running, now: &Snapshot, alive: usize) -> ! {
         Some(_) => "Which call has failed in them, and which process should make it?",
         None => "Which processes come to the fork, how often, and when?",
     };
-    Verdict::new(format!(
-        "{alive} workers are there, and not {WORKERS}, before the first client comes."
-    ))
-    .saw_all(said)
-    .saw_all(now.explain().into_iter().take(6))
-    .ask(ask)
-    .fail()
+    let are = if alive == 1 { "worker is" } else { "workers are" };
+    Verdict::new(format!("{alive} {are} there, and not {WORKERS}, before the first client comes."))
+        .saw_all(said)
+        .saw_all(now.explain().into_iter().take(6))
+        .ask(ask)
+        .fail()
+}
+
+/// Why not everybody has come to sleep until something happens, where that can be seen.
+fn must_sleep(outcome: &Outcome) {
+    let now = &outcome.snapshot;
+    if outcome.exit != Exit::Deadline {
+        return;
+    }
+    if now.others().any(|p| p.state == State::Running) {
+        Verdict::new(
+            "The workers never sleep: they ask again and again, and keep the processors busy.",
+        )
+        .saw_all(now.explain().into_iter().take(6))
+        .ask("Which call sleeps until there is a client, and what makes it return before?")
+        .fail();
+    }
+    if now.processes.iter().any(Process::sleeping_for_time) {
+        Verdict::new(
+            "The server sleeps by the clock: it gets up to look whether something has happened.",
+        )
+        .saw_all(now.explain().into_iter().take(6))
+        .ask("What is it waiting for, and which call sleeps exactly until that has happened?")
+        .fail();
+    }
+}
+
+/// Fails unless each worker is a child of the program.
+fn must_be_children(now: &Snapshot) {
+    let others = now.others().filter(|p| p.state != State::Zombie);
+    let (own, not): (Vec<_>, Vec<_>) = others.partition(|p| p.parent == now.program);
+    if !not.is_empty() {
+        let not: BTreeSet<Pid> = not.iter().map(|p| p.pid).collect();
+        Verdict::new(format!(
+            "Not all workers are children of the program: {} of {WORKERS} are.",
+            own.len()
+        ))
+        .saw(format!("not its children: {}", names(&not)))
+        .ask(
+            "Which processes come to the fork? And who hears of it when one of these workers ends?",
+        )
+        .fail();
+    }
 }
 
 /// The sockets that a process has.
@@ -178,6 +224,24 @@ fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
     }
 }
 
+/// Fails if somebody has time for a client, while each worker has one that stays.
+fn must_not_be_served(server: &mut Server, client: &io::Result<BufReader<UnixStream>>) {
+    // Whoever is woken by it has come to rest then.
+    server.settled();
+    let Ok(client) = client else { return };
+    let mut byte = [0];
+    let peeked = nix::sys::socket::recv(
+        client.get_ref().as_raw_fd(),
+        &mut byte,
+        MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
+    );
+    if matches!(peeked, Ok(1..)) {
+        server.fail(serves_several(format!(
+            "{WORKERS} workers have {WORKERS} clients, which stay; one more client comes, and is served"
+        )));
+    }
+}
+
 /// As many clients as there are workers, at the same time: each has one of the workers that were made before.
 fn must_be_workers(server: &Server) {
     let clients = server.serve_all();
@@ -185,6 +249,13 @@ fn must_be_workers(server: &Server) {
     must_not_be_the_master(server, &served);
     let now = server.running.snapshot();
     let workers: BTreeSet<Pid> = now.others().map(|p| p.pid).collect();
+    if served != workers && served.is_subset(&workers) {
+        server.fail(serves_several(format!(
+            "{WORKERS} clients stay, and are served by {}; the workers are {}",
+            names(&served),
+            names(&workers)
+        )));
+    }
     if served != workers {
         server.fail(
             Verdict::new("The clients were not served by the workers that were made before.")
@@ -196,6 +267,12 @@ fn must_be_workers(server: &Server) {
                 .ask("Which process calls accept?"),
         );
     }
+}
+
+fn serves_several(seen: String) -> Verdict {
+    Verdict::new("A worker serves several clients at the same time.")
+        .saw(seen)
+        .ask("Who is free: a worker that comes back to accept while its client stays? What has become of `serve`, which stays with the client?")
 }
 
 /// A server whose first client was served and has left. Fails unless all workers are there after that.
@@ -229,6 +306,7 @@ fn a_client_that_left_before_it_was_accepted_takes_no_worker_along() {
     // Nobody is free, so these two stand in the queue, in this order.
     let left = server.connect().map(drop);
     let next = server.connect();
+    must_not_be_served(&mut server, &next);
     drop(busy);
     let mut line = String::new();
     let served = left.and(next).and_then(|mut client| client.read_line(&mut line));

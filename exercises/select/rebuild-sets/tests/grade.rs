@@ -92,8 +92,13 @@ impl Server {
         if asleep.is_ok() {
             return self;
         }
+        self.gone()
+    }
+
+    /// Why it does not sleep, and does not go on.
+    fn gone(self) -> ! {
         let outcome = self.running.finish();
-        must_not_be_awake(&outcome, some_left);
+        must_not_be_awake(&outcome, self.clients.iter().any(Option::is_none));
         outcome.must_end();
         let left = self.clients.iter().filter(|client| client.is_none()).count();
         Verdict::new(if left > 0 {
@@ -121,16 +126,17 @@ impl Server {
             self.answered[number - 1] += 1;
             return self.must_sleep();
         }
+        self.must_not_sleep_for_another(number);
         let now = self.running.snapshot();
-        let call = now.program().filter(|p| p.blocked()).and_then(Process::call_name);
         let others = self.answered.iter().sum::<usize>();
-        let verdict = if matches!(call, Some("read" | "recvfrom")) {
-            Verdict::new(format!("Client {number} speaks, and the program does not hear it: it sleeps for another one."))
-                .ask("Which call sleeps for all of them?")
-        } else if others == 0 {
+        let verdict = if others == 0 {
             Verdict::new(format!("Client {number} of {CLIENTS} has never been listened to."))
                 .saw("it was the first to speak, and the last to come: its descriptor has the highest number")
                 .ask("select(2): what is nfds, and which descriptor is the last that is looked at?")
+        } else if self.answered[number - 1] == 0 {
+            Verdict::new(format!("Client {number} speaks for the first time, and is not listened to."))
+                .saw(format!("words of others that were answered so far: {others}"))
+                .ask("Was it ever in the set, up to the highest descriptor that is looked at? And who is in it when select has returned?")
         } else {
             Verdict::new(format!("Client {number} is no longer listened to."))
                 .saw(format!("so far, {others} words of others and its own were answered"))
@@ -146,6 +152,19 @@ impl Server {
             .fail()
     }
 
+    /// Fails if it sleeps in a read for one client, while this one (from 1) has spoken.
+    fn must_not_sleep_for_another(&self, number: usize) {
+        let now = self.running.snapshot();
+        let call = now.program().filter(|p| p.blocked()).and_then(Process::call_name);
+        if matches!(call, Some("read" | "recvfrom")) {
+            Verdict::new(format!("Client {number} speaks, and the program does not hear it: it sleeps for another one."))
+                .saw_all(now.explain())
+                .ask("Which call sleeps for all of them?")
+                .replay(&self.seed)
+                .fail();
+        }
+    }
+
     /// A client (from 1) says more than `answer` takes at a time. Fails unless all of it is answered.
     fn say_much(mut self, number: usize) -> Self {
         let much: String = (0..150).map(|_| self.seed.random().lowercase()).collect();
@@ -155,6 +174,7 @@ impl Server {
         };
         let said = client.write_all(much.as_bytes()).and_then(|()| client.read_exact(&mut answer));
         if said.is_err() || answer != *much.to_ascii_uppercase().as_bytes() {
+            self.must_not_sleep_for_another(number);
             let heard = answer.iter().take_while(|byte| **byte != 0).count();
             Verdict::new(format!("Client {number} says much at a time, and what is left of that is never looked at."))
                 .saw(format!("of 150 bytes, {heard} were answered; `answer` takes 64 at a time"))
@@ -218,6 +238,9 @@ fn must_hear_who_speaks_when_another_leaves(seed: Seed) {
     let mut answer = [0; 4];
     let heard = server.clients[1].as_mut().is_some_and(|it| it.read_exact(&mut answer).is_ok());
     if !heard || answer != *b"WORD" {
+        if server.running.snapshot().program().is_none_or(|p| p.state == State::Zombie) {
+            server.gone();
+        }
         Verdict::new("Client 2 speaks at the moment at which client 1 leaves, and is not answered.")
             .saw_all(server.running.snapshot().explain())
             .ask("What was said of each client before the first one was taken out, and of whom is it said afterwards?")
@@ -235,6 +258,12 @@ fn who_stays_is_answered_when_others_have_left() {
     let server = server.leave(1).must_sleep().say(4).leave(3).must_sleep().leave(4);
     let outcome = server.running.finish();
     must_not_be_awake(&outcome, true);
+    if outcome.exit == Exit::Deadline && outcome.snapshot.program().is_some_and(Process::blocked) {
+        Verdict::new("All clients have left, and the program sleeps on.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("Who could still speak? When is the work done?")
+            .fail();
+    }
     outcome.must_end();
     if outcome.exit != Exit::Code(0) {
         Verdict::new("All clients have left, and the program does not report success.")

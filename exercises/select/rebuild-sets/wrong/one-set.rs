@@ -1,5 +1,5 @@
 //! The set is filled once, and handed in as it comes back.
-//! Told: "is no longer listened to"
+//! Told: "speaks for the first time, and is not listened to"
 
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};

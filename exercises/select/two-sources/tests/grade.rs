@@ -60,6 +60,14 @@ impl Worker {
                 .ask("Which call sleeps for both, and how many does it take for that?")
                 .fail();
         }
+        if let Ok((_, _, Some("accept" | "accept4"), does)) = &asleep
+            && self.greets
+        {
+            Verdict::new("The worker doesn't sleep for two things in one call: it sleeps in accept, for clients only.")
+                .saw(format!("clients are greeted, and the worker {does}"))
+                .ask("What does accept hear of the pipe? Whoever hears it instead, how does it get the worker out of there in time?")
+                .fail();
+        }
         if asleep.is_err() {
             let outcome = self.running.finish();
             must_not_be_awake(&outcome);
@@ -181,6 +189,21 @@ fn must_not_sleep_on(outcome: &Outcome, word: &[u8]) {
         .fail();
     }
     must_not_be_awake(outcome);
+    if call.is_some_and(|call| SLEEPS.contains(&call)) {
+        let verdict = if word.is_empty() {
+            Verdict::new(
+                "The master is gone, and the worker sleeps on: its call does not tell it of the pipe's end.",
+            )
+        } else {
+            Verdict::new(
+                "The master has spoken, and the worker sleeps on: its call does not tell it of a word in the pipe.",
+            )
+        };
+        verdict
+            .saw_all(now.explain())
+            .ask("Which descriptors does the call look at, and for which events of each?")
+            .fail();
+    }
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! A client that leaves is taken for an error of the whole program.
+//! Told: "connection reset"
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, count] = [0, 1].map(|at| args.get(at).map_or("", String::as_str));
+    let Ok(count) = count.parse() else {
+        eprintln!("rebuild-sets: expected the path of a socket, and a number of clients");
+        return ExitCode::from(2);
+    };
+    match accept(path, count).and_then(talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rebuild-sets: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// So many clients, in the order in which they come.
+fn accept(path: &str, count: usize) -> io::Result<Vec<UnixStream>> {
+    let listener = UnixListener::bind(path)?;
+    listener.incoming().take(count).collect()
+}
+
+/// Answers whichever client says something, until all of them have left.
+fn talk(clients: Vec<UnixStream>) -> io::Result<()> {
+    loop {
+        let mut fds: Vec<_> =
+            clients.iter().map(|c| PollFd::new(c.as_fd(), PollFlags::POLLIN)).collect();
+        poll(&mut fds, PollTimeout::NONE)?;
+        for (c, f) in clients.iter().zip(&fds) {
+            if f.any().unwrap_or_default() && !answer(c)? {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+        }
+    }
+}
+
+/// Answers what a client has said, for which it sleeps if there is nothing; `false`: it has left.
+fn answer(mut client: &UnixStream) -> io::Result<bool> {
+    let mut bytes = [0; 64];
+    let count = client.read(&mut bytes)?;
+    client.write_all(&bytes[..count].to_ascii_uppercase())?;
+    Ok(count > 0)
+}
