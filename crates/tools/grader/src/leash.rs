@@ -25,8 +25,20 @@ pub(crate) struct Leash {
 
 /// Why there is no wait status of the program.
 pub(crate) enum Lost {
+    /// The supervisor is gone.
     Supervisor,
+    /// It is there, and does not answer.
+    Answer,
+    /// It could not end everybody.
     Processes,
+}
+
+/// Why there is no report.
+pub(crate) enum Missing {
+    /// Nobody can write one any more.
+    Ended,
+    /// None came in time.
+    Late,
 }
 
 impl Leash {
@@ -40,20 +52,25 @@ impl Leash {
         }
     }
 
-    pub(crate) fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Result<Report, Missing> {
         read_report(&self.report)
     }
 
     /// Ends the whole run, and returns the program's wait status.
     pub(crate) fn let_go(&mut self) -> Result<i32, Lost> {
         let Some(supervisor) = self.supervisor.take() else { return Err(Lost::Supervisor) };
-        drop(self.lifeline.take());
+        if let Some(lifeline) = self.lifeline.take() {
+            // Said, and not only shown by the end: another run's supervisor may have been forked meanwhile, and holds a copy
+            // until it has closed all that is not its own.
+            let _ = nix::unistd::write(&lifeline, b"!");
+        }
         let result = loop {
             match self.report() {
-                Some([supervisor::REFUSED, call, argument]) => self.refused.push((call, argument)),
-                Some([supervisor::ENDED, 1, status]) => break Ok(status),
-                Some([supervisor::ENDED, ..]) => break Err(Lost::Processes),
-                _ => break Err(Lost::Supervisor),
+                Ok([supervisor::REFUSED, call, argument]) => self.refused.push((call, argument)),
+                Ok([supervisor::ENDED, 1, status]) => break Ok(status),
+                Ok([supervisor::ENDED, ..]) => break Err(Lost::Processes),
+                Ok(_) | Err(Missing::Ended) => break Err(Lost::Supervisor),
+                Err(Missing::Late) => break Err(Lost::Answer),
             }
         };
         // One that is late is still ending others, and would do that no more if it were killed.
@@ -72,26 +89,26 @@ impl Drop for Leash {
     }
 }
 
-/// The next report from this pipe; `None` at its end, and when none comes in time.
-pub(crate) fn read_report(pipe: &OwnedFd) -> Option<Report> {
+/// The next report from this pipe.
+pub(crate) fn read_report(pipe: &OwnedFd) -> Result<Report, Missing> {
     let give_up = Instant::now() + SUPERVISOR_DEADLINE;
     let mut bytes = [0; size_of::<Report>()];
     let mut filled = 0;
     while filled < bytes.len() {
-        let left = give_up.checked_duration_since(Instant::now())?;
+        let left = give_up.checked_duration_since(Instant::now()).ok_or(Missing::Late)?;
         if !wait_for(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], left) {
             continue;
         }
         match nix::unistd::read(pipe, &mut bytes[filled..]) {
-            Ok(0) => return None,
+            Ok(0) => return Err(Missing::Ended),
             Ok(count) => filled += count,
             Err(Errno::EINTR) => {}
-            Err(_) => return None,
+            Err(_) => return Err(Missing::Ended),
         }
     }
     let mut report = [0; 3];
     for (number, bytes) in report.iter_mut().zip(bytes.chunks_exact(4)) {
-        *number = i32::from_ne_bytes(bytes.try_into().ok()?);
+        *number = i32::from_ne_bytes(bytes.try_into().map_err(|_| Missing::Ended)?);
     }
-    Some(report)
+    Ok(report)
 }

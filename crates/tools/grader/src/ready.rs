@@ -3,7 +3,7 @@
 use crate::fds::{path_descriptor, pipe};
 use crate::filter::{self, Wanted};
 use crate::layers::{Layers, user_of_a_run};
-use crate::leash::{Leash, read_report};
+use crate::leash::{Leash, Missing, read_report};
 use crate::proc::{children, threads_of_this_user};
 use crate::run::MORE_PROCESSES;
 use crate::scratch::Scratch;
@@ -136,8 +136,8 @@ impl Ready {
         let leash = Leash::new(supervisor, lifeline, report);
         drop((lifeline_of_supervisor, report_of_supervisor, exec_error_of_program));
         let program = match leash.report() {
-            Some([supervisor::STARTED, pid, _]) => Pid::from_raw(pid),
-            Some([supervisor::FAILED, step, errno]) => {
+            Ok([supervisor::STARTED, pid, _]) => Pid::from_raw(pid),
+            Ok([supervisor::FAILED, step, errno]) => {
                 return Err(Failed::Step(step, Errno::from_raw(errno)));
             }
             _ => return Err(Failed::Other("its supervisor does not answer".into())),
@@ -152,16 +152,17 @@ impl Ready {
         if let (Some(traced), Some((be_told, go))) = (traced, go) {
             drop(be_told);
             match read_report(&exec_error) {
-                Some([supervisor::READY, ..]) => traced(program, go),
-                Some([_, step, errno]) => return Err(Failed::Step(step, Errno::from_raw(errno))),
-                None => return Err(Failed::Other("its process ended before its exec".into())),
+                Ok([supervisor::READY, ..]) => traced(program, go),
+                Ok([_, step, errno]) => return Err(Failed::Step(step, Errno::from_raw(errno))),
+                Err(_) => return Err(Failed::Other("its process did not come to its exec".into())),
             }
         }
         // The exec closes the program's end of this pipe, so its end of file means success.
-        if let Some([_, step, errno]) = read_report(&exec_error) {
-            return Err(Failed::Step(step, Errno::from_raw(errno)));
+        match read_report(&exec_error) {
+            Ok([_, step, errno]) => Err(Failed::Step(step, Errno::from_raw(errno))),
+            Err(Missing::Late) => Err(Failed::Other("its exec does not come to an end".into())),
+            Err(Missing::Ended) => Ok((leash, program)),
         }
-        Ok((leash, program))
     }
 }
 

@@ -204,6 +204,9 @@ impl Running {
         self.read_output();
         let exit = match (interrupted, status) {
             (_, Err(Lost::Supervisor)) => Exit::SupervisorGone,
+            (_, Err(Lost::Answer)) => {
+                fault("the process that watches over the run does not answer")
+            }
             (_, Err(Lost::Processes)) => fault("a process of the run cannot be killed"),
             (Interrupted::Deadline, _) => Exit::Deadline,
             (Interrupted::TooMuchOutput, _) => Exit::TooMuchOutput,

@@ -2,8 +2,11 @@
 
 use grader::{Containment, Exit, Folder, Interrupted, Run, State};
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
-use nix::unistd::Pid;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid};
+use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 fn subject(args: &[&str]) -> Run {
@@ -135,6 +138,30 @@ fn a_run_ends_while_a_later_one_goes_on() {
 }
 
 #[test]
+fn a_run_ends_while_somebody_holds_a_copy_of_all_that_the_test_has_open() {
+    let run = subject(&["sleep"]).start();
+    let pid = run.pid();
+    let (until, let_go) = nix::unistd::pipe().expect("pipe");
+    // As a supervisor that the kernel takes long to make.
+    // SAFETY: the child makes two calls, both safe after a fork, and leaves.
+    let copy = match unsafe { nix::unistd::fork() }.expect("fork") {
+        ForkResult::Child => unsafe {
+            libc::close(let_go.as_raw_fd());
+            libc::read(until.as_raw_fd(), [0u8].as_mut_ptr().cast(), 1);
+            libc::_exit(0)
+        },
+        ForkResult::Parent { child } => child,
+    };
+    let before = Instant::now();
+    drop(run);
+    let took = before.elapsed();
+    drop(let_go);
+    waitpid(copy, None).expect("a child of ours");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(is_gone(pid));
+}
+
+#[test]
 fn input_reaches_the_program() {
     let outcome = subject(&["cat"]).stdin("one\ntwo\n").finish();
     assert_eq!(
@@ -221,7 +248,6 @@ fn sixteen_runs_at_once_do_not_hold_each_other() {
 #[test]
 fn the_test_can_trace_the_program_whatever_contains_it() {
     use nix::sys::ptrace;
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     for containment in [Containment::Bare, Containment::Fallback, Containment::Namespaces] {
         let running = subject(&["sleep"]).contained(containment).start();
         let pid = running.pid();

@@ -44,7 +44,8 @@ pub(crate) const USER: i32 = 16;
 pub(crate) const RULES: i32 = 17;
 pub(super) const FOLDER: i32 = 18;
 pub(super) const DUMPABLE: i32 = 19;
-const STEPS: [(i32, &str); 19] = [
+pub(super) const UNSHARE: i32 = 20;
+const STEPS: [(i32, &str); 20] = [
     (SETSID, "setsid(2)"),
     (SUBREAPER, "prctl(PR_SET_CHILD_SUBREAPER)"),
     (CLOSE, "close_range(2), which needs Linux 5.9"),
@@ -64,6 +65,7 @@ const STEPS: [(i32, &str); 19] = [
     (RULES, "landlock_restrict_self(2)"),
     (FOLDER, "chdir(2)"),
     (DUMPABLE, "prctl(PR_SET_DUMPABLE)"),
+    (UNSHARE, "unshare(2)"),
 ];
 
 pub(super) fn write_report(fd: RawFd, report: Report) {

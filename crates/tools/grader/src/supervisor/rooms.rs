@@ -26,20 +26,20 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// The flags with which the supervisor is cloned.
+    /// The flags with which the supervisor is cloned: it can't enter these by itself.
     pub(crate) fn flags(&self) -> c_int {
-        let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
-        if self.maps.is_some() {
-            flags |= libc::CLONE_NEWUSER;
-        }
-        if self.own_network {
-            flags |= libc::CLONE_NEWNET;
-        }
-        flags
+        let user = if self.maps.is_some() { libc::CLONE_NEWUSER } else { 0 };
+        libc::CLONE_NEWPID | libc::CLONE_NEWNS | user
     }
 
     /// Furnishes the namespaces in which the calling process is the first.
     pub(crate) fn furnish(&self) -> Step<()> {
+        // Not when it is cloned: a new network may take seconds where many are being taken down, and for so long the
+        // process that is to be would hold a copy of all that the test has open.
+        let network = if self.own_network { libc::CLONE_NEWNET } else { 0 };
+        // SAFETY: the call takes a number, and this process has one thread.
+        Errno::result(unsafe { libc::unshare(libc::CLONE_NEWIPC | network) })
+            .map_err(|e| (UNSHARE, e))?;
         if let Some([uids, gids]) = &self.maps {
             // Whoever may drop groups could get past "not this group" permissions: user_namespaces(7).
             write_file(c"/proc/self/setgroups", c"deny").map_err(|e| (MAPS, e))?;
