@@ -48,7 +48,12 @@ impl Recording<'_> {
         for (_, task) in queued {
             let Some(tracee) = self.tasks.get(&task) else { continue };
             let pid = tracee.pid;
-            if tracee.aside.is_some() {
+            if tracee.until.is_some() {
+                if !tracee.look.signals().may_come() {
+                    continue;
+                }
+                self.stopped(task, Stop::Call);
+            } else if tracee.aside.is_some() {
                 self.begins_again(task, pid);
             } else if tracee.look.signals().may_come() {
                 self.is_left(task);

@@ -43,7 +43,7 @@ impl Recording<'_> {
             self.ready(task, 0);
         }
         if let Some(tracee) = self.tasks.get_mut(&task) {
-            (tracee.queued, tracee.aside) = (None, None);
+            (tracee.queued, tracee.until, tracee.aside) = (None, None, None);
         }
         if !matches!(stop, Stop::Gone(_) | Stop::Exit)
             && let Some(tracee) = self.tasks.get_mut(&task)

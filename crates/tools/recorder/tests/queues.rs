@@ -50,3 +50,19 @@ fn who_polls_what_an_end_closes_sees_all_of_it_at_once() {
         }
     }
 }
+
+/// How far the others come meanwhile is chance: all of them go first.
+#[test]
+fn who_has_slept_goes_on_when_nobody_else_can() {
+    for policy in POLICIES {
+        let options = ["--check", "--policy", policy];
+        let first = recorded_with(&options, &["sleepers"]);
+        let all = "worked\nworked\nslept 1\nslept 2\nslept 3\n";
+        assert_eq!(first.stdout, all, "{policy}: {}", first.stderr);
+        for _ in 1..4 {
+            assert!(recorded_with(&options, &["sleepers"]).text == first.text, "{policy}");
+        }
+        let asks = recorded_with(&options, &["asks-for-a-sleeper"]);
+        assert_eq!(asks.code, Some(0), "{policy}: {}", asks.stderr);
+    }
+}

@@ -1,8 +1,10 @@
-//! Programs in which several processes sleep at one descriptor, where the kernel wakes them all, or one at several.
+//! Programs in which several processes sleep at one descriptor, where the kernel wakes them all, or one at several; or for a time.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
@@ -10,8 +12,8 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::select::{FdSet, select};
 use nix::sys::signal::{SaFlags, SigHandler, SigSet, Signal, kill};
-use nix::sys::wait::{WaitStatus, wait, waitpid};
-use nix::unistd::{Pid, close, read};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, wait, waitpid};
+use nix::unistd::{Pid, close, getppid, read};
 
 use crate::{catch, child, ends, injected, on};
 
@@ -21,6 +23,8 @@ pub(crate) fn run(name: &str) {
         "queue-at-stream" => at_stream(),
         "signals-in-queue" => signals(),
         "polls-an-end" => polls_an_end(),
+        "sleepers" => sleepers(),
+        "asks-for-a-sleeper" => asks_for_a_sleeper(),
         other => injected::run(other),
     }
 }
@@ -136,4 +140,29 @@ fn by_epoll(fds: [BorrowedFd; 2]) -> nix::Result<i32> {
         epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
     }
     Ok(epoll.wait(&mut [EpollEvent::empty(); 2], EpollTimeout::NONE)? as i32)
+}
+
+/// Some sleep for a moment, which is over while others work.
+fn sleepers() {
+    for milliseconds in [3, 1, 2] {
+        child(|| {
+            sleep(Duration::from_millis(milliseconds));
+            println!("slept {milliseconds}");
+        });
+    }
+    for _ in 0..2 {
+        child(|| {
+            for _ in 0..300 {
+                assert_ne!(getppid(), Pid::from_raw(0));
+            }
+            println!("worked");
+        });
+    }
+    while wait().is_ok() {}
+}
+
+/// Its child sleeps for as long as it asks.
+fn asks_for_a_sleeper() {
+    let child = child(|| sleep(Duration::from_millis(1)));
+    while waitpid(child, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {}
 }
