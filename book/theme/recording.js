@@ -181,8 +181,9 @@
       for (const [id, { thing: entry, count }] of seen) right.append(thing(id, entry, count));
       box.append(left, right);
       const who = make("div", "who"), what = make("div", "what");
-      who.append(make("p", "heading", `After step ${numbers[at]}`), does);
-      what.append(make("p", "heading", "Descriptors, and what they lead to"), box);
+      who.append(make("p", "heading", `After step ${numbers[at]}`),
+        does.childElementCount ? does : make("p", "", "All processes have ended."));
+      if (left.childElementCount) what.append(make("p", "heading", "Descriptors, and what they lead to"), box);
       side.replaceChildren(who, what);
       connect();
     };
