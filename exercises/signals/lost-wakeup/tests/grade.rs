@@ -60,6 +60,13 @@ fn send_when_it_sleeps(mut running: Running, signal: Signal) -> Running {
         }
         outcome.must_end();
         // It slept when the other one was sent.
+        if signal == Signal::SIGTERM && outcome.exit == Exit::Code(2) {
+            Verdict::new("SIGUSR1 has interrupted the wait, and the program takes that for a failure.")
+                .saw(outcome.ending())
+                .saw_all(outcome.complaint())
+                .ask("What does EINTR tell of the call, and what of SIGTERM? What should be done after it?")
+                .fail();
+        }
         if signal == Signal::SIGTERM {
             Verdict::new("Another signal has ended the wait: SIGUSR1 was taken for SIGTERM.")
                 .saw(outcome.ending())
@@ -106,6 +113,15 @@ fn sigterm_ends_the_sleep_and_nothing_else_does() {
         Verdict::new("SIGTERM has come, and waits outside: the program blocks it while it sleeps.")
             .saw_all(outcome.snapshot.explain())
             .ask("Which mask holds during the sleep, and which one should?")
+            .fail();
+    }
+    if outcome.exit == Exit::Deadline
+        && program.is_some_and(|p| p.blocked() && p.signals.caught.contains(&Signal::SIGTERM))
+    {
+        Verdict::new("SIGTERM has come, and its handler has run: and the program sleeps on.")
+            .saw("SIGTERM was sent while it slept, and is no longer pending")
+            .saw_all(outcome.snapshot.explain())
+            .ask("Whom does a handler interrupt, which thread, and in which call? Who looks at what it has noted?")
             .fail();
     }
     must_be_told(&outcome);

@@ -9,6 +9,7 @@ use grader::{
     State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Longer than any run.
@@ -169,7 +170,7 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     let judge = |seen: Option<Recorded>| {
         let seen = seen?;
         seen.must(signal_no_group())
-            .must(never_sleep_by_the_clock())
+            .must(never_look_by_the_clock())
             .must(never_spin())
             .must(signal_nobody_reaped())
             .must(reap_every_child());
@@ -177,6 +178,7 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     };
     let plain = judge(run(SHORT, LONG, "plain").recorded().record());
     let hold = |text: &str| Injection::hold(text).expect("it is well written");
+    plain.as_ref().inspect(|seen| must_sleep_as_a_whole(seen));
     plain.as_ref().inspect(|seen| must_hear_a_timer_that_rings_early(seen));
     // The child ends after the first look, and before anything is done about SIGCHLD that was not done by then.
     if plain.as_ref().is_some_and(looks_before_it_sleeps) {
@@ -192,6 +194,59 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
         late = late.inject(hold("P1:kill=P3:wait4:1"));
     }
     judge(late.record());
+    plain.as_ref().inspect(|seen| must_not_signal_beside_a_reaper(seen));
+}
+
+/// So many looks for one limit are more than rounding makes of it.
+const IN_PARTS: usize = 3;
+
+/// Fails if a limit is slept through in parts: nothing happens until it is over.
+fn must_sleep_as_a_whole(seen: &Recorded) {
+    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
+    let mut slept: BTreeMap<String, &Seen> = BTreeMap::new();
+    let mut parts: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
+    for step in until.filter(|step| step.process.to_string() == "P1") {
+        let task = step.event.task.to_string();
+        let sleeps = parts.entry(task.clone()).or_default();
+        match &step.blocked {
+            // With a timeout, which must be shorter than the limit if there is another sleep.
+            Some(blocked) if blocked.at_most.is_some() => sleeps.push(step),
+            Some(_) => drop(slept.insert(task.clone(), step)),
+            // It was up, and nothing had happened.
+            None if step.sentence.contains("none has") => sleeps.extend(slept.remove(&task)),
+            None => {}
+        }
+        if sleeps.len() == IN_PARTS {
+            Verdict::new(format!("{task} gets up by the clock, again and again, to look whether the child has ended."))
+                .saw_all(sleeps.iter().map(ToString::to_string))
+                .ask("What else than the time should end this sleep, so that it can be as long as the limit?")
+                .fail();
+        }
+    }
+}
+
+/// Fails if somebody signals the child while somebody else sleeps in a wait that reaps it: no lock could keep the two apart.
+fn must_not_signal_beside_a_reaper(seen: &Recorded) {
+    for (at, step) in seen.steps.iter().enumerate().filter(|(_, it)| it.begins() == Some("kill")) {
+        let mut met = vec![step.event.task];
+        for last in seen.steps[..at].iter().rev() {
+            if met.contains(&last.event.task) {
+                continue;
+            }
+            // Its last step until now.
+            met.push(last.event.task);
+            let call = last.blocked.as_ref().map_or("", |blocked| blocked.call.as_str());
+            let reaps = call.starts_with("wait4")
+                || call.starts_with("waitid") && !call.contains("WNOWAIT");
+            if reaps {
+                Verdict::new(format!("{} signals the child while {} sleeps in a wait that reaps it, at whichever moment.", step.event.task, last.event.task))
+                    .saw(last.to_string())
+                    .saw(step.to_string())
+                    .ask("Who knows, right before the signal, that the child has not been reaped yet? What does WNOWAIT leave to be done?")
+                    .fail();
+            }
+        }
+    }
 }
 
 /// Whether it asks after its child before it first sleeps.

@@ -1,7 +1,8 @@
 //! Facts about waiting: who sleeps in which call, who spins, who hangs.
 
+use super::met::{SLEEPS, WAITS};
 use super::{Check, Claim, claim};
-use crate::{Exit, Seen, Verdict};
+use crate::{Exit, Recorded, Seen, Verdict};
 use std::collections::HashMap;
 use trace::call::Argument;
 use trace::event::Outcome;
@@ -90,22 +91,53 @@ pub(crate) fn nothing_yet(name: &str, result: &Outcome, arguments: &[Argument]) 
 /// Nobody sleeps for a time only, to look afterwards whether something has happened. A call that lets a signal in for as long as it
 /// sleeps, as ppoll(2) does, waits for that one as well.
 pub fn never_sleep_by_the_clock() -> Claim<impl Check> {
-    claim("never sleep by the clock", |seen| {
-        for (place, step) in seen.steps.iter().enumerate() {
-            let Some(blocked) = &step.blocked else { continue };
-            if lets_a_signal_in(&seen.steps[..place], step) {
-                continue;
-            }
-            let time = |wait: &Wait| matches!(wait, Wait::Time(_));
-            let untimed = blocked.waits.is_empty() && blocked.at_most.is_none();
-            if !untimed && blocked.waits.iter().all(time) {
-                return Err(Verdict::new(format!("{} sleeps by the clock, in {}.", step.event.task, blocked.call))
-                    .saw(step.to_string())
-                    .ask("What is it waiting for, and which call sleeps exactly until that has happened?"));
-            }
-        }
-        Ok(())
+    claim("never sleep by the clock", |seen| match by_the_clock(seen).first() {
+        None => Ok(()),
+        Some(at) => Err(sleeps_by_the_clock(&seen.steps[*at])),
     })
+}
+
+/// The same, where a time that is over is news itself: another task than the first may sleep for it as a whole, as a clock that tells the first one,
+/// and does not look then whether something else has happened.
+pub fn never_look_by_the_clock() -> Claim<impl Check> {
+    claim("never sleep by the clock, to look afterwards", |seen| {
+        let looks = |at: &usize| {
+            let task = seen.steps[*at].event.task;
+            let next = seen.steps[*at..]
+                .iter()
+                .find_map(|step| step.begins().filter(|_| step.event.task == task));
+            task == Task(1) || next.is_some_and(|call| is_look(call))
+        };
+        match by_the_clock(seen).into_iter().find(looks) {
+            None => Ok(()),
+            Some(at) => Err(sleeps_by_the_clock(&seen.steps[at])),
+        }
+    })
+}
+
+/// Calls that ask whether a child has ended, and those that sleep once more.
+fn is_look(call: &str) -> bool {
+    ["wait4", "waitid"].contains(&call) || SLEEPS.contains(&call) || WAITS.contains(&call)
+}
+
+fn sleeps_by_the_clock(step: &Seen) -> Verdict {
+    let call = step.blocked.as_ref().map_or("a call", |blocked| blocked.call.as_str());
+    Verdict::new(format!("{} sleeps by the clock, in {call}.", step.event.task))
+        .saw(step.to_string())
+        .ask("What is it waiting for, and which call sleeps exactly until that has happened?")
+}
+
+/// The steps with which somebody goes to sleep for a time only.
+fn by_the_clock(seen: &Recorded) -> Vec<usize> {
+    let time = |wait: &Wait| matches!(wait, Wait::Time(_));
+    let is = |place: &usize| {
+        let step = &seen.steps[*place];
+        step.blocked.as_ref().is_some_and(|blocked| {
+            let untimed = blocked.waits.is_empty() && blocked.at_most.is_none();
+            !untimed && blocked.waits.iter().all(time)
+        }) && !lets_a_signal_in(&seen.steps[..*place], step)
+    };
+    (0..seen.steps.len()).filter(is).collect()
 }
 
 /// Nobody's sleep has an end by the clock, whatever else it waits for: there is no timeout in it.
