@@ -3,7 +3,9 @@
 //! Between the two, the program lets others run, by sched_yield(2): the recorder has the signal come there.
 
 use grader::facts::*;
-use grader::{Between, Exit, Gates, Injection, Outcome, Recorded, Run, Seed, Verdict};
+use grader::{
+    Between, Exit, Gates, Injection, Outcome, Recorded, Run, Running, Seed, Seen, State, Verdict,
+};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -61,9 +63,26 @@ fn interrupted(room: &str, seed: &mut Seed) -> Option<Recorded> {
             .ask("Which call sets what a process does with a signal?")
             .fail();
     }
+    must_not_close_in_its_handler(&seen);
     must_report(&seen.outcome, why, seed);
     seen.must(run_its_handler(Signal::SIGUSR1, 1));
     Some(seen)
+}
+
+/// Fails if the handler closes a descriptor: none of those that it finds is its own.
+fn must_not_close_in_its_handler(seen: &Recorded) {
+    let closes = |step: &&Seen| step.begins() == Some("close") && !step.handlers.is_empty();
+    if let Some(step) = seen.steps.iter().find(closes) {
+        Verdict::new(
+            "The handler closes the pipe, which is not its own, and is needed the next time.",
+        )
+        .saw(step.to_string())
+        .saw(seen.outcome.ending())
+        .ask(
+            "Which type of Rust's closes a descriptor when it goes, and which one only borrows it?",
+        )
+        .fail();
+    }
 }
 
 #[test]
@@ -118,11 +137,30 @@ fn the_handler_takes_no_lock_not_even_one_of_its_own() {
         return;
     }
     match running.signal_within_its_handler(Signal::SIGUSR1) {
-        Between::Through(_) => {}
+        Between::Through(_) => must_be_set_for_more_than_one(running),
         Between::Refused(errno) => grader::skip("SIGUSR1 within its handler", errno.desc()),
         Between::Locks(times) => Verdict::new("The handler of SIGUSR1 waits for a lock.")
             .saw(format!("its handler was begun again after each of its own instructions, as that of another signal could be; the {times}. time, it had the lock itself"))
             .ask("No call of signal-safety(7)'s list takes a lock. Why not, even where nobody else would take this one?")
             .fail(),
+    }
+}
+
+/// Fails if SIGUSR1 has ended the program, which has caught it before.
+fn must_be_set_for_more_than_one(running: Running) {
+    if running.snapshot().program().is_some_and(|p| p.state != State::Zombie) {
+        return;
+    }
+    let outcome = running.finish();
+    if outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32) {
+        Verdict::new(
+            "A second SIGUSR1 has ended the program: the handler was set for the first one only.",
+        )
+        .saw("the program slept, and SIGUSR1 was caught; it came, and once more in the handler")
+        .saw(outcome.ending())
+        .ask(
+            "sigaction(2): what becomes of a handler when it has run once, and which flag says so?",
+        )
+        .fail();
     }
 }

@@ -4,7 +4,8 @@
 
 use grader::facts::*;
 use grader::{
-    Between, Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Seen, State, Verdict,
+    Between, Exit, Folder, Injection, Outcome, Process, Recorded, Run, Running, Seed, Seen, State,
+    Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use std::path::Path;
@@ -103,7 +104,7 @@ fn a_program_that_waits_for_a_job_hears_of_sigterm() {
 }
 
 /// Why a program sleeps that was sent SIGTERM.
-fn hang(program: &grader::Process) -> Verdict {
+fn hang(program: &Process) -> Verdict {
     let signals = &program.signals;
     if signals.ignored.contains(&TERM) {
         return Verdict::new("SIGTERM is ignored: nobody can ask this program to stop.").ask(
@@ -184,6 +185,52 @@ fn the_job_in_hand_is_finished_and_no_other_begun() {
             .fail();
     }
     must_have_tidied_up(&seen.outcome, &files);
+    must_hear_two();
+}
+
+/// Half of a job is there when SIGTERM comes, and comes once more; then the other half, and another job.
+fn must_hear_two() {
+    let files = Folder::new();
+    let mut running = run(&files).stdin_later().start();
+    let rests = |running: &mut Running| {
+        let reads = |p: &&Process| p.waits_to_read(0) == Some(true);
+        let asleep = |p: &&Process| reads(p) && p.signals.pending.is_empty();
+        running.until(|now| now.program().filter(asleep).cloned())
+    };
+    // SIGTERM may be heard without a handler, which needs no second look, and who doesn't hear it is told so elsewhere.
+    if !rests(&mut running).is_ok_and(|program| program.signals.caught.contains(&TERM)) {
+        return;
+    }
+    running.say(b"half ");
+    for _ in 0..2 {
+        if rests(&mut running).is_ok() {
+            let sent = kill(running.pid(), TERM);
+            assert_eq!(sent, Ok(()), "a program that has not been reaped can be signalled");
+        }
+    }
+    let heard = rests(&mut running).is_ok();
+    if heard {
+        running.tell(b"a job\nanother\n");
+    }
+    let outcome = running.finish();
+    outcome.must_end();
+    let done = done(&outcome);
+    let what = format!("half of a job had been read when SIGTERM came twice; done were {done:?}");
+    if !heard || done.is_empty() {
+        Verdict::new("A job of which half had been read when SIGTERM came was never finished.")
+            .saw(what)
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does `next_job` do with the half that it has? What has the handler changed for it?")
+            .fail();
+    }
+    if done.len() > 1 {
+        Verdict::new("SIGTERM has come twice, and the program goes on with its jobs: the second one has undone what the first one had noted.")
+            .saw(what)
+            .ask("What stands in the note after the handler has run once, and what after the second time?")
+            .fail();
+    }
+    must_have_tidied_up(&outcome, &files);
 }
 
 #[test]

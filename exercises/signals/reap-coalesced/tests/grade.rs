@@ -4,7 +4,10 @@
 //! when SIGCHLD comes through.
 
 use grader::facts::{end_by_itself, set_no_timeout};
-use grader::{Exit, Gates, Interrupted, Outcome, Run, Running, Snapshot, State, Verdict};
+use grader::{
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seen, Snapshot,
+    State, Verdict,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -22,6 +25,8 @@ struct Family {
     children: Vec<Pid>,
     /// The one (from 1) that a signal has killed.
     killed: Option<usize>,
+    /// What it has said of their ends.
+    reported: Vec<String>,
 }
 
 impl Family {
@@ -39,7 +44,7 @@ impl Family {
         };
         let arrived = running.until(|_| (gates.arrived() == 1 + CHILDREN).then_some(()));
         assert_eq!(arrived, Ok(()), "it goes to its gates before `reap` is called");
-        Self { running, gates, children, killed: None }
+        Self { running, gates, children, killed: None, reported: Vec::new() }
     }
 
     /// Lets this child (from 1) end, and waits until it has.
@@ -76,23 +81,53 @@ impl Family {
         let mut awaited: Vec<String> = numbers.iter().map(line).collect();
         while !awaited.is_empty() {
             match self.running.line() {
-                Ok(line) if awaited.contains(&line) => awaited.retain(|other| *other != line),
+                Ok(line) if awaited.contains(&line) => {
+                    awaited.retain(|other| *other != line);
+                    self.reported.push(line);
+                }
                 Ok(line) if !line.starts_with("pid ") => {}
-                Ok(line) => Verdict::new(if line.ends_with(" ended with 0") {
-                    "A child that a signal has killed is reported as if it had exited with 0."
-                } else if line.ends_with(&format!(" ended with {}", 128 + Signal::SIGSTOP as i32)) {
-                    "A child that was stopped for a moment is reported as if it had ended."
-                } else {
-                    "Something else is reported than has happened."
-                })
-                .saw(format!("said: {line}"))
-                .saw(format!("could have been said: {}", awaited.join(", ")))
-                .ask("What does the status tell that waitpid returns, and of whom?")
-                .fail(),
+                Ok(line) => Verdict::new(self.other(&line))
+                    .saw(format!("said: {line}"))
+                    .saw(format!("could have been said: {}", awaited.join(", ")))
+                    .ask("What does the status tell that waitpid returns, and of whom?")
+                    .fail(),
                 Err(why) => self.not_reported(numbers.len(), &awaited, why),
             }
         }
         self
+    }
+
+    /// What is wrong with this line of an end.
+    fn other(&self, line: &str) -> &'static str {
+        let is = |number: usize| line.starts_with(&format!("pid {} ", self.children[number - 1]));
+        if self.killed.is_some_and(is) && line.ends_with(" ended with 0") {
+            "A child that a signal has killed is reported as if it had exited with 0."
+        } else if line.ends_with(&format!(" ended with {}", 128 + Signal::SIGSTOP as i32)) {
+            "A child that was stopped for a moment is reported as if it had ended."
+        } else if self.reported.iter().any(|before| before == line) {
+            "The end of a child is reported for the second time."
+        } else if !(1..=CHILDREN).any(is) {
+            "An end is reported of somebody who is no child."
+        } else {
+            "Something else is reported than has happened."
+        }
+    }
+
+    /// Fails if one of those whose ends were reported is a zombie still.
+    fn must_have_reaped(reported: &[String], outcome: &Outcome) {
+        let now = &outcome.snapshot;
+        let said = |zombie: &Process| {
+            let pid = format!("pid {} ", zombie.pid);
+            reported.iter().find(|line| line.starts_with(&pid))
+        };
+        let zombies = now.others().filter(|p| p.state == State::Zombie);
+        if let Some(line) = zombies.into_iter().find_map(said) {
+            Verdict::new("The end of a child was reported, and the child has not been reaped: it is a zombie still.")
+                .saw(format!("said: {line}"))
+                .saw_all(now.explain())
+                .ask("Which call takes an end, and which one only looks at it? What does the next look find?")
+                .fail();
+        }
     }
 
     /// Why there is no line for each of those who have ended.
@@ -100,6 +135,7 @@ impl Family {
         let outcome = self.running.finish();
         let missing = format!("not reported: {}", missing.join(", "));
         if why == Interrupted::Deadline {
+            Self::must_have_reaped(&self.reported, &outcome);
             if self.killed.is_some() && ended == 1 {
                 explain_sleep_on_a_kill(&outcome, &missing);
             }
@@ -125,6 +161,7 @@ impl Family {
         });
         if asleep.is_err() {
             let outcome = self.running.finish();
+            Self::must_have_reaped(&self.reported, &outcome);
             explain_sleep(&outcome, 0, news);
             outcome.must_end();
             unreachable!("it has had time until its deadline")
@@ -152,6 +189,8 @@ fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
             .ask("Which flag of `waitpid` has it answer at once?"),
         (_, Some("futex")) => Verdict::new("Children have ended, and the program sleeps for another of its threads.")
             .ask("What does that thread wait for, and how long can that take? Which flag of `waitpid` has it answer at once?"),
+        _ if zombies == 0 && program.signals.ignored.contains(&Signal::SIGCHLD) => Verdict::new("A child has ended, and left nothing to be reported: SIGCHLD is ignored by now.")
+            .ask("wait(2): what becomes of a child that ends while its parent ignores SIGCHLD?"),
         _ if zombies == 0 => return,
         _ if alive > 0 => Verdict::new("A child that has ended has not been reaped, since another one lives.")
             .ask("Whom does `waitpid` ask after when it is given no pid?"),
@@ -222,6 +261,36 @@ fn those_that_live_are_not_waited_for() {
         return;
     };
     seen.must(set_no_timeout()).must(end_by_itself());
+    // One lives until the program sleeps again.
+    let last = Injection::hold(&format!("P{}:exit_group=P1:rt_sigsuspend:2", 1 + CHILDREN));
+    let run = Run::new(grader::program!("reap-coalesced")).args(open).recorded();
+    let Some(seen) = run.inject(last.expect("it is well written")).record() else { return };
+    must_not_ask_again(&seen);
+    seen.must(end_by_itself());
+}
+
+/// So many answers "it lives" in a row, to the same question, are asking again and again.
+const IN_VAIN: usize = 3;
+
+/// Fails if it asks after the same children again and again, with nothing done in between.
+fn must_not_ask_again(seen: &Recorded) {
+    let own = seen.steps.iter().filter(|step| step.process.to_string() == "P1");
+    let mut same: Vec<&Seen> = Vec::new();
+    for step in own.filter(|step| step.returns().is_some()) {
+        // Nobody was there to be taken: question and answer are the same.
+        if same.last().is_none_or(|last| last.event.what != step.event.what) {
+            same.clear();
+        }
+        if matches!(step.returns(), Some("wait4" | "waitid")) {
+            same.push(step);
+        }
+        if same.len() == IN_VAIN {
+            Verdict::new("The program asks after children that live, and asks again, before it goes back to its sleep.")
+                .saw_all(same.iter().map(ToString::to_string))
+                .ask("What does `waitpid` answer with WNOHANG when nobody has ended, and what will wake the program when somebody has?")
+                .fail();
+        }
+    }
 }
 
 #[test]
@@ -262,6 +331,9 @@ fn stop(family: &mut Family, number: usize) {
 /// Fails unless the program ends now, with success, and leaves nobody.
 fn must_be_over(family: Family) {
     let outcome = family.running.finish();
+    if outcome.exit == Exit::Deadline {
+        Family::must_have_reaped(&family.reported, &outcome);
+    }
     outcome.must_end();
     outcome.must_leave_nobody();
     if outcome.exit != Exit::Code(0) {
