@@ -69,7 +69,7 @@ fn the_client_is_greeted_and_both_leave() {
             Verdict::new(
                 "A worker sleeps on: `orders` is at its end, and its call does not tell it.",
             )
-            .saw(outcome.snapshot.describe(worker))
+            .saw(format!("a worker {}", outcome.snapshot.describe(worker)))
             .ask("Which descriptors does the call look at, and for which events of each?")
             .fail();
         }
@@ -109,16 +109,16 @@ fn must_not_try_to_sleep_in_accept(seen: &Recorded) {
     }
 }
 
-/// Fails if a worker with no other thread sleeps in a read of its orders.
+/// Fails if a worker sleeps in a read of its orders, and nobody else, a thread or a process, could hear of a client for it.
 fn must_not_sleep_for_orders_only(seen: &Recorded) {
+    let known = |step: &Seen| ["P1", "P2", "P3"].contains(&step.event.task.to_string().as_str());
     let reads = |step: &&Seen| {
         step.process.to_string() != "P1"
             && step.blocked.as_ref().is_some_and(|it| it.call.starts_with("read"))
     };
-    for step in seen.steps.iter().filter(reads) {
-        if seen.steps.iter().any(|it| it.process == step.process && it.event.task != step.process) {
-            continue;
-        }
+    if let Some(step) = seen.steps.iter().find(reads)
+        && seen.steps.iter().all(known)
+    {
         Verdict::new("A worker sleeps in read, for its orders only: no client wakes it there.")
             .saw(step.to_string())
             .ask("Which call sleeps for the listener and for the pipe?")

@@ -1,0 +1,85 @@
+//! A process of the worker's own sleeps in accept; the worker waits for orders, and ends it then.
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::io::{self, PipeReader, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{ExitCode, exit};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("lost-race: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Two workers at one socket, one client, and then both are told to leave. The worst of their exit codes.
+fn run() -> io::Result<u8> {
+    let path = std::env::temp_dir().join("lost-race");
+    // One that an earlier run has left.
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    let (orders, master) = io::pipe()?;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        // SAFETY: this program has one thread.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => workers.push(child),
+            ForkResult::Child => {
+                drop(master);
+                exit(work(&listener, &orders).map_or_else(
+                    |error| {
+                        eprintln!("worker: {error}");
+                        1
+                    },
+                    |()| 0,
+                ))
+            }
+        }
+    }
+    drop((listener, orders));
+    let mut greeting = String::new();
+    let heard =
+        UnixStream::connect(&path).and_then(|mut client| client.read_to_string(&mut greeting));
+    print!("client: {greeting}");
+    // The end of the pipe tells both to leave.
+    drop(master);
+    let mut worst = 0;
+    for worker in workers {
+        match waitpid(worker, None)? {
+            WaitStatus::Exited(_, code) => worst = worst.max(code as u8),
+            _ => worst = u8::MAX,
+        }
+    }
+    // Where a worker has failed, the client has heard nothing because of that.
+    if worst == 0 {
+        heard?;
+    }
+    Ok(worst)
+}
+
+/// A worker's life: greets the clients that it gets, until `orders` is at its end. A client that another worker has taken is none of its own.
+fn work(listener: &UnixListener, orders: &PipeReader) -> io::Result<()> {
+    // SAFETY: this program has one thread.
+    let child = match unsafe { fork() }? {
+        ForkResult::Child => {
+            let served: io::Result<()> = listener.incoming().try_for_each(|client| serve(client?));
+            exit(i32::from(served.is_err()))
+        }
+        ForkResult::Parent { child } => child,
+    };
+    let mut orders = orders;
+    orders.read_to_end(&mut Vec::new())?;
+    kill(child, Signal::SIGKILL)?;
+    waitpid(child, None)?;
+    Ok(())
+}
+
+/// Greets one client.
+fn serve(mut client: UnixStream) -> io::Result<()> {
+    writeln!(client, "hello")
+}
