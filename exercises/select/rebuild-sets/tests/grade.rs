@@ -238,7 +238,8 @@ fn must_hear_who_speaks_when_another_leaves(seed: Seed) {
     let mut answer = [0; 4];
     let heard = server.clients[1].as_mut().is_some_and(|it| it.read_exact(&mut answer).is_ok());
     if !heard || answer != *b"WORD" {
-        if server.running.snapshot().program().is_none_or(|p| p.state == State::Zombie) {
+        // It may be about to leave.
+        if server.running.until(|now| now.program()?.blocked().then_some(())).is_err() {
             server.gone();
         }
         Verdict::new("Client 2 speaks at the moment at which client 1 leaves, and is not answered.")
