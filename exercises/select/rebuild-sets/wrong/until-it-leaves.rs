@@ -35,7 +35,7 @@ fn talk(mut clients: Vec<UnixStream>) -> io::Result<()> {
         let mut fds: Vec<_> =
             clients.iter().map(|c| PollFd::new(c.as_fd(), PollFlags::POLLIN)).collect();
         poll(&mut fds, PollTimeout::NONE)?;
-        let at = fds.iter().position(|f| f.any().unwrap_or_default()).unwrap();
+        let at = fds.iter().position(|f| f.any().unwrap_or_default()).unwrap_or_default();
         drop(fds);
         while answer(&clients[at])? {}
         clients.remove(at);

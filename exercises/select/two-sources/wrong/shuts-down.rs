@@ -36,7 +36,7 @@ fn work(listener: &UnixListener) -> io::Result<Why> {
     let l = listener.try_clone()?;
     std::thread::spawn(move || {
         let n = hear();
-        *t.lock().unwrap() = Some(n);
+        *t.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(n);
         let _ = nix::sys::socket::shutdown(
             std::os::fd::AsRawFd::as_raw_fd(&l),
             nix::sys::socket::Shutdown::Both,
@@ -46,10 +46,12 @@ fn work(listener: &UnixListener) -> io::Result<Why> {
         match listener.accept() {
             Ok((c, _)) => serve(c)?,
             Err(_) => {
-                return Ok(match told.lock().unwrap().take() {
-                    Some(Ok(0)) => Why::Alone,
-                    _ => Why::Told,
-                });
+                return Ok(
+                    match told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+                        Some(Ok(0)) => Why::Alone,
+                        _ => Why::Told,
+                    },
+                );
             }
         }
     }

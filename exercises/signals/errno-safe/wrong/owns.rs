@@ -68,7 +68,7 @@ extern "C" fn wake(_: i32) {
     drop(fd);
     Errno::set_raw(before);
 }
-// SAFETY: the handler does nothing but what stands there.
 fn listen() -> nix::Result<()> {
+    // SAFETY: the handler does nothing but what stands there.
     unsafe { signal(Signal::SIGUSR1, SigHandler::Handler(wake)) }.map(drop)
 }

@@ -67,8 +67,8 @@ extern "C" fn wake(_: i32) {
     unsafe { libc::write(WAKE.load(Ordering::Relaxed), b"!".as_ptr().cast(), 1) };
     Errno::set_raw(before);
 }
-// SAFETY: the handler does nothing but what stands there.
 fn listen() -> nix::Result<()> {
+    // SAFETY: the handler does nothing but what stands there.
     unsafe {
         sigaction(
             Signal::SIGUSR1,

@@ -39,8 +39,8 @@ fn serve(file: &Path) -> io::Result<()> {
 }
 
 /// From now on, SIGTERM ends nothing: a handler takes a note of it. It also interrupts the sleep in `next_job`.
-// SAFETY: it is open as long as anybody could ask.
 extern "C" fn note(_: i32) {
+    // SAFETY: nobody owns it.
     unsafe {
         libc::close(0);
     }
@@ -55,12 +55,12 @@ fn listen() -> io::Result<()> {
     };
     Ok(())
 }
-// SAFETY: it is open as long as anybody could ask.
-fn told_to_stop() -> bool {
-    unsafe { libc::fcntl(0, libc::F_GETFD) < 0 }
-}
 
 /// Whether SIGTERM has come.
+fn told_to_stop() -> bool {
+    // SAFETY: it needs nothing but its arguments.
+    unsafe { libc::fcntl(0, libc::F_GETFD) < 0 }
+}
 
 /// The next line of standard input, for which it sleeps; `None`: there will be none. An empty one: a handler has interrupted the sleep.
 fn next_job() -> io::Result<Option<String>> {

@@ -53,11 +53,11 @@ fn listen() -> io::Result<()> {
     };
     Ok(())
 }
+
+/// Whether SIGTERM has come.
 fn told_to_stop() -> bool {
     TOLD.load(Ordering::SeqCst)
 }
-
-/// Whether SIGTERM has come.
 
 /// The next line of standard input, for which it sleeps; `None`: there will be none. An empty one: a handler has interrupted the sleep.
 fn next_job() -> io::Result<Option<String>> {

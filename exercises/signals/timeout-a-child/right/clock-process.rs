@@ -44,10 +44,12 @@ fn run(limit: Duration, grace: Duration, live: impl FnOnce()) -> nix::Result<Wai
 /// if it lives when `grace` has passed after that, it is made to, by SIGKILL.
 fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus> {
     for (time, sig) in [(limit, Signal::SIGTERM), (grace, Signal::SIGKILL)] {
+        // SAFETY: this program has one thread.
         let clock = match unsafe { fork()? } {
             // SAFETY: it needs nothing but its arguments.
             ForkResult::Child => {
                 std::thread::sleep(time);
+                // SAFETY: it ends the process, and nothing else.
                 unsafe { nix::libc::_exit(0) }
             }
             ForkResult::Parent { child } => child,

@@ -106,7 +106,7 @@ pub fn never_look_by_the_clock() -> Claim<impl Check> {
             let next = seen.steps[*at..]
                 .iter()
                 .find_map(|step| step.begins().filter(|_| step.event.task == task));
-            task == Task(1) || next.is_some_and(|call| is_look(call))
+            task == Task(1) || next.is_some_and(is_look)
         };
         match by_the_clock(seen).into_iter().find(looks) {
             None => Ok(()),
