@@ -6,7 +6,6 @@ use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
-use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 fn subject(args: &[&str]) -> Run {
@@ -145,11 +144,12 @@ fn a_run_ends_while_somebody_holds_a_copy_of_all_that_the_test_has_open() {
     // As a supervisor that the kernel takes long to make.
     // SAFETY: the child makes two calls, both safe after a fork, and leaves.
     let copy = match unsafe { nix::unistd::fork() }.expect("fork") {
-        ForkResult::Child => unsafe {
-            libc::close(let_go.as_raw_fd());
-            libc::read(until.as_raw_fd(), [0u8].as_mut_ptr().cast(), 1);
-            libc::_exit(0)
-        },
+        ForkResult::Child => {
+            drop(let_go);
+            let _ = nix::unistd::read(&until, &mut [0]);
+            // SAFETY: `_exit` takes a number, and this process ends.
+            unsafe { libc::_exit(0) }
+        }
         ForkResult::Parent { child } => child,
     };
     let before = Instant::now();
