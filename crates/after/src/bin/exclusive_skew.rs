@@ -2,11 +2,9 @@
 //!
 //! Each connection comes when all are asleep, so that luck has no part in it. Linux only.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::fs::FileExt;
-use std::thread;
+use std::{fs::File, thread};
 
 use anyhow::{Context, Result};
 use fork::{Children, spawn_missing, wait_for};
@@ -14,7 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{alarm, getpid};
+use nix::unistd::{Pid, alarm, getpid};
 use select::{Accepted, Listener, Options};
 
 // ANCHOR: worker
@@ -39,11 +37,10 @@ fn worker(slot: u8, exclusive: bool, listener: &Listener) -> Result<()> {
 }
 // ANCHOR_END: worker
 
-/// What `/proc/PID/stat` begins with: the pid, the name and the state, which `S` is for one who sleeps.
-fn is_asleep(stat: &File) -> bool {
-    let mut beginning = [0; 64];
-    let read = stat.read_at(&mut beginning, 0).unwrap_or(0);
-    beginning[..read].windows(4).any(|state| state == b") S ")
+fn is_asleep((_, pid): (usize, Pid)) -> bool {
+    let mut stat = [0; 64];
+    let read = File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read(&mut stat));
+    read.is_ok() && stat.windows(4).any(|state| state == b") S ")
 }
 
 fn main() -> Result<()> {
@@ -58,15 +55,9 @@ fn main() -> Result<()> {
         let work = |slot| worker(slot as u8, exclusive, &listener).is_err().into();
         // SAFETY: this program has one thread.
         unsafe { spawn_missing(&mut workers, 4, work) }.context("cannot fork")?;
-        let states: Vec<File> = workers
-            .iter()
-            .map(|(_, pid)| File::open(format!("/proc/{pid}/stat")))
-            .collect::<Result<_, _>>()
-            .context("cannot ask about a worker")?;
-        // ANCHOR: clients
         let (mut got, mut clients) = ([0; 4], Vec::new());
         for _ in 0..total {
-            while !states.iter().all(is_asleep) {
+            while !workers.iter().all(is_asleep) {
                 thread::yield_now(); // /proc can only be asked again
             }
             let (mut client, mut slot) = (TcpStream::from(listener.address().connect()?), [0]);
@@ -78,7 +69,6 @@ fn main() -> Result<()> {
             }
             clients.push(client);
         }
-        // ANCHOR_END: clients
         got.sort_by(|a, b| b.cmp(a)); // which of them it is, is of no interest
         println!("[master {}] {way}: {got:?}", getpid());
         for (slot, pid) in workers.iter() {
