@@ -95,6 +95,14 @@ impl Server {
         self.gone()
     }
 
+    /// Fails if it has left, or never sleeps: whoever does not answer may be about to leave.
+    fn must_be_there(mut self) -> Self {
+        match self.running.until(|now| now.program()?.blocked().then_some(())) {
+            Ok(()) => self,
+            Err(_) => self.gone(),
+        }
+    }
+
     /// Why it does not sleep, and does not go on.
     fn gone(self) -> ! {
         let outcome = self.running.finish();
@@ -126,6 +134,7 @@ impl Server {
             self.answered[number - 1] += 1;
             return self.must_sleep();
         }
+        self = self.must_be_there();
         self.must_not_sleep_for_another(number);
         let now = self.running.snapshot();
         let others = self.answered.iter().sum::<usize>();
@@ -174,6 +183,7 @@ impl Server {
         };
         let said = client.write_all(much.as_bytes()).and_then(|()| client.read_exact(&mut answer));
         if said.is_err() || answer != *much.to_ascii_uppercase().as_bytes() {
+            self = self.must_be_there();
             self.must_not_sleep_for_another(number);
             let heard = answer.iter().take_while(|byte| **byte != 0).count();
             Verdict::new(format!("Client {number} says much at a time, and what is left of that is never looked at."))
@@ -238,10 +248,7 @@ fn must_hear_who_speaks_when_another_leaves(seed: Seed) {
     let mut answer = [0; 4];
     let heard = server.clients[1].as_mut().is_some_and(|it| it.read_exact(&mut answer).is_ok());
     if !heard || answer != *b"WORD" {
-        // It may be about to leave.
-        if server.running.until(|now| now.program()?.blocked().then_some(())).is_err() {
-            server.gone();
-        }
+        server = server.must_be_there();
         Verdict::new("Client 2 speaks at the moment at which client 1 leaves, and is not answered.")
             .saw_all(server.running.snapshot().explain())
             .ask("What was said of each client before the first one was taken out, and of whom is it said afterwards?")
