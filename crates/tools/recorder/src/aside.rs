@@ -59,6 +59,8 @@ impl Recording<'_> {
         let stands = |tracee: &Tracee| {
             tracee.state == State::Sleeps
                 && tracee.queued.is_none()
+                // One that has stopped was woken before this, and is heard of later.
+                && !tracee.look.is_stopped()
                 && tracee.call.as_ref().is_some_and(Call::can_stand_aside)
                 && self.processes.get(&tracee.process).is_some_and(|it| !it.shares_table)
         };
