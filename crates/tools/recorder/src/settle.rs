@@ -128,9 +128,7 @@ impl Recording<'_> {
         // Only now is it certain which signals wait, and which have been taken at once.
         self.tell_waiting_signals(&effects);
         for (task, stop) in effects {
-            if !self.stands(task, stop) {
-                self.stopped(task, stop);
-            }
+            self.stopped(task, stop);
         }
     }
 
