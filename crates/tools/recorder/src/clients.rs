@@ -83,9 +83,14 @@ impl Recording<'_> {
         if call.name != "connect" {
             return None;
         }
-        let inode = files::inode(&files::leads_to(pid, call.args[0] as i32)?)?;
+        let number = call.args[0] as i32;
+        let inode = files::inode(&files::leads_to(pid, number)?)?;
         self.clients.by_inode.insert(inode, task);
-        if let Some(address) = peers::address(pid, inode) {
+        let address = match borrow::socket(self.process_pid(task)?, pid, number) {
+            Some(socket) => borrow::tcp_address(&socket),
+            None => peers::address(pid, inode),
+        };
+        if let Some(address) = address {
             self.clients.by_address.insert(address, task);
         }
         Some(inode)
@@ -103,17 +108,28 @@ impl Recording<'_> {
         }
     }
 
+    /// Its address, where it has one, is looked at first: for the other end's inode, the kernel has to list the
+    /// connections of the whole machine.
     fn client(&self, task: Task, pid: Pid, number: i32) -> Option<Task> {
         let inode = files::inode(&files::leads_to(pid, number)?)?;
-        let (other, address) = peers::other_end(pid, inode);
-        let by_inode = other.and_then(|other| self.clients.by_inode.get(&other));
-        let by_address = || self.clients.by_address.get(&address?);
-        by_inode.or_else(by_address).copied().or_else(|| {
-            // Its socket is gone already; the kernel still knows which process it was.
-            let process = self.processes.get(&self.tasks.get(&task)?.process)?.pid;
-            let socket = borrow::borrow(process, number).ok()?;
-            let pid = getsockopt(&socket, sockopt::PeerCredentials).ok()?.pid();
-            Some(self.names.task(Pid::from_raw(pid))).filter(|task| *task != Task::OUTSIDE)
-        })
+        let process = self.process_pid(task)?;
+        let by_address = |address| self.clients.by_address.get(&address).copied();
+        let socket = borrow::socket(process, pid, number);
+        let known = socket.as_ref().and_then(borrow::tcp_peer).and_then(by_address);
+        known
+            .or_else(|| {
+                let (other, address) = peers::other_end(pid, inode);
+                let by_inode = other.and_then(|other| self.clients.by_inode.get(&other));
+                by_inode.copied().or_else(|| by_address(address?))
+            })
+            .or_else(|| {
+                // Its socket is gone already; the kernel still knows which process it was.
+                let pid = getsockopt(&socket?, sockopt::PeerCredentials).ok()?.pid();
+                Some(self.names.task(Pid::from_raw(pid))).filter(|task| *task != Task::OUTSIDE)
+            })
+    }
+
+    fn process_pid(&self, task: Task) -> Option<Pid> {
+        Some(self.processes.get(&self.tasks.get(&task)?.process)?.pid)
     }
 }

@@ -28,6 +28,9 @@ pub(crate) fn waiting(inode: u64) -> Vec<u64> {
 fn inodes(inode: u64, show: u32, wanted: u16) -> Option<Vec<u64>> {
     let answer = ask(inode, show).ok()?;
     let word = |at: usize| Some(u16::from_ne_bytes(answer.get(at..at + 2)?.try_into().ok()?));
+    if word(4)? != SOCK_DIAG_BY_FAMILY {
+        return None; // an error: it is no Unix socket, say
+    }
     let mut at = ANSWER;
     while let (Some(length), Some(kind)) = (word(at), word(at + 2)) {
         let length = usize::from(length);

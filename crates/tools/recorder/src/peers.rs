@@ -53,10 +53,11 @@ pub(crate) fn address(pid: Pid, inode: u64) -> Option<SocketAddr> {
 
 /// The socket to which an accepted one is connected, as far as that is still there, and its address, if it has one.
 pub(crate) fn other_end(pid: Pid, inode: u64) -> (Option<u64>, Option<SocketAddr>) {
+    if let Some(other) = diag::peer(inode) {
+        return (Some(other), None);
+    }
     let tcp = Inet::all(pid, TCP);
-    let Some(own) = tcp.iter().find(|socket| socket.inode == inode) else {
-        return (diag::peer(inode), None);
-    };
+    let Some(own) = tcp.iter().find(|socket| socket.inode == inode) else { return (None, None) };
     let other = tcp.iter().find(|tcp| (tcp.local, tcp.remote) == (own.remote, own.local));
     (other.map(|other| other.inode), Some(own.remote))
 }

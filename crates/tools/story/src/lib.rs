@@ -158,6 +158,7 @@ impl Heard {
 /// killed when this is dropped.
 pub struct Started {
     child: Child,
+    command: String,
     stdout: Arc<Heard>,
     stderr: Arc<Heard>,
 }
@@ -186,7 +187,7 @@ impl Started {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Heard::listen(child.stdout.take().expect("piped"));
         let stderr = Heard::listen(child.stderr.take().expect("piped"));
-        Started { child, stdout, stderr }
+        Started { child, command: format!("{command:?}"), stdout, stderr }
     }
 
     /// The program's process id.
@@ -258,7 +259,8 @@ impl Started {
     #[track_caller]
     pub fn finish(mut self) -> (ExitStatus, String, String) {
         self.end_of_input();
-        let status = wait_until("the program ends", || self.child.try_wait().expect("our child"));
+        let ends = format!("{} ends", self.command);
+        let status = wait_until(&ends, || self.child.try_wait().expect("our child"));
         let whole = |heard: &Heard| heard.wait(|text, end| end.then(|| text.to_string()));
         let stdout = whole(&self.stdout).expect("nobody holds its standard output open");
         let stderr = whole(&self.stderr).expect("nobody holds its standard error open");
