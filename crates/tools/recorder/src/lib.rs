@@ -5,13 +5,14 @@
 //! follows from a call; `schedule.rs`, who is next; `inject.rs` and `injecting.rs`, what it does to a
 //! program besides; `waits.rs` and `outside.rs`,
 //! whether anybody can still wake those who sleep; `lines.rs`, on which line of its source a call is; `check.rs`, what is told for
-//! `--check`; `processor.rs`, on which processor they run; `terminals.rs`, when what is written to one arrives; `queues.rs`, who of several has what all wait for. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
+//! `--check`; `processor.rs`, on which processor they run; `terminals.rs`, when what is written to one arrives; `queues.rs`, who of several has what all wait for; `aside.rs`, who sees a process's end as one thing; `sleepers.rs`, when who has slept for a time goes on. `ptrace.rs`, `machine.rs`, `look.rs`, `memory.rs` and `files.rs` ask the kernel.
 //!
 //! Left out on purpose: 32-bit programs on a 64-bit machine, programs that trace others.
 //!
 //! Linux only.
 
 mod adopt;
+mod aside;
 mod borrow;
 mod calls;
 mod calm;
@@ -56,6 +57,7 @@ mod schedule;
 mod settle;
 mod short;
 mod signals;
+mod sleepers;
 #[cfg(feature = "lines")]
 mod source;
 mod start;

@@ -42,6 +42,13 @@ pub(crate) fn skip(pid: Pid, result: i64) -> nix::Result<()> {
     own::set_call(pid, registers, NO_CALL)
 }
 
+/// A task that is about to leave a call is told that this came of it.
+pub(crate) fn returns(pid: Pid, result: i64) -> nix::Result<()> {
+    let mut registers = ptrace::registers(pid)?;
+    own::set_result(&mut registers, result);
+    ptrace::set_registers(pid, &registers)
+}
+
 /// Changes an argument of the call that a task is about to enter, or puts it back when it leaves: the
 /// program counts on finding its registers as they were. The first argument can't be changed so.
 pub(crate) fn set_argument(pid: Pid, index: usize, value: u64) -> nix::Result<()> {

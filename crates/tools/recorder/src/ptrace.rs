@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use trace::event::Status;
 
+use crate::look::Set;
 use crate::machine::Registers;
 
 /// Why a task has stopped, or that it is gone.
@@ -58,6 +59,10 @@ const OPTIONS: libc::c_int = libc::PTRACE_O_TRACESYSGOOD
 /// What follows in a wait status of a stop that PTRACE_SEIZE has brought.
 const EVENT_STOP: i32 = 128;
 
+/// `PTRACE_GETSIGMASK` and `PTRACE_SETSIGMASK` of linux/ptrace.h, which the libc crate doesn't have.
+const GET_MASK: libc::c_uint = 0x420a;
+const SET_MASK: libc::c_uint = 0x420b;
+
 /// One request whose last two arguments are plain numbers, or point to what outlives the call.
 fn request(request: libc::c_uint, pid: Pid, address: usize, data: usize) -> nix::Result<i64> {
     // SAFETY: the requests of this file write at most to `data`, and its callers pass there a number, or
@@ -104,6 +109,18 @@ pub(crate) fn set_registers(pid: Pid, registers: &Registers) -> nix::Result<()> 
     let piece = libc::iovec { iov_base: base.cast(), iov_len: size };
     let general = libc::NT_PRSTATUS as usize;
     request(libc::PTRACE_SETREGSET as _, pid, general, &raw const piece as usize).map(drop)
+}
+
+/// The signals that a stopped task blocks, or will once it has left its call.
+pub(crate) fn mask(pid: Pid) -> nix::Result<Set> {
+    let mut mask: Set = 0;
+    request(GET_MASK, pid, size_of::<Set>(), &raw mut mask as usize)?;
+    Ok(mask)
+}
+
+/// Lets a stopped task block these signals.
+pub(crate) fn set_mask(pid: Pid, mask: Set) -> nix::Result<()> {
+    request(SET_MASK, pid, size_of::<Set>(), &raw const mask as usize).map(drop)
 }
 
 /// Changes a word in the memory of a stopped task, even where it may not itself.

@@ -25,10 +25,7 @@ impl Recording<'_> {
             return;
         }
         let Some(pid) = self.tasks.get(&task).map(|tracee| tracee.pid) else { return };
-        if ptrace::interrupt(pid).is_err() {
-            return;
-        }
-        let Ok(Some((_, stop))) = ptrace::next(Some(pid), true) else { return };
+        let Some(stop) = take_out(pid) else { return };
         let left_off = stop == Stop::Call
             && matches!(ptrace::at_call(pid), Ok(AtCall::Leave(BEGINS_AGAIN)))
             && self.tasks.contains_key(&task);
@@ -51,7 +48,14 @@ impl Recording<'_> {
         for (_, task) in queued {
             let Some(tracee) = self.tasks.get(&task) else { continue };
             let pid = tracee.pid;
-            if tracee.look.signals().may_come() {
+            if tracee.until.is_some() {
+                if !tracee.look.signals().may_come() {
+                    continue;
+                }
+                self.stopped(task, Stop::Call);
+            } else if tracee.aside.is_some() {
+                self.begins_again(task, pid);
+            } else if tracee.look.signals().may_come() {
                 self.is_left(task);
             } else if !self.waits_behind(task) {
                 self.begins_again(task, pid);
@@ -114,11 +118,13 @@ impl Recording<'_> {
 
     /// It enters its call once more, which was told when it did so first.
     fn begins_again(&mut self, task: Task, pid: Pid) {
-        if let Some(tracee) = self.tasks.get_mut(&task) {
-            tracee.queued = None;
-        }
+        let Some(tracee) = self.tasks.get_mut(&task) else { return };
+        tracee.queued = None;
+        let mask = tracee.aside.take();
         _ = ptrace::resume(pid, 0);
         let Ok(Some((_, stop))) = ptrace::next(Some(pid), true) else { return };
+        // Before the call is made: if nothing has come for it, a signal that has waited interrupts it.
+        _ = mask.map(|mask| ptrace::set_mask(pid, mask));
         if stop == Stop::Call {
             _ = ptrace::resume(pid, 0);
             return;
@@ -129,4 +135,10 @@ impl Recording<'_> {
         }
         self.heard(pid, stop, None);
     }
+}
+
+/// Takes one who sleeps out of its call: the stop at which it stands then, at the call's end, unless it has moved just now.
+pub(crate) fn take_out(pid: Pid) -> Option<Stop> {
+    ptrace::interrupt(pid).ok()?;
+    ptrace::next(Some(pid), true).ok()?.map(|(_, stop)| stop)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
@@ -138,6 +138,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) processor: Option<Processor>,
     /// Counts the times at which somebody became ready.
     pub(crate) clock: u64,
+    /// How long nobody could run, in all: the sleepers' time.
+    pub(crate) time: Duration,
     /// Signals may have come to wait that were not told.
     pub(crate) sent: Option<Sent>,
     pub(crate) killers: Killers,
@@ -182,6 +184,7 @@ impl<'a> Recording<'a> {
             crowd: Crowd::new(),
             processor: None,
             clock: 0,
+            time: Duration::ZERO,
             sent: None,
             killers: Killers::default(),
             proc_files: HashSet::new(),

@@ -128,7 +128,9 @@ impl Recording<'_> {
         // Only now is it certain which signals wait, and which have been taken at once.
         self.tell_waiting_signals(&effects);
         for (task, stop) in effects {
-            self.stopped(task, stop);
+            if !self.stands(task, stop) {
+                self.stopped(task, stop);
+            }
         }
     }
 

@@ -43,7 +43,7 @@ impl Recording<'_> {
             self.ready(task, 0);
         }
         if let Some(tracee) = self.tasks.get_mut(&task) {
-            tracee.queued = None;
+            (tracee.queued, tracee.until, tracee.aside) = (None, None, None);
         }
         if !matches!(stop, Stop::Gone(_) | Stop::Exit)
             && let Some(tracee) = self.tasks.get_mut(&task)
@@ -171,7 +171,7 @@ impl Recording<'_> {
         tracee.exit_status = ptrace::exit_status(tracee.pid).ok();
         self.leaves_children(task);
         let Some(tracee) = self.tasks.get_mut(&task) else { return };
-        _ = ptrace::resume(tracee.pid, 0);
+        let pid = tracee.pid;
         tracee.state = State::Ends;
         let killed = matches!(tracee.exit_status, Some(Status::Signal(_)));
         let (process, all) = (tracee.process, killed || tracee.is_in("exit_group"));
@@ -180,6 +180,8 @@ impl Recording<'_> {
                 tracee.state = State::Ends;
             }
         }
+        self.make_way(task);
+        _ = ptrace::resume(pid, 0);
     }
 
     /// Nothing waits for a process's first thread while others live: its end is seen in /proc.

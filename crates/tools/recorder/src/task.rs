@@ -1,5 +1,7 @@
 //! What the recorder remembers of each thread and each process.
 
+use std::time::Duration;
+
 use nix::unistd::Pid;
 use trace::Task;
 use trace::call::{Argument, Kind};
@@ -46,6 +48,10 @@ pub(crate) struct Tracee {
     pub(crate) yields: u32,
     /// It was taken out of the call in which it sleeps, since then: another one is before it.
     pub(crate) queued: Option<u64>,
+    /// When the time is over for which it sleeps, and for nothing else: see `sleepers.rs`.
+    pub(crate) until: Option<Duration>,
+    /// It was taken out of it while a process ends, and blocks all signals; before, it blocked these.
+    pub(crate) aside: Option<Set>,
     /// The call before which it stands again.
     pub(crate) rewound: Option<Rewound>,
     /// The injection that holds it, by index.
@@ -77,6 +83,8 @@ impl Tracee {
             prologue: Prologue::Over,
             yields: 0,
             queued: None,
+            until: None,
+            aside: None,
             rewound: None,
             kept: None,
             pending: 0,

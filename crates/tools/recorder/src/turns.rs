@@ -40,11 +40,16 @@ impl Recording<'_> {
                 break;
             }
             let ready = |tasks: &BTreeMap<_, _>| tasks.iter().filter_map(since).collect::<Vec<_>>();
+            self.wakes_first(&ready(&self.tasks));
             self.let_go(&ready(&self.tasks));
             let ready = ready(&self.tasks);
             match self.turns.choose(&ready) {
                 Some(task) => self.turn(task, &ready)?,
-                None => self.wait()?,
+                None => {
+                    let began = Instant::now();
+                    self.wait()?;
+                    self.time_passes(began.elapsed());
+                }
             }
         }
         self.tell(Task(1), What::End);
@@ -76,13 +81,16 @@ impl Recording<'_> {
             } else if self.is(task, State::Runs) && self.doing(task) == Doing::Sleeps {
                 self.falls_asleep(task);
             }
-            let others = ready.len() > 1 || self.tasks.values().any(|other| other.kept.is_some());
+            let others = ready.len() > 1
+                || self.tasks.values().any(|other| other.kept.is_some())
+                || self.has_sleepers();
             if others && began.elapsed() > COMPUTES {
                 let ran = self.tasks.get(&task).and_then(|task| task.look.ran());
                 let before = *ran_by_then.get_or_insert(ran);
                 // Not the clock: on a busy machine, who runs may get no processor for longer than this.
                 if ran.zip(before).is_none_or(|(ran, before)| ran - before > COMPUTES) {
                     self.turns.give_up(task);
+                    self.need_not_stand();
                     self.tasks.get(&task).map(|tracee| ptrace::interrupt(tracee.pid));
                 }
             }
@@ -151,9 +159,10 @@ impl Recording<'_> {
         }
     }
 
-    fn falls_asleep(&mut self, task: Task) {
+    pub(crate) fn falls_asleep(&mut self, task: Task) {
         self.tell_sleep(task);
         self.set_state(task, State::Sleeps);
+        self.may_sleep_until(task);
         self.may_queue(task);
     }
 
@@ -190,6 +199,9 @@ impl Recording<'_> {
             self.strangers.insert(pid, stop);
             return;
         };
+        if Some(task) == turn && self.has_slept_unseen(task, stop) {
+            return;
+        }
         if Some(task) == turn && stop == Stop::Exec {
             self.hear_who_made_way(task);
         }
