@@ -1,5 +1,5 @@
 //! A signal ends a wait with EINTR: who asks again, and who leaves it to you?
-//! A timer signals this process every 50 ms, so no wait here is longer than that.
+//! A timer signals this process 50 ms after each question, so no wait here is longer than that.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::ptr;
@@ -20,10 +20,11 @@ fn catch_alarms() -> nix::Result<()> {
     unsafe { sigaction(Signal::SIGALRM, &action) }.map(drop)
 }
 
-/// From now on, so that none comes between two waits, where it would interrupt nothing.
-fn signal_me_every_50_ms() -> nix::Result<()> {
-    let often = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
-    let timer = libc::itimerval { it_interval: often, it_value: often };
+/// And each second from then on: one that came between two calls would have interrupted nothing.
+fn signal_me_in_50_ms() -> nix::Result<()> {
+    let soon = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
+    let then = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: then, it_value: soon };
     // SAFETY: `timer` is there, and nobody wants to know what was set before.
     Errno::result(unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) }).map(drop)
 }
@@ -47,7 +48,7 @@ impl Empty {
         if self.asked == 3 {
             write(&self.writer, b"!")?;
         }
-        signal_me_every_50_ms()?;
+        signal_me_in_50_ms()?;
         read(&self.reader, buffer)
     }
 }
@@ -65,7 +66,7 @@ fn main() -> Result<()> {
     // ANCHOR: who
     let mut byte = [0];
     let mut pipe = Empty::new()?;
-    signal_me_every_50_ms().context("cannot set the timer")?;
+    signal_me_in_50_ms().context("cannot set the timer")?;
     let answer = pipe.reader.read(&mut byte).map_err(|error| error.to_string());
     println!("[process {me}] std's read asks once: {answer:?}");
 

@@ -25,6 +25,7 @@ use crate::processor::{Crowd, Processor};
 use crate::ptrace::Stop;
 use crate::room::Room;
 use crate::schedule::Turns;
+use crate::sleepers::Asked;
 use crate::task::{Process, Sent, Tracee};
 use crate::{Ended, Error, Late, Options, Policy, start};
 
@@ -140,6 +141,7 @@ pub(crate) struct Recording<'a> {
     pub(crate) clock: u64,
     /// How long nobody could run, in all: the sleepers' time.
     pub(crate) time: Duration,
+    pub(crate) asked: Asked,
     /// Signals may have come to wait that were not told.
     pub(crate) sent: Option<Sent>,
     pub(crate) killers: Killers,
@@ -185,6 +187,7 @@ impl<'a> Recording<'a> {
             processor: None,
             clock: 0,
             time: Duration::ZERO,
+            asked: Asked::default(),
             sent: None,
             killers: Killers::default(),
             proc_files: HashSet::new(),

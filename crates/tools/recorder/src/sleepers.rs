@@ -16,10 +16,18 @@ use crate::recording::Recording;
 use crate::schedule::Policy;
 use crate::task::{Call, State, Tracee};
 
-/// When the others have stopped so often since a sleeper's time was over, it goes on; if one of them asks in vain, and nobody else
-/// can run, so often.
+/// When the others have stopped so often since a sleeper's time was over, it goes on.
 const OFTEN: u64 = 4000;
-const OFTEN_IN_VAIN: u64 = 200;
+/// The same if one of them asks in vain, and nobody else can run: so often, with no more stops in between than these.
+const OFTEN_IN_VAIN: u32 = 50;
+const AT_ONCE: u64 = 16;
+
+/// How often the only one that could run has asked in vain, again and again; and when it did so last.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    times: u32,
+    last: u64,
+}
 
 impl Call {
     /// For how long it sleeps, if it waits for that and for nothing else. Of a sleep until a certain time that is not known.
@@ -30,7 +38,7 @@ impl Call {
             _ => None,
         };
         match time {
-            Some(&Argument::Time(nanoseconds @ 1..)) => Some(Duration::from_nanos(nanoseconds)),
+            Some(&Argument::Time(nanoseconds)) => Some(Duration::from_nanos(nanoseconds)),
             _ => None,
         }
     }
@@ -95,11 +103,7 @@ impl Recording<'_> {
 
     /// Lets the first of those go on whose sleep is over, if it has stood for long enough beside those that can run.
     pub(crate) fn wakes_first(&mut self, ready: &[(Task, u64)]) {
-        let often = match ready {
-            [] => 0,
-            _ if self.turns.can_only_ask(ready) => OFTEN_IN_VAIN,
-            _ => OFTEN,
-        };
+        let often = if ready.is_empty() || self.asks_again_and_again(ready) { 0 } else { OFTEN };
         let stands = |tracee: &Tracee| {
             let stood = tracee.queued.map(|since| self.clock - since);
             // Nobody can run: one that is before it will have slept soon.
@@ -110,6 +114,16 @@ impl Recording<'_> {
             self.time = self.time.max(until);
             self.stopped(task, Stop::Call);
         }
+    }
+
+    fn asks_again_and_again(&mut self, ready: &[(Task, u64)]) -> bool {
+        if !self.turns.can_only_ask(ready) {
+            return false;
+        }
+        let asks_on = self.clock - self.asked.last <= AT_ONCE;
+        let times = if asks_on { self.asked.times + 1 } else { 1 };
+        self.asked = Asked { times, last: self.clock };
+        times >= OFTEN_IN_VAIN
     }
 
     fn first_sleeper(&self, is: impl Fn(&Tracee) -> bool) -> Option<(Duration, Task)> {
