@@ -1,5 +1,4 @@
-//! A signal ends a wait with EINTR: who asks again, and who leaves it to you?
-//! A timer signals this process 50 ms after each question, so no wait here is longer than that.
+//! A signal ends a wait with EINTR: who asks again, and who leaves it to you? One comes 50 ms after each question.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::ptr;
