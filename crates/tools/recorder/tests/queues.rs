@@ -62,6 +62,8 @@ fn who_has_slept_goes_on_when_nobody_else_can() {
         for _ in 1..4 {
             assert!(recorded_with(&options, &["sleepers"]).text == first.text, "{policy}");
         }
+        let once = recorded_with(&options, &["asks-once"]);
+        assert_eq!(once.stdout, "worked\nslept\n", "{policy}: {}", once.stderr);
         let asks = recorded_with(&options, &["asks-for-a-sleeper"]);
         assert_eq!(asks.code, Some(0), "{policy}: {}", asks.stderr);
     }

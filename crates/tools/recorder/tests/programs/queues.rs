@@ -25,6 +25,7 @@ pub(crate) fn run(name: &str) {
         "polls-an-end" => polls_an_end(),
         "sleepers" => sleepers(),
         "asks-for-a-sleeper" => asks_for_a_sleeper(),
+        "asks-once" => asks_once(),
         other => injected::run(other),
     }
 }
@@ -152,17 +153,34 @@ fn sleepers() {
     }
     for _ in 0..2 {
         child(|| {
-            for _ in 0..300 {
-                assert_ne!(getppid(), Pid::from_raw(0));
-            }
+            works();
             println!("worked");
         });
     }
     while wait().is_ok() {}
 }
 
+/// For longer than those who sleep for a moment.
+fn works() {
+    for _ in 0..300 {
+        assert_ne!(getppid(), Pid::from_raw(0));
+    }
+}
+
 /// Its child sleeps for as long as it asks.
 fn asks_for_a_sleeper() {
     let child = child(|| sleep(Duration::from_millis(1)));
     while waitpid(child, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {}
+}
+
+/// In the midst of its work, it asks whether its child has slept.
+fn asks_once() {
+    let child = child(|| {
+        sleep(Duration::from_millis(1));
+        println!("slept");
+    });
+    works();
+    assert_eq!(waitpid(child, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive));
+    println!("worked");
+    assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
 }
