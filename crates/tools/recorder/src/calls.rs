@@ -106,7 +106,10 @@ impl Recording<'_> {
         self.has_connected(task, pid, &call, result);
         self.tell_client(task, pid, &call, result);
         let result_told = self.outcome(&call, result);
-        if call.told && !call.slept && !call.skipped && call.surely_slept(result) {
+        let interrupted = INTERRUPTED.contains(&result) || result == -i64::from(libc::EINTR);
+        let has_slept = call.surely_slept(result)
+            || interrupted && !call.slept && self.waited_for_a_timer(task, &call);
+        if call.told && !call.slept && !call.skipped && has_slept {
             self.tell(task, What::Sleeps);
         }
         if call.told {
@@ -192,6 +195,9 @@ impl Recording<'_> {
             name if sends(name) => self.has_sent(task, call),
             "write" | "writev" => self.has_written_to_terminal(pid, call),
             "unshare" | "setns" => self.may_be_nested = true,
+            "seccomp" => {
+                self.may_be_asked |= call.args[1] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
+            }
             "rt_sigtimedwait" => self.has_taken(task, result),
             // It may have been from a signalfd.
             "read" if result > 0 && result % SIGNALFD_INFO == 0 => self.forget_taken_signals(),

@@ -2,6 +2,7 @@
 
 use crate::recording::Recording;
 use crate::schedule::Policy;
+use crate::signals::sends;
 use crate::task::{Call, State, Tracee};
 
 impl Call {
@@ -10,7 +11,8 @@ impl Call {
         match self.name {
             "clone" | "execve" | "execveat" | "exit" | "exit_group" | "fork" => false,
             "poll" | "select" => true,
-            _ => !self.wakes_nobody(),
+            "fcntl" => matches!(self.args[1] as i32, libc::F_SETLKW | libc::F_OFD_SETLKW),
+            _ => !self.wakes_nobody() && !self.sleeps_only_to_ask(),
         }
     }
 
@@ -72,6 +74,32 @@ impl Call {
                 | "umask"
                 | "uname"
         )
+    }
+
+    /// Whether it never sleeps by itself. But where a program is watched, it may be another process's word whether such a call is made,
+    /// by seccomp_unotify(2): its caller sleeps until that has come, which takes its time on a busy machine.
+    pub(crate) fn sleeps_only_to_ask(&self) -> bool {
+        sends(self.name)
+            || matches!(
+                self.name,
+                "ioprio_set"
+                    | "memfd_create"
+                    | "memfd_secret"
+                    | "mq_open"
+                    | "msgget"
+                    | "pidfd_getfd"
+                    | "pidfd_open"
+                    | "process_vm_writev"
+                    | "ptrace"
+                    | "sched_setaffinity"
+                    | "sched_setattr"
+                    | "sched_setparam"
+                    | "sched_setscheduler"
+                    | "semget"
+                    | "setpriority"
+                    | "shmget"
+                    | "socket"
+            )
     }
 }
 

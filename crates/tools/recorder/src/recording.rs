@@ -128,6 +128,8 @@ pub(crate) struct Recording<'a> {
     pub(crate) names: Names,
     /// Tasks may have other ids in pid namespaces of their own.
     pub(crate) may_be_nested: bool,
+    /// One of them says which calls others may make.
+    pub(crate) may_be_asked: bool,
     /// Stops of those whose making was not told yet.
     pub(crate) strangers: HashMap<Pid, Stop>,
     /// Stops that came while another one had its turn.
@@ -179,6 +181,7 @@ impl<'a> Recording<'a> {
             processes: BTreeMap::new(),
             names: Names::new(places),
             may_be_nested: false,
+            may_be_asked: false,
             strangers: HashMap::new(),
             later: Vec::new(),
             turns: Turns::new(options.policy, options.seed),

@@ -14,7 +14,7 @@ use crate::look::Doing;
 use crate::ptrace::{self, Stop};
 use crate::recording::Recording;
 use crate::schedule::Policy;
-use crate::task::{Call, State, Tracee};
+use crate::task::{State, Tracee};
 use crate::{Ended, Error};
 
 /// How long to wait for a stop before looking whether the task sleeps: at first, and at most.
@@ -148,7 +148,10 @@ impl Recording<'_> {
     /// What a task does; in vfork, it sleeps as anywhere.
     pub(crate) fn doing(&self, task: Task) -> Doing {
         let Some(tracee) = self.tasks.get(&task) else { return Doing::Ended };
-        let may_sleep = tracee.call.as_ref().is_some_and(Call::may_sleep);
+        let may_sleep = tracee
+            .call
+            .as_ref()
+            .is_some_and(|call| call.may_sleep() || self.may_be_asked && call.sleeps_only_to_ask());
         if tracee.state == State::Runs && !may_sleep {
             return Doing::Something;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use trace::Task;
 use trace::call::Argument;
 
 use crate::outside::Outside;
@@ -84,6 +85,16 @@ impl Call {
 }
 
 impl Recording<'_> {
+    /// Whether a call that a signal has ended waited for that, though nobody has seen it: a timer may ring before anybody looks. Not one of those
+    /// calls that let in signals which have waited.
+    pub(crate) fn waited_for_a_timer(&self, task: Task, call: &Call) -> bool {
+        let lets_in = ["rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"];
+        let process = self.tasks.get(&task).and_then(|tracee| self.processes.get(&tracee.process));
+        call.may_sleep()
+            && !lets_in.contains(&call.name)
+            && process.is_some_and(|process| process.timers.may_ring(Instant::now()))
+    }
+
     /// Whether everybody sleeps, and nothing can wake them but what one of them would have to do.
     pub(crate) fn is_stuck(&self) -> bool {
         let asleep = |tracee: &Tracee| {
