@@ -49,8 +49,8 @@ fn must_have_written(outcome: &Outcome, text: &[u8], seed: &Seed) {
     } else if same == came.len() {
         Verdict::new(format!("Bytes are lost: {} of {length} came out.", came.len()))
             .ask("What does write return, and who looks at it?")
-    } else if came[same..].starts_with("\u{fffd}".as_bytes()) {
-        // What a String has in the place of bytes that are no UTF-8.
+    } else if (0..=same.min(2)).any(|back| came[same - back..].starts_with("\u{fffd}".as_bytes())) {
+        // What a String has in the place of bytes that are no UTF-8; the replaced one may begin like it.
         Verdict::new("Bytes that are no text came out as others.")
             .ask("Who has said that these bytes are text, and what becomes of those that are none?")
     } else if came.len() == length {
