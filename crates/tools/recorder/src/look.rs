@@ -41,12 +41,14 @@ impl Look {
     }
 
     /// A task that prepares to sleep, and will find that it needn't, says S too; then it is still on a
-    /// processor, and `syscall` says "running". So the state counts once it is known to be off the processor.
+    /// processor, and `syscall` says "running". So it sleeps if it was off the processor in between. To look at the state only after
+    /// that won't do: one that was let go a moment ago, and that another processor has not taken up yet, is off it as well.
     pub(crate) fn doing(&self) -> Doing {
-        let off_the_processor = self.off_the_processor();
-        match self.state() {
-            Some(b'S') if off_the_processor => Doing::Sleeps,
-            Some(b'D') if off_the_processor => Doing::SleepsDeeply,
+        let state = self.state();
+        let stays = || self.off_the_processor() && self.state() == state;
+        match state {
+            Some(b'S') if stays() => Doing::Sleeps,
+            Some(b'D') if stays() => Doing::SleepsDeeply,
             Some(b'Z' | b'X') => Doing::Ended,
             _ => Doing::Something,
         }
