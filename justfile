@@ -225,9 +225,10 @@ _program crate program *args:
     fi
     # The server has a command line of its own, and says more about it than its first lines.
     case $program/${1-} in mini-unicorn/*) ;; */-h | */--help) exec sed -n 's/^\/\/! \{0,1\}//p' "crates/$crate/src/bin/$program.rs" ;; esac
+    built=${CARGO_TARGET_DIR:-target}/debug/$program
     if [ -n "${RECORD-}" ]; then
         cargo build --quiet --package "$crate" --bin "$program"
-        exec cargo recorder run -- "target/debug/$program" "$@"
+        exec cargo recorder run -- "$built" "$@"
     fi
-    [ -x "target/debug/$program" ] || cargo build --package "$crate" --bin "$program"
+    [ -x "$built" ] || cargo build --package "$crate" --bin "$program"
     exec cargo run --quiet --package "$crate" --bin "$program" -- "$@"
