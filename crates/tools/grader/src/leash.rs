@@ -1,5 +1,6 @@
 //! The test's side of a supervisor.
 
+use crate::clock::Clock;
 use crate::fds::wait_for;
 use crate::supervisor::{self, Attempt, Report};
 use nix::errno::Errno;
@@ -7,10 +8,10 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long the supervisor has for its own work, which takes milliseconds.
-const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(20);
+/// How long the supervisor has for its own work, which takes milliseconds, and for ending those that are slow to die.
+const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(80);
 
 /// The supervisor, held by its lifeline.
 #[derive(Debug)]
@@ -91,12 +92,14 @@ impl Drop for Leash {
 
 /// The next report from this pipe.
 pub(crate) fn read_report(pipe: &OwnedFd) -> Result<Report, Missing> {
-    let give_up = Instant::now() + SUPERVISOR_DEADLINE;
+    let mut clock = Clock::new(SUPERVISOR_DEADLINE);
     let mut bytes = [0; size_of::<Report>()];
     let mut filled = 0;
     while filled < bytes.len() {
-        let left = give_up.checked_duration_since(Instant::now()).ok_or(Missing::Late)?;
-        if !wait_for(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], left) {
+        if !wait_for(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], clock.pause()) {
+            if clock.left().is_zero() {
+                return Err(Missing::Late);
+            }
             continue;
         }
         match nix::unistd::read(pipe, &mut bytes[filled..]) {

@@ -36,6 +36,8 @@
 
 mod between;
 mod calls;
+mod client;
+mod clock;
 mod enough;
 mod explain;
 pub mod facts;
@@ -70,6 +72,7 @@ mod tracing;
 mod verdict;
 
 pub use between::Between;
+pub use client::Client;
 pub use files::Folder;
 pub use gates::Gates;
 pub use layers::{Containment, containment};

@@ -1,10 +1,9 @@
 //! How much a run has in use: looked at now and then, because the kernel limits it only process by process.
 
 use crate::State;
-use crate::proc::{Stat, children};
+use crate::proc::{children, stat};
 use nix::unistd::Pid;
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often to look.
@@ -69,8 +68,7 @@ impl Watch {
         let mut unseen = children(supervisor);
         while let Some(pid) = unseen.pop().filter(|_| usage.threads <= 2 * self.threads) {
             unseen.extend(children(pid));
-            let stat = Stat::read(Path::new(&format!("/proc/{pid}/stat")));
-            if let Some(stat) = stat {
+            if let Some(stat) = stat(pid) {
                 usage.threads += stat.threads;
                 if stat.state == State::Running {
                     usage.computed = usage.computed.max(stat.cpu);

@@ -52,6 +52,11 @@ impl Stat {
     }
 }
 
+/// What `/proc` says of a process, while it is there.
+pub(crate) fn stat(pid: Pid) -> Option<Stat> {
+    Stat::read(Path::new(&format!("/proc/{pid}/stat")))
+}
+
 fn ticks(count: u64) -> Duration {
     let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
     let a_second = a_second.and_then(|n| u64::try_from(n).ok()).unwrap_or(100);

@@ -1,5 +1,6 @@
 //! Runs a program under a supervisor.
 
+use crate::clock::Clock;
 use crate::fds::{Stream, input, pidfd_open, pipe};
 use crate::layers::Layers;
 use crate::memory::Watch;
@@ -126,7 +127,8 @@ impl Run {
     }
 
     /// Sets how long the program may run. If it wants to at the end of that time, and others had the processors for three quarters
-    /// of it, it has as much again, up to three times: a deadline ends who hangs or spins, and nobody else.
+    /// of it, it has as much again, up to a minute in all: a deadline ends who hangs or spins, and nobody else. Time in which the test itself
+    /// gets no processor does not count.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -238,7 +240,6 @@ impl Run {
         ready.plan.stdio =
             [stdin.as_raw_fd(), stdout_of_program.as_raw_fd(), stderr_of_program.as_raw_fd()];
         let (leash, program) = ready.launch(traced).map_err(|failed| failed.to_string())?;
-        let began = Instant::now();
         Ok(Running {
             supervisor: leash.pid,
             program,
@@ -253,10 +254,8 @@ impl Run {
             stdout,
             stderr,
             lines_read: 0,
-            began,
-            deadline,
-            deadline_at: began + deadline,
-            moved: 0,
+            began: Instant::now(),
+            clock: Clock::new(deadline),
             may_compute: self.may_compute,
             enough: None,
             recorder: None,

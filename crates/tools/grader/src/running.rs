@@ -1,5 +1,6 @@
 //! Watching a program while it runs.
 
+use crate::clock::Clock;
 use crate::fds::{Stream, readable, wait_for};
 use crate::leash::{Leash, Lost};
 use crate::live::Audience;
@@ -57,10 +58,8 @@ pub struct Running {
     /// How many bytes of standard output have been handed out as lines.
     pub(crate) lines_read: usize,
     pub(crate) began: Instant,
-    pub(crate) deadline: Duration,
-    pub(crate) deadline_at: Instant,
-    /// How many times the deadline has been moved on.
-    pub(crate) moved: u32,
+    /// What is left until its deadline.
+    pub(crate) clock: Clock,
     /// Whether it may use the processor until its deadline.
     pub(crate) may_compute: bool,
     /// By which the recorder says that it has seen enough.
@@ -136,7 +135,8 @@ impl Running {
             if let Some(interrupted) = stopped {
                 return Err(interrupted);
             }
-            self.wait_for_news(self.time_left());
+            let pause = self.clock.pause();
+            self.wait_for_news(pause);
         }
     }
 
@@ -193,7 +193,7 @@ impl Running {
                 limits.push(why);
                 after
             }
-            None => self.deadline * (1 + self.moved),
+            None => self.clock.time(),
         };
         // From here on, its pids may become somebody else's.
         if let Some(audience) = &self.audience {
@@ -245,12 +245,9 @@ impl Running {
             if let Some(interrupted) = self.stopped() {
                 return interrupted;
             }
-            self.wait_for_news(self.time_left());
+            let pause = self.clock.pause();
+            self.wait_for_news(pause);
         }
-    }
-
-    fn time_left(&self) -> Duration {
-        self.deadline_at.saturating_duration_since(Instant::now())
     }
 
     /// Whether there is a reason not to wait any longer.
@@ -265,7 +262,7 @@ impl Running {
             Some(Interrupted::TooMuchMemory)
         } else if self.audience.as_ref().is_some_and(|audience| readable(&audience.stop)) {
             Some(Interrupted::Stopped)
-        } else if self.is_hopeless() || self.time_left().is_zero() && !self.moves_on() {
+        } else if self.is_hopeless() || self.clock.left().is_zero() && !self.moves_on() {
             Some(Interrupted::Deadline)
         } else {
             None

@@ -1,34 +1,32 @@
 //! Whether a program's time was its own: on a machine that others keep busy, it may hardly have run; and who spins needs no more.
 
+use crate::clock::Clock;
 use crate::fds::readable;
+use crate::proc::stat;
 use crate::tracing::Look;
-use crate::{Running, State};
+use crate::verdict::fault;
+use crate::{Running, Snapshot, State};
+use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
-
-/// How many times a program gets as much time again that had no processor.
-const MOVES: u32 = 3;
+use std::time::Duration;
 
 /// So much processor time is many times what a program needs that does its work and sleeps. Who has used it and wants more
 /// would go on for ever, and its deadline is not waited for.
 const SPINS: Duration = Duration::from_secs(1);
 
 impl Running {
-    /// On a machine that others keep busy, the time was theirs: then the program has as much again, but not for ever.
+    /// On a machine that others keep busy, the time was theirs: then the program has as much again.
+    ///
+    /// # Panics
+    /// When it has had none for too long: nothing is known of it then.
     pub(crate) fn moves_on(&mut self) -> bool {
         // Whom it traces waits for the recorder, which wants to run then, or is held by it on purpose, which is no wish of anybody's. Looked
         // at on both sides of the others: one of them may stop, and be let go on, in between.
         let look = || self.recorder.as_ref().and_then(Look::now);
         let before = look().map(|(state, _)| (state, Duration::ZERO));
-        let processes = self.snapshot().processes;
-        let processes = processes.iter().map(|process| (process.state, process.cpu));
+        let processes = of_the_run(self.supervisor, self.program);
         let processes = before.into_iter().chain(processes).chain(look());
-        let moves_on = self.moved < MOVES && starve(processes, self.deadline);
-        if moves_on {
-            self.moved += 1;
-            self.deadline_at = Instant::now() + self.deadline;
-        }
-        moves_on
+        move_on(&mut self.clock, processes)
     }
 
     /// Whether it is known before the deadline that the program will not end until then.
@@ -58,6 +56,34 @@ fn told(pipe: &OwnedFd) -> String {
     let mut text = [0; 200];
     let count = nix::unistd::read(pipe, &mut text).unwrap_or_default();
     String::from_utf8_lossy(&text[..count]).into_owned()
+}
+
+/// The supervisor, of whom the others may want an answer, and everybody else.
+pub(crate) fn of_the_run(supervisor: Pid, program: Pid) -> Vec<(State, Duration)> {
+    let supervisor_itself = stat(supervisor).map(|it| (it.state, it.cpu));
+    let processes = Snapshot::take(supervisor, program).processes;
+    let processes = processes.iter().map(|process| (process.state, process.cpu));
+    supervisor_itself.into_iter().chain(processes).collect()
+}
+
+/// Whether a time that is over begins anew.
+///
+/// # Panics
+/// When it should, and has done so too often.
+pub(crate) fn move_on(
+    clock: &mut Clock,
+    processes: impl Iterator<Item = (State, Duration)>,
+) -> bool {
+    if !starve(processes, clock.once()) {
+        return false;
+    }
+    clock.moves_on()
+        || {
+            let time = clock.time();
+            fault(&format!(
+                "this machine is too busy: within {time:?}, the program had a processor for next to nothing"
+            ))
+        }
 }
 
 /// Whether somebody wants to run, and all together had a processor for a small part of this time only.

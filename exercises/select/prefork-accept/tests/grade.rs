@@ -1,11 +1,11 @@
 //! Who serves the clients of `prefork-accept`, and from which queue. The test is the clients.
 
-use grader::{Exit, Folder, Outcome, Process, Run, Running, Snapshot, State, Verdict};
+use grader::{Client, Exit, Folder, Outcome, Process, Run, Running, Snapshot, State, Verdict};
 use nix::sys::socket::MsgFlags;
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,14 +51,13 @@ impl Server {
         Self { running, folder }
     }
 
-    fn connect(&self) -> io::Result<BufReader<UnixStream>> {
+    fn connect(&self) -> io::Result<BufReader<Client>> {
         let client = UnixStream::connect(self.folder.path().join("socket"))?;
-        client.set_read_timeout(Some(PATIENCE))?;
-        Ok(BufReader::new(client))
+        Ok(BufReader::new(self.running.client(client, PATIENCE)))
     }
 
     /// As many clients as there are workers, at the same time: who serves each of them, until it is dropped.
-    fn serve_all(&self) -> BTreeMap<Pid, BufReader<UnixStream>> {
+    fn serve_all(&self) -> BTreeMap<Pid, BufReader<Client>> {
         let clients = (1..=WORKERS).map(|number| self.connect().map(|client| (number, client)));
         let clients: Vec<_> = match clients.collect() {
             Ok(clients) => clients,
@@ -225,13 +224,13 @@ fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
 }
 
 /// Fails if somebody has time for a client, while each worker has one that stays.
-fn must_not_be_served(server: &mut Server, client: &io::Result<BufReader<UnixStream>>) {
+fn must_not_be_served(server: &mut Server, client: &io::Result<BufReader<Client>>) {
     // Whoever is woken by it has come to rest then.
     server.settled();
     let Ok(client) = client else { return };
     let mut byte = [0];
     let peeked = nix::sys::socket::recv(
-        client.get_ref().as_raw_fd(),
+        client.get_ref().as_fd().as_raw_fd(),
         &mut byte,
         MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
     );

@@ -1,6 +1,6 @@
 //! Whom `rebuild-sets` hears, and for how many turns. The test is the clients.
 
-use grader::{Exit, Folder, Outcome, Process, Run, Running, Seed, State, Verdict};
+use grader::{Client, Exit, Folder, Outcome, Process, Run, Running, Seed, State, Verdict};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const SPINNING: Duration = Duration::from_millis(300);
 struct Server {
     running: Running,
     /// In the order in which they came; `None`: it has left.
-    clients: Vec<Option<UnixStream>>,
+    clients: Vec<Option<Client>>,
     /// How often each was answered.
     answered: [usize; CLIENTS],
     seed: Seed,
@@ -43,9 +43,7 @@ impl Server {
                 {
                     before(&mut clients);
                 }
-                let client = UnixStream::connect(&socket).ok()?;
-                client.set_read_timeout(Some(PATIENCE)).ok()?;
-                clients.push(Some(client));
+                clients.push(Some(UnixStream::connect(&socket).ok()?));
             }
             (clients.len() == CLIENTS).then_some(())
         });
@@ -53,6 +51,8 @@ impl Server {
             running.finish().must_end();
             unreachable!("clients are accepted before `talk` is called");
         }
+        let client = |stream: UnixStream| running.client(stream, PATIENCE);
+        let clients = clients.into_iter().map(|stream| stream.map(client)).collect();
         Self { running, clients, answered: [0; CLIENTS], seed, _folder: folder }
     }
 

@@ -83,12 +83,10 @@ impl Worker {
 
     /// Has a client greeted. Fails if it is not.
     fn greet(mut self, number: usize) -> Self {
-        let hello =
-            UnixStream::connect(self.folder.path().join("socket")).and_then(|mut client| {
-                client.set_read_timeout(Some(PATIENCE))?;
-                let mut hello = String::new();
-                client.read_to_string(&mut hello).map(|_| hello)
-            });
+        let hello = UnixStream::connect(self.folder.path().join("socket")).and_then(|client| {
+            let mut hello = String::new();
+            self.running.client(client, PATIENCE).read_to_string(&mut hello).map(|_| hello)
+        });
         if hello.as_deref().ok() == Some("hello\n") {
             self.greets = true;
             return self;

@@ -9,8 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, Pid, getpid};
 use std::time::{Duration, Instant};
 
-/// How long the supervisor tries to kill. Who waits for a busy disk dies when that has answered, and not before.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the supervisor tries to kill. Who waits for a busy disk dies when that has answered, and who waits for a processor
+/// when there is one, and not before.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often everybody is stopped before anybody is killed, in each round, while they go on forking.
 const STOPPING: u32 = 50;
 
