@@ -1,6 +1,7 @@
 //! A signal between any two instructions of a program: what must not be done in a handler shows where it does harm.
 
-use crate::proc::call_of;
+use crate::clock::Clock;
+use crate::proc::{call_of, stat};
 use crate::{Call, Running, verdict::fault};
 use nix::errno::Errno;
 use nix::sys::ptrace;
@@ -15,8 +16,9 @@ use std::time::Duration;
 const MOST: u32 = 20_000;
 /// So many calls of a handler are more than it may make: it is not waited for.
 const IN_A_HANDLER: u32 = 1000;
-/// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How much processor time the program may use for all of it, and how long it may take.
+const COMPUTES: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of signals between instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +87,13 @@ impl Running {
         thread::scope(|scope| {
             // Whatever the program does, each wait ends: it can't be reaped meanwhile but by this thread, so the pid is its own.
             scope.spawn(move || {
-                if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    let _ = kill(pid, Signal::SIGKILL);
+                let mut clock = Clock::new(PATIENCE);
+                let timeout = Err(mpsc::RecvTimeoutError::Timeout);
+                while is_done.recv_timeout(clock.pause()) == timeout {
+                    if clock.left().is_zero() || stat(pid).is_some_and(|it| it.cpu > COMPUTES) {
+                        let _ = kill(pid, Signal::SIGKILL);
+                        break;
+                    }
                 }
             });
             let mut times = 0;

@@ -1,7 +1,7 @@
 //! Time as those have it who wait for each other: none passes while a machine stands still, or has its processors for others.
 //!
-//! A machine may do so for many seconds: one of two processors with sixteen sessions, each with its own share (sched(7), autogroup), was
-//! seen to let some of them wait for twenty. Nobody who is waited for can help it, and nobody who waits can tell, but by this.
+//! A machine may do so for many seconds: one with two processors, where sixteen runs went on at once, each with a share of its own (sched(7),
+//! autogroup), was seen to let some of them wait for twenty. A program can't help that, so it is not judged by it.
 
 use std::time::{Duration, Instant};
 

@@ -36,6 +36,12 @@ extern "C" fn asks_on(_: libc::c_int) {
     while getppid() != getpid() {}
 }
 
+extern "C" fn computes(_: libc::c_int) {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
 extern "C" fn leaves(_: libc::c_int) {
     // SAFETY: it returns to nobody.
     unsafe { libc::_exit(0) }
@@ -64,6 +70,7 @@ fn set(handler: &str) {
         "locks" => on(locks, SaFlags::empty()),
         "leaves" => on(leaves, SaFlags::empty()),
         "asks-on" => on(asks_on, SaFlags::empty()),
+        "computes" => on(computes, SaFlags::empty()),
         other => panic!("no handler {other:?}"),
     }
 }
