@@ -3,7 +3,7 @@
 //! The one writer is held just before it writes, until the other one has written: whoever has looked for the end before that
 //! is seen to write over it each time, and not once in a million times. Where nobody may trace, it is left to luck, and three checks remain.
 
-use grader::{Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Seen, Verdict};
+use grader::{Exit, Folder, Injection, Outcome, Policy, Recorded, Run, Seed, Seen, Verdict};
 
 const LOG: &str = "log.txt";
 /// The calls by which a record may be written.
@@ -31,7 +31,12 @@ fn log(folder: &Folder) -> String {
 /// The records of both writers that are not there.
 fn missing(text: &str, count: usize) -> Vec<String> {
     let all = (1..=count).flat_map(|number| [format!("Anna {number}"), format!("Bert {number}")]);
-    all.filter(|record| !text.lines().any(|line| line == record)).collect()
+    all.filter(|record| !lines(text).any(|line| line == record)).collect()
+}
+
+/// The lines, with whatever stands before each newline: `str::lines` would leave out a carriage return.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_terminator('\n')
 }
 
 fn is_record(line: &str, count: usize) -> bool {
@@ -42,7 +47,9 @@ fn is_record(line: &str, count: usize) -> bool {
 fn against(text: &str, count: usize, before: &str) -> Option<Verdict> {
     let missing = missing(text, count);
     let added = text.strip_prefix(before).unwrap_or_default();
-    let stray = added.lines().find(|line| !is_record(line, count));
+    let stray = lines(added).find(|line| !is_record(line, count));
+    let times = |record: &str| lines(added).filter(|line| *line == record).count();
+    let double = lines(added).find(|record| times(record) > 1);
     let verdict = if !text.starts_with(before) {
         let emptied = !text.contains(&before[before.len() / 2..]);
         let what = if emptied { "is gone: LOG was emptied" } else { "is written over" };
@@ -51,6 +58,11 @@ fn against(text: &str, count: usize, before: &str) -> Option<Verdict> {
     } else if added.is_empty() {
         Verdict::new("No record is in LOG: nothing was written.")
             .ask("Who keeps the bytes, and when does that one write them?")
+    } else if added.contains('\r') {
+        Verdict::new(
+            r#"A line has a carriage return at its end, "\r", which belongs to no record."#,
+        )
+        .ask("Which byte ends a line here, and for whom is the other one a part of the record?")
     } else if let Some(first) = missing.first() {
         let anywhere = text.contains(first.as_str());
         let cause = if anywhere { "is no line of its own" } else { "is lost" };
@@ -60,6 +72,12 @@ fn against(text: &str, count: usize, before: &str) -> Option<Verdict> {
     } else if let Some(stray) = stray {
         Verdict::new(format!("A line in LOG is no record: {stray:?}."))
             .ask("Where does a line end, and where does the next one begin?")
+    } else if let Some(double) = double {
+        Verdict::new(format!(
+            "A record was added once, and stands there {} times: {double:?}.",
+            times(double)
+        ))
+        .ask("How often is a record written, and by how many calls?")
     } else if !added.ends_with('\n') {
         Verdict::new("The last record's line does not end: whoever writes next continues it.")
             .ask("Which byte is the last one of a line?")
@@ -132,6 +150,34 @@ fn a_log_that_is_not_there_is_made() {
     let folder = Folder::new();
     let outcome = run(&folder, 2).finish();
     must_be_whole(&folder, &outcome, 2, "", &seed);
+    // Whoever looks whether it is there has looked by then, and makes it afterwards.
+    for nth in [1, 2] {
+        let folder = Folder::new();
+        let holds = ["open", "openat"].map(|call| hold(call, nth, "write"));
+        let run = run(&folder, 2).recorded().policy(Policy::ChildFirst);
+        let held = holds.into_iter().fold(run, grader::Recording::inject);
+        let Some(seen) = held.record() else { return };
+        must_not_have_been_made_twice(&seen);
+        must_be_whole(&folder, &seen.outcome, 2, "", &seed);
+    }
+}
+
+/// Fails if Anna (P2), held before she opens LOG until Bert has made it and written to it, makes it anew, or can't.
+fn must_not_have_been_made_twice(seen: &Recorded) {
+    let held = seen.steps.iter().skip_while(|step| !step.sentence.contains(" holds P2 "));
+    let opens = |step: &&Seen| {
+        let sentence = &step.sentence;
+        sentence.contains("P2 calls open")
+            && ["O_TRUNC", "O_EXCL"].iter().any(|it| sentence.contains(it))
+    };
+    if let Some(step) = held.into_iter().find(opens) {
+        Verdict::new("A writer makes LOG as if it were not there, when the other one has made it already, and written.")
+            .saw("P2 was held before it opened LOG, until P3 had written")
+            .saw(step.to_string())
+            .saw_all(seen.outcome.complaint())
+            .ask("How old is the answer to whether LOG is there, and which flag makes it only then, in one step with the opening?")
+            .fail();
+    }
 }
 
 #[test]
@@ -148,11 +194,13 @@ fn hundreds_of_records_are_all_there() {
 /// A recorded run in which Anna is held before this write of hers, until Bert's first is over.
 fn held(folder: &Folder, nth: u32) -> Option<Recorded> {
     folder.put(LOG, before());
-    let holds = WRITES.map(|call| {
-        let hold = format!("P2:{call}:{nth}=P3:{call}:1");
-        Injection::hold(&hold).expect("it is well written")
-    });
+    let holds = WRITES.map(|call| hold(call, nth, call));
     holds.into_iter().fold(run(folder, 2).recorded(), grader::Recording::inject).record()
+}
+
+/// Anna (P2) before this call of hers, until Bert's (P3) first of that kind is over.
+fn hold(call: &str, nth: u32, until: &str) -> Injection {
+    Injection::hold(&format!("P2:{call}:{nth}=P3:{until}:1")).expect("it is well written")
 }
 
 /// The steps of the two writers at which something is asked or written.

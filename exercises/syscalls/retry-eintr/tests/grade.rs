@@ -8,11 +8,14 @@ use grader::{
     Verdict,
 };
 use nix::sys::signal::{Signal, kill};
+use std::ops::Range;
 
 /// How often it is interrupted, one time after the other.
 const TIMES: usize = 40;
+/// So many of its reads fail in a row, where somebody may trace: whoever counts has no patience left by then.
+const MANY: u32 = 110;
 /// More reads than anybody needs who reads to the end once.
-const ENOUGH: u32 = 200;
+const ENOUGH: u32 = MANY + 200;
 
 /// Random letters, for several reads of eight bytes.
 fn text(seed: &mut Seed) -> String {
@@ -24,15 +27,16 @@ fn run() -> Run {
     Run::new(grader::program!("retry-eintr"))
 }
 
-/// A recorded run whose read number so-and-so fails with this. Fails if the program goes on reading for ever.
-fn failing(text: &str, nth: u32, error: &str) -> Option<Recorded> {
+/// A recorded run whose reads with these numbers fail with this. Fails if the program goes on reading for ever.
+fn failing(text: &str, numbers: Range<u32>, error: &str) -> Option<Recorded> {
     let fails = |nth: u32, error: &str| {
         Injection::fail(&format!("read:{nth}={error}")).expect("it is well written")
     };
     // Nobody who stops at the end of the input comes to this one.
     let last = fails(ENOUGH, "EBADF");
-    let run = run().stdin(text).recorded().inject(fails(nth, error)).inject(last.clone());
-    let mut seen = run.record()?;
+    let run = run().stdin(text).recorded().inject(last.clone());
+    let failures = numbers.map(|nth| fails(nth, error));
+    let mut seen = failures.fold(run, grader::Recording::inject).record()?;
     let came_to_it = !seen.unmet.contains(&last);
     seen.unmet.retain(|injection| *injection != last);
     if came_to_it {
@@ -172,7 +176,8 @@ fn an_interrupted_read_is_made_again() {
     grader::worth(1);
     let mut seed = Seed::of("interrupted");
     let text = text(&mut seed);
-    let Some(seen) = failing(&text, seed.random().u32(1..=4), "EINTR") else { return };
+    let first = seed.random().u32(1..=4);
+    let Some(seen) = failing(&text, first..first + MANY, "EINTR") else { return };
     seen.must(survive_eintr());
     must_have_read(&seen.outcome, &text, &seed);
     seen.must(meet_every_injection());
@@ -200,7 +205,7 @@ fn what_might_pass_is_reported_all_the_same() {
     let mut seed = Seed::of("other errors");
     let text = text(&mut seed);
     for (error, code) in [("EAGAIN", 11), ("EIO", 5)] {
-        let Some(seen) = failing(&text, 2, error) else { return };
+        let Some(seen) = failing(&text, 2..3, error) else { return };
         seen.must(give_up_after(error));
         must_have_reported(&seen.outcome, code, error);
     }
