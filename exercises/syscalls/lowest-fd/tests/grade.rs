@@ -125,10 +125,15 @@ fn zero_leads_to_the_file() {
 fn nothing_else_has_changed() {
     grader::worth(2);
     let (_running, stands, _gate, path, ..) = start();
-    let is_there = |number| at(&stands, number).is_some_and(|it| it.target != path && it.writable);
+    let leads = |number| at(&stands, number).map(|it| it.target.to_string_lossy());
+    // A pipe each, of which the grader has the other end.
+    let is_there = |number| leads(number).is_some_and(|to| to.starts_with("pipe:"));
     let verdict = if let Some(number) = [1, 2].into_iter().find(|number| !is_there(*number)) {
         Verdict::new(format!("{number} does not lead where it led."))
             .ask("Which number was to be made free, and which were?")
+    } else if leads(1) == leads(2) {
+        Verdict::new("1 and 2 lead to the same, and each of them led elsewhere.")
+            .ask("Which number was to be given another meaning, and which one was?")
     } else if let Some(also) =
         stands.descriptors.iter().find(|it| it.target == path && it.number != 0)
     {
@@ -152,12 +157,18 @@ fn nothing_else_has_changed() {
 #[test]
 fn what_is_read_is_what_stands_in_the_file() {
     grader::worth(1);
-    let (running, _, mut gate, _, text, _folder) = start();
+    let (running, _, mut gate, path, text, _folder) = start();
     gate.open(1);
     let outcome = running.finish();
     outcome.must_end();
     let came = String::from_utf8_lossy(&outcome.stdout).into_owned();
     // Whatever it has said of its own accord before.
+    if std::fs::read(&path).ok().is_some_and(|now| now != text.as_bytes()) {
+        Verdict::new("What stood in FILE is gone: it was emptied when it was opened.")
+            .saw(format!("in FILE stood {text:?}, and the program read {came:?}"))
+            .ask("For what is an input opened, and which flag of open(2) empties a file?")
+            .fail();
+    }
     if !came.ends_with(&text) || outcome.exit != Exit::Code(0) {
         Verdict::new("The program did not read what stands in FILE.")
             .saw(format!("in FILE stands {text:?}, and the program read {came:?}"))

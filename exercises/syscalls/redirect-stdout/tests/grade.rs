@@ -159,11 +159,34 @@ fn the_command_finds_one_number_that_leads_there() {
         Verdict::new(format!("The command inherits one descriptor too many: {}.", other.number))
             .ask("Who made it, and who was to close it?")
     } else {
-        return;
+        return the_others_must_lead_where_they_led();
     };
     let told =
         held().map(|it| format!("in the command, {} leads to {}", it.number, it.target.display()));
     verdict.saw_all(told).fail()
+}
+
+/// Fails unless a command reads from 0 what was put there, and what it writes to 2 comes out there.
+fn the_others_must_lead_where_they_led() {
+    let mut seed = Seed::of("0 and 2");
+    let (folder, word) = (Folder::new(), word(&mut seed));
+    let command = r#"read -r line; echo "read: $line" >&2"#;
+    let run = run(&folder).args(["/bin/sh", "-c", command]).stdin(format!("{word}\n"));
+    let outcome = run.finish();
+    outcome.must_end();
+    let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    let number = match (said.contains("read: "), said.contains(&word)) {
+        (_, true) => return,
+        (true, false) => 0,
+        (false, false) => 2,
+    };
+    Verdict::new(format!("{number} does not lead where it led."))
+        .saw(format!("the input was {word:?}, and the command: sh -c {command:?}"))
+        .saw(format!("on standard error came {said:?}"))
+        .saw(outcome.ending())
+        .ask("Which number was to be led elsewhere, and which ones were not?")
+        .replay(&seed)
+        .fail()
 }
 
 #[test]

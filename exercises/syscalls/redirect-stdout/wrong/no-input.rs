@@ -1,0 +1,29 @@
+//! A command whose output is a file needs no input, it believes.
+//! Told: "0 does not lead where it led."
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(file), Some(command)) = (args.next(), args.next()) else {
+        eprintln!("redirect-stdout: expected the path of a file, and a command");
+        return ExitCode::from(2);
+    };
+    if let Err(error) = redirect(Path::new(&file)) {
+        eprintln!("redirect-stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    // This process becomes COMMAND, with its descriptors as they are (chapter 6). Who comes back has an error.
+    let error = Command::new(&command).args(args).exec();
+    eprintln!("redirect-stdout: {}: {error}", command.display());
+    ExitCode::from(127)
+}
+
+fn redirect(path: &Path) -> io::Result<()> {
+    let file = std::fs::File::create(path)?;
+    nix::unistd::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    Ok(nix::unistd::dup2_stdout(file)?)
+}
