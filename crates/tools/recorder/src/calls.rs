@@ -186,7 +186,9 @@ impl Recording<'_> {
                     self.reaped(Pid::from_raw(result as i32), task);
                 }
             }
-            "waitid" if call.args[3] & libc::WNOWAIT as u64 == 0 && call.args[2] != 0 => {
+            "waitid" if call.args[3] & libc::WNOWAIT as u64 != 0 => (),
+            "waitid" if call.args[2] == 0 => self.has_reaped_somebody(task),
+            "waitid" => {
                 let field = |offset| memory::int(pid, call.args[2] + offset).unwrap_or_default();
                 if CLD_ENDED.contains(&field(8)) {
                     self.reaped(Pid::from_raw(field(16)), task);

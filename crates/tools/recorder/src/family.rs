@@ -6,7 +6,7 @@ use trace::event::{Status, What};
 
 use crate::look;
 use crate::recording::Recording;
-use crate::task::{Sent, State};
+use crate::task::{Process, Sent, State};
 
 impl Recording<'_> {
     /// Tells a task's end, if that was not told yet, and takes it out.
@@ -91,6 +91,19 @@ impl Recording<'_> {
     /// A call of `by` has returned this process as ended.
     pub(crate) fn reaped(&mut self, pid: Pid, by: Task) {
         self.is_reaped(self.names.task(pid), Some(by));
+    }
+
+    /// A call of `by` has returned that doesn't say whom it has taken: waitid(2), which need not be told where to write that.
+    pub(crate) fn has_reaped_somebody(&mut self, by: Task) {
+        let Some(parent) = self.tasks.get(&by).map(|tracee| tracee.process) else { return };
+        let is_gone = |child: &Process| {
+            let is_a_zombie = child.parent == Some(parent) && child.ended && !child.reaped;
+            is_a_zombie && look::parent(child.pid).is_none()
+        };
+        let gone = self.processes.iter().filter(|(_, child)| is_gone(child));
+        for child in gone.map(|(&task, _)| task).collect::<Vec<_>>() {
+            self.is_reaped(child, Some(by));
+        }
     }
 
     fn is_reaped(&mut self, process: Task, by: Option<Task>) {
