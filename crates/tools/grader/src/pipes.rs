@@ -3,7 +3,7 @@
 use crate::calls::Wait;
 use crate::{Process, Snapshot, State};
 use nix::unistd::Pid;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A pipe, and all descriptors of the run that lead to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,16 @@ pub struct Pipe {
 }
 
 impl Pipe {
+    /// What it is, in words.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.name.to_string_lossy().starts_with("socket:") {
+            "a pair of sockets"
+        } else {
+            "a pipe"
+        }
+    }
+
     /// Whether this process holds an end of it from which it can read.
     #[must_use]
     pub fn is_read_by(&self, pid: Pid) -> bool {
@@ -77,8 +87,8 @@ impl Snapshot {
         })
     }
 
-    /// The pipe on which this process sleeps and to which only that other one can write. Its end says no more than that the other's
-    /// descriptors are closed, which is so before that one has ended. `None`, too, where a pidfd or a signalfd may tell more.
+    /// The pipe on which this process sleeps and to which only that other one can write, or one of two sockets, of which that one has the other. Its end
+    /// says no more than that the other's descriptors are closed, which is so before that one has ended. `None`, too, where a pidfd or a signalfd may tell more.
     #[must_use]
     pub fn hears_only_by_a_pipe(&self, process: &Process, of: Pid) -> Option<Pipe> {
         let leads_to =
@@ -88,11 +98,26 @@ impl Snapshot {
             Wait::Ready if !leads_to("pidfd") && !leads_to("signalfd") => None,
             _ => return None,
         };
-        self.pipes().into_iter().find(|pipe| {
+        let pipe = self.pipes().into_iter().find(|pipe| {
             pipe.is_read_by(process.pid)
                 && on.as_ref().is_none_or(|on| *on == pipe.name)
                 && pipe.writers.iter().all(|(writer, _)| *writer == of)
-        })
+        });
+        pipe.or_else(|| self.sockets(process.pid, &on?, of))
+    }
+
+    /// The pair of sockets whose one end this is, if all others that the run has are that one process's. Nobody shows which two
+    /// are a pair: where there are more, it is left open.
+    fn sockets(&self, reader: Pid, end: &Path, of: Pid) -> Option<Pipe> {
+        let is_socket = |path: &Path| path.to_string_lossy().starts_with("socket:");
+        let others = self.processes.iter().flat_map(|process| {
+            let sockets = process.descriptors.iter().filter(|it| is_socket(&it.target));
+            sockets.filter(|it| it.target != end).map(|it| (process.pid, it.number))
+        });
+        let writers: Vec<_> = others.collect();
+        let only = !writers.is_empty() && writers.iter().all(|(writer, _)| *writer == of);
+        let readers = vec![(reader, 0)];
+        (is_socket(end) && only).then(|| Pipe { name: end.into(), readers, writers })
     }
 
     fn waiting(&self, on: impl Fn(Wait) -> Option<i32>) -> Vec<(&Process, Pipe)> {

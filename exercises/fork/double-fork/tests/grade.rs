@@ -2,6 +2,7 @@
 //!
 //! The program and the daemon stand at a gate each, so the family can be looked at for as long as that takes.
 
+use grader::facts::{end_by_itself, reap_the_first_child};
 use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict};
 use nix::unistd::{Pid, getsid};
 
@@ -53,9 +54,15 @@ fn start() -> Standing {
     // The one who reads the back gate, now that the test holds its other end.
     let path = &back.paths()[0];
     let has_it = |p: &Process| p.descriptors.iter().any(|d| d.target == *path);
+    let mut before = None;
     let found = running.until(|now| {
         let there: Vec<Process> = now.processes.iter().filter(|p| has_it(p)).cloned().collect();
-        (still(now).is_some() && !there.is_empty()).then_some(there)
+        let shown = now.program().is_some_and(|p| !p.descriptors.is_empty());
+        let now = still(now);
+        // Nobody is there any more: only if that is seen twice, since whoever is adopted meanwhile is missed.
+        let gone = shown && now.is_some() && now == before;
+        before = now.clone();
+        (gone || now.is_some() && !there.is_empty()).then_some(there)
     });
     match found.as_deref() {
         Ok([daemon]) if daemon.host != running.pid() => {
@@ -65,6 +72,12 @@ fn start() -> Standing {
             .saw_all(running.snapshot().explain())
             .ask("In which process does `daemonize` return, and in which ones doesn't it?")
             .fail(),
+        Ok([]) => Verdict::new(
+            "The daemon came to its place and has ended, though nobody has opened its gate.",
+        )
+        .saw_all(running.snapshot().explain())
+        .ask("What ties the daemon's life to that of another process, which has ended?")
+        .fail(),
         Ok(_) => Verdict::new("There is more than one daemon.")
             .saw_all(running.snapshot().explain())
             .ask("Which processes go on after the second fork, and which of them should end?")
@@ -191,4 +204,9 @@ fn the_middle_is_reaped_and_the_daemon_outlives_the_program() {
             .ask("What ties the daemon's life to the program's?")
             .fail();
     }
+    // The one in the middle is slow: whoever does not wait for its end comes back before.
+    let run = Run::new(grader::program!("double-fork")).args(["/dev/null"; 2]).recorded();
+    let slow = run.slow_child(&["setsid", "setpgid", "clone", "clone3", "fork", "exit_group"]);
+    let Some(seen) = slow.record() else { return };
+    seen.must(end_by_itself()).must(reap_the_first_child());
 }

@@ -197,6 +197,11 @@ fn must_have_told(outcome: &Outcome, count: usize, seed: &Seed) {
         Verdict::new("The numbers of the children are wrong.")
             .saw(format!("asked for: 1 to {count}; seen: {numbers:?}"))
             .ask("With which number does the loop begin, and which one does each child get?")
+    } else if ends == 2 {
+        // As many as come back say it, and the program besides.
+        Verdict::new("The last line came twice.")
+            .saw("\"all children have ended\" was said 2 times")
+            .ask("`main` says it when `fan_out` has returned. Who else says it, or comes back there as well?")
     } else if ends > 1 {
         Verdict::new("A child came back from `fan_out`, and went on as a second parent.")
             .saw(format!("\"all children have ended\" was said {ends} times"))

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
 const SPINNING: Duration = Duration::from_millis(200);
+const TOO_SOON: &str = "The child ended before its gate was opened: its part is to stand there.";
 
 /// What was seen when the child stood at its gate and the parent had settled.
 struct Standing {
@@ -25,11 +26,16 @@ struct Standing {
 
 /// Starts the program, and waits until its child stands at the gate and the parent waits in its way.
 fn until_the_child_stands() -> Standing {
-    let (mut end, steps) = (Gates::new(1), Gates::new(2));
+    let (mut end, mut steps) = (Gates::new(1), Gates::new(2));
     let run = Run::new(grader::program!("make-a-zombie")).args(end.paths()).args(steps.paths());
     let mut running = run.start();
     let mut stands = false;
     let seen = running.until(|now| {
+        // It speaks of a zombie before it comes to its own gate: looked at in this order, no child comes after that.
+        let zombie = now.others().any(|p| p.state == State::Zombie);
+        if zombie && end.arrived() == 0 && steps.arrived() > 0 {
+            return Some(None);
+        }
         // The parent is looked at only when the child stands already: from then on nobody but the test moves anything.
         if !std::mem::replace(&mut stands, end.arrived() == 1) {
             return None;
@@ -37,10 +43,10 @@ fn until_the_child_stands() -> Standing {
         let parent = now.program()?;
         let settled = parent.blocked() || parent.sleeping_for_time() || parent.cpu >= SPINNING;
         let child = now.others().find(|p| p.parent == now.program && p.blocked())?;
-        settled.then(|| (child.clone(), parent.clone()))
+        settled.then(|| Some((child.clone(), parent.clone())))
     });
     match seen {
-        Ok((_, parent)) if parent.descriptors.iter().any(|d| d.target == end.paths()[0]) => {
+        Ok(Some((_, parent))) if parent.descriptors.iter().any(|d| d.target == end.paths()[0]) => {
             Verdict::new(
                 "The program stands at its child's gate, too: both of them run the child's part.",
             )
@@ -48,7 +54,11 @@ fn until_the_child_stands() -> Standing {
             .ask("Which of the two processes should go where, and what has fork told each of them?")
             .fail()
         }
-        Ok((child, parent)) => {
+        Ok(None) => Verdict::new(TOO_SOON)
+            .saw_all(running.snapshot().explain())
+            .ask("Which process calls `end_at`, and how many others are there?")
+            .fail(),
+        Ok(Some((child, parent))) => {
             must_not_go_by_a_pipe(&running.snapshot(), &child, &parent);
             Standing { running, end, steps, child, parent }
         }
@@ -60,9 +70,7 @@ fn until_the_child_stands() -> Standing {
                         "The program ended while its child was still to come to its gate, or stood there.",
                     )
                 }
-                Some(child) if child.state == State::Zombie => Verdict::new(
-                    "The child ended before its gate was opened: its part is to stand there.",
-                ),
+                Some(child) if child.state == State::Zombie => Verdict::new(TOO_SOON),
                 Some(_) => Verdict::new(
                     "The child never came to its gate, or it is no child of the program.",
                 ),
@@ -81,16 +89,15 @@ fn until_the_child_stands() -> Standing {
 /// Fails if the parent hears of its child's end by a pipe of which only the child has the other end.
 fn must_not_go_by_a_pipe(now: &Snapshot, child: &Process, parent: &Process) {
     let Some(pipe) = now.hears_only_by_a_pipe(parent, child.pid) else { return };
-    Verdict::new("The parent takes the end of a pipe for its child's end: that comes before.")
-        .saw(format!("the program {}", now.describe(parent)))
-        .saw(format!(
-            "the child, pid {}, has the only write end of {}",
-            child.pid,
-            pipe.name.display()
-        ))
-        .saw("who ends has its descriptors closed first, and is a zombie later")
-        .ask("Which call returns when the child has ended, and not when it is about to?")
-        .fail();
+    let end = pipe.kind();
+    Verdict::new(format!(
+        "The parent takes the end of {end} for its child's end: that comes before."
+    ))
+    .saw(format!("the program {}", now.describe(parent)))
+    .saw(format!("the child, pid {}, has the only write end of {}", child.pid, pipe.name.display()))
+    .saw("who ends has its descriptors closed first, and is a zombie later")
+    .ask("Which call returns when the child has ended, and not when it is about to?")
+    .fail();
 }
 
 fn ended_early(running: Running, why: Interrupted) -> Outcome {
@@ -167,7 +174,6 @@ fn until_zombie(standing: &mut Standing) -> Process {
     verdict.saw_all(now.explain()).fail()
 }
 
-// 1 point
 #[test]
 fn the_parent_sleeps_until_the_child_has_ended() {
     grader::worth(1);
@@ -200,7 +206,6 @@ fn the_parent_sleeps_until_the_child_has_ended() {
     }
 }
 
-// 2 points
 #[test]
 fn the_child_is_a_zombie_when_the_program_says_so() {
     grader::worth(2);
@@ -222,7 +227,6 @@ fn the_child_is_a_zombie_when_the_program_says_so() {
     }
 }
 
-// 2 points
 #[test]
 fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
     grader::worth(2);
@@ -284,12 +288,10 @@ fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
     }
 }
 
-// 1 point
 #[test]
 fn a_child_that_ends_at_once_is_no_less_a_zombie() {
     grader::worth(1);
-    // Gates that stand open, and a child that is always the first to go on.
-    // Who looks by the clock hangs without being blocked: no reason to wait for longer than elsewhere.
+    // Gates that stand open, and a child that always goes on first. Who looks by the clock hangs without being blocked: for no longer than elsewhere.
     let run = Run::new(grader::program!("make-a-zombie")).args(["/dev/null"; 3]);
     let run = run.deadline(Duration::from_secs(3));
     let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };

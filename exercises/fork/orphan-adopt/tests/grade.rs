@@ -125,16 +125,19 @@ fn must_not_have_spoken(family: Family) -> Family {
 fn must_not_go_by_a_pipe(Family { running, middle, orphan, .. }: &Family) {
     let now = running.snapshot();
     let Some(pipe) = now.hears_only_by_a_pipe(orphan, middle.pid) else { return };
-    Verdict::new("The orphan takes the end of a pipe for its parent's end: that comes before.")
-        .saw(format!("pid {} {}", orphan.pid, now.describe(orphan)))
-        .saw(format!(
-            "the middle, pid {}, has the only write end of {}",
-            middle.pid,
-            pipe.name.display()
-        ))
-        .saw("who ends has its descriptors closed first; later its children get another parent")
-        .ask("Who knows for certain that the middle has ended, and so could ring?")
-        .fail();
+    let end = pipe.kind();
+    Verdict::new(format!(
+        "The orphan takes the end of {end} for its parent's end: that comes before."
+    ))
+    .saw(format!("pid {} {}", orphan.pid, now.describe(orphan)))
+    .saw(format!(
+        "the middle, pid {}, has the only write end of {}",
+        middle.pid,
+        pipe.name.display()
+    ))
+    .saw("who ends has its descriptors closed first; later its children get another parent")
+    .ask("Who knows for certain that the middle has ended, and so could ring?")
+    .fail();
 }
 
 /// Opens the gate, hears the rest, and checks who was said to be the parent.

@@ -73,6 +73,22 @@ pub fn reap_every_child() -> Claim<impl Check> {
     })
 }
 
+/// The program's first child is reaped before the program ends; what that child has made may live on.
+pub fn reap_the_first_child() -> Claim<impl Check> {
+    claim("reap its first child", |seen| {
+        let Some(end) = end_of(seen, Task(1)) else { return Ok(()) };
+        let lives = lives(seen);
+        let Some(first) = lives.iter().find(|life| life.parent == Task(1)) else { return Ok(()) };
+        if first.reaped.is_some_and(|reaped| reaped.event.step < end.event.step) {
+            return Ok(());
+        }
+        let task = first.task;
+        Err(Verdict::new(format!("The program does not wait until {task} has ended, where that takes a while."))
+            .saw_all(first.unreaped(Some(end)))
+            .ask("Which call sleeps until a child has ended? And what does a sleep know of it, or a call with WNOHANG?"))
+    })
+}
+
 /// When the program's first process ends, no other one is there, neither alive nor as a zombie.
 pub fn leave_nobody() -> Claim<impl Check> {
     claim("leave nobody behind", |seen| {
