@@ -108,11 +108,11 @@ fn ended_early(running: Running, why: Interrupted) -> Outcome {
     outcome
 }
 
-/// The next line that begins like this; the program may say other things as well.
-fn line(running: &mut Running, start: &str) -> Result<String, Interrupted> {
+/// The next line about a process that ends like this; the program may say other things as well.
+fn line(running: &mut Running, end: &str) -> Result<String, Interrupted> {
     loop {
         let line = running.line()?;
-        if line.starts_with(start) {
+        if line.starts_with("pid ") && line.ends_with(end) {
             return Ok(line);
         }
     }
@@ -124,7 +124,7 @@ fn must_not_have_spoken(standing: &mut Standing) {
     if standing.steps.arrived() == 0 {
         return;
     }
-    let said = line(&mut standing.running, "pid ").unwrap_or_default();
+    let said = line(&mut standing.running, " is a zombie").unwrap_or_default();
     let now = standing.running.snapshot();
     Verdict::new("The program speaks of a zombie, but the child is still alive.")
         .saw(format!("said: {said:?}"))
@@ -137,7 +137,7 @@ fn must_not_have_spoken(standing: &mut Standing) {
 fn until_zombie(standing: &mut Standing) -> Process {
     must_not_have_spoken(standing);
     standing.end.open(1);
-    let said = line(&mut standing.running, "pid ");
+    let said = line(&mut standing.running, " is a zombie");
     let now = standing.running.snapshot();
     let pid = standing.child.pid;
     let expected = format!("pid {pid} is a zombie");
