@@ -89,6 +89,14 @@ impl Seen {
             _ => None,
         }
     }
+
+    /// What that call has returned, if it is a number and no error.
+    pub fn result(&self) -> Option<i64> {
+        match &self.event.what {
+            What::Leave { result: trace::event::Outcome::Value(value), .. } => Some(*value),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Seen {
@@ -108,6 +116,32 @@ impl Recorded {
             _ => None,
         });
         asked.max()
+    }
+
+    /// What each process has written to the standard output and the standard error of the run, as far as the recorder keeps it, in the order of their first words.
+    pub fn said(&self) -> Vec<(Task, String)> {
+        // Whose descriptor 2 leads elsewhere by then has told nobody yet.
+        let first = self.steps.iter().find_map(|step| step.open.as_ref());
+        let streams = first.into_iter().flatten().filter(|open| [1, 2].contains(&open.number));
+        let streams: Vec<u32> = streams.map(|open| open.description).collect();
+        let mut said: Vec<(Task, String)> = Vec::new();
+        for step in &self.steps {
+            let What::Enter { name, arguments, .. } = &step.event.what else { continue };
+            let to_them = step.description.is_some_and(|it| streams.contains(&it));
+            if !matches!(name.as_str(), "write" | "writev") || !to_them {
+                continue;
+            }
+            let text = arguments.iter().filter_map(|argument| match argument {
+                Argument::Bytes(text, _) => Some(text.as_str()),
+                _ => None,
+            });
+            let text: String = text.collect();
+            match said.iter_mut().find(|(process, _)| *process == step.process) {
+                Some((_, before)) => before.push_str(&text),
+                None => said.push((step.process, text)),
+            }
+        }
+        said
     }
 
     pub(crate) fn new(

@@ -2,9 +2,12 @@
 //!
 //! `main` says who speaks: `[run PID] it ended with CODE`. Whoever says that under another pid is a copy of the program.
 
+mod who;
+
 use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use std::time::Duration;
+use who::{must_be_a_child, must_be_said_by_one};
 
 /// `run sh -c SCRIPT WORDS…`.
 fn run_sh(script: &str, words: &[&str]) -> Run {
@@ -76,8 +79,11 @@ fn must_be_found(outcome: &Outcome) {
     if outcome.exit != Exit::Code(127) {
         return;
     }
-    let by_path = Run::new(grader::program!("run")).args(["/bin/sh", "-c", "exit 0"]).finish();
-    if by_path.exit == Exit::Code(0) {
+    let succeeds = |sh| {
+        let run = Run::new(grader::program!("run")).args([sh, "-c", "exit 0"]);
+        run.finish().exit == Exit::Code(0)
+    };
+    if !succeeds("sh") && succeeds("/bin/sh") {
         Verdict::new("`sh` was not found, and it is there: in one of the folders of PATH.")
             .saw("`run /bin/sh -c 'exit 0'` succeeds")
             .saw_all(outcome.complaint())
@@ -106,10 +112,15 @@ fn must_relay(outcome: &Outcome, expected: u8, otherwise: impl FnOnce(&str) -> V
 fn the_programs_exit_code_is_relayed() {
     grader::worth(2);
     let mut seed = Seed::of("codes");
-    for expected in [0, 1, 255, seed.random().u8(2..126)] {
+    // Among them the numbers of ENOENT and EACCES, and a panic's code: whoever tells of exec by an exit code must not take it for the program's.
+    for expected in [0, 1, 2, 13, 101, 255, seed.random().u8(2..126)] {
         let outcome = run_sh(&format!("exit {expected}"), &[]).finish();
         must_relay(&outcome, expected, |code| {
             let verdict = match code {
+                "126" | "127" => Verdict::new(format!(
+                    "`sh` exited with {expected}, and `run` says that there is no such program, or that it can't be executed."
+                ))
+                .saw("by its exit code alone, a program that ran can't be told from a child whose exec failed"),
                 "0" => Verdict::new(format!(
                     "`sh` exited with {expected}, and `run` returned 0. That is a part of wait's packed status, \
                      or nobody's answer at all."
@@ -205,18 +216,24 @@ fn who_is_stopped_has_not_ended() {
 fn what_is_not_there_is_127_and_said_by_one_process() {
     grader::worth(2);
     let mut seed = Seed::of("not there");
-    let missing = format!("/no-such-program-{}", seed.random().u32(..));
-    let outcome = Run::new(grader::program!("run")).arg(&missing).finish();
-    must_relay(&outcome, 127, |code| {
-        let verdict = if code == "0" {
-            Verdict::new("The program was never run, and a success was reported.")
-        } else {
-            Verdict::new(format!("There is no program {missing}, and that is 127, not {code}."))
-        };
-        verdict
-            .ask("In which process does exec fail, and by what does the other one hear of it?")
-            .replay(&seed)
-    });
+    // By its path, and to be looked for in PATH.
+    let name = format!("no-such-program-{}", seed.random().u32(..));
+    for missing in [format!("/{name}"), name] {
+        // A folder that this user may not search would be another reason.
+        let run = || Run::new(grader::program!("run")).arg(&missing).env("PATH", "/usr/bin:/bin");
+        must_relay(&run().finish(), 127, |code| {
+            let verdict = if code == "0" {
+                Verdict::new("The program was never run, and a success was reported.")
+            } else {
+                Verdict::new(format!("There is no program {missing}, and that is 127, not {code}."))
+            };
+            verdict
+                .ask("In which process does exec fail, and by what does the other one hear of it?")
+                .replay(&seed)
+        });
+        let Some(seen) = run().recorded().record() else { return };
+        must_be_said_by_one(&seen);
+    }
 }
 
 #[test]
@@ -249,6 +266,7 @@ fn the_parent_sleeps_until_the_program_has_ended() {
         if !std::mem::replace(&mut stands, gate.arrived() == 1) {
             return None;
         }
+        must_be_a_child(now, &path);
         let parent = now.program().filter(|_| now.others().count() == 1)?;
         let settled = parent.blocked() || parent.sleeping_for_time() || spins(parent);
         settled.then(|| (parent.clone(), now.describe(parent)))
