@@ -3,7 +3,7 @@
 //! The test is the client. It connects to the old program, which never accepts it; then the old one passes its gate, and its
 //! successor runs somebody who stands at the second gate while the descriptors of all are looked at.
 
-use grader::{Exit, Folder, Gates, Interrupted, Process, Run, Running, Snapshot, Verdict};
+use grader::{Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, Verdict};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -155,25 +155,59 @@ fn the_new_program_goes_on_with_the_same_socket() {
     let second_client = connect(&folder, "to the new program");
     second_gate.open(1);
     let outcome = running.finish();
+    let expected = format!("served by pid {}", successor.pid);
+    let first = answer(client);
+    // Whom the old one has accepted, the new one waits for.
+    if first.as_ref().is_ok_and(|text| !text.is_empty()) {
+        must_be(&expected, &first, "before", &outcome);
+    }
     outcome.must_end();
     outcome.must_leave_nobody();
-    let expected = format!("served by pid {}", successor.pid);
-    for (which, client) in [("before", client), ("after", second_client)] {
-        let answer = answer(client);
-        if answer.as_ref().ok() != Some(&expected) {
-            Verdict::new(format!("The client that has connected {which} the change is not answered by the new program."))
-                .saw(format!("expected {expected:?}, got {answer:?}"))
-                .saw(outcome.ending())
-                .saw_all(outcome.complaint())
-                .ask("In whose queue does this client wait, and who accepts from there?")
-                .fail();
-        }
-    }
+    must_be(&expected, &first, "before", &outcome);
+    must_be(&expected, &answer(second_client), "after", &outcome);
     if outcome.exit != Exit::Code(0) {
         Verdict::new("The new program succeeded, and the old one does not say so.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
             .ask("What does `hand_over` return?")
+            .fail();
+    }
+    must_relay_a_failure();
+}
+
+/// Fails unless the client that has connected before or after the change got the expected answer.
+fn must_be(expected: &str, answer: &io::Result<String>, which: &str, outcome: &Outcome) {
+    if answer.as_ref().is_ok_and(|answer| answer == expected) {
+        return;
+    }
+    Verdict::new(format!(
+        "The client that has connected {which} the change is not answered by the new program."
+    ))
+    .saw(format!("expected {expected:?}, got {answer:?}"))
+    .saw(outcome.ending())
+    .saw_all(outcome.complaint())
+    .ask("In whose queue does this client wait, and who accepts from there?")
+    .fail();
+}
+
+/// Fails unless the old program exits as a new one that fails: where there is no `sh`, it does, with 2.
+fn must_relay_a_failure() {
+    let (folder, mut gates) = (Folder::new(), Gates::new(2));
+    let run = Run::new(grader::program!("inherit-listener")).may_write(folder.path());
+    let run = run.arg(folder.path().join("socket")).args(gates.paths());
+    let mut running = run.env("PATH", "/dev/null").start();
+    if bound(&mut running, &mut gates).is_ok() {
+        gates.open(1);
+    }
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if outcome.exit != Exit::Code(2) {
+        Verdict::new("The new program has failed, and the old one does not say so.")
+            .saw("the new one finds no `sh` to run, and exits with 2")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does `hand_over` return, and by what does it hear of the new one's end?")
             .fail();
     }
 }
