@@ -1,0 +1,69 @@
+//! Writes for the first signal, and does nothing for those after it.
+//! Told: "The handler writes nothing"
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::pipe2;
+use std::io;
+use std::os::fd::{AsFd as _, IntoRawFd as _, OwnedFd};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+
+/// The pipe's write end, where the handler finds it.
+static WRITER: AtomicI32 = AtomicI32::new(-1);
+
+fn main() -> ExitCode {
+    match wake_on_term().and_then(|pipe| {
+        println!("I sleep");
+        sleep_until_readable(&pipe)
+    }) {
+        Ok(()) => {
+            println!("woken");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("wake: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Sleeps until there is something to read. A signal that interrupts is no reason to get up: only a byte is.
+fn sleep_until_readable(pipe: &OwnedFd) -> io::Result<()> {
+    let mut wanted = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut wanted, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            other => return other.map(drop).map_err(io::Error::from),
+        }
+    }
+}
+
+/// Makes a pipe from this process to itself, and has every SIGTERM put one byte into it. Returns the end to read from.
+///
+/// The end to write to never blocks, and stays open for as long as the process lives.
+fn wake_on_term() -> io::Result<OwnedFd> {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    // First the pipe, then the handler: a signal may come as soon as that is set.
+    WRITER.store(writer.into_raw_fd(), SeqCst);
+    let action = SigAction::new(SigHandler::Handler(on_term), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler makes one write, and keeps errno.
+    unsafe { sigaction(Signal::SIGTERM, &action) }?;
+    Ok(reader)
+}
+
+static WOKEN: AtomicBool = AtomicBool::new(false);
+
+/// Runs in the middle of anything. So: one byte, errno put back.
+extern "C" fn on_term(_: nix::libc::c_int) {
+    if WOKEN.swap(true, SeqCst) {
+        return;
+    }
+    let errno = Errno::last_raw();
+    // A full pipe refuses the byte, and wakes as well.
+    // SAFETY: one byte, from a constant, to a descriptor that stays open.
+    unsafe { nix::libc::write(WRITER.load(SeqCst), b"!".as_ptr().cast(), 1) };
+    Errno::set_raw(errno);
+}
