@@ -91,6 +91,11 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
             .ask("How does one learn that a pipe is empty, without waiting for what comes next?")
             .fail();
     }
+    if rest.program().is_some_and(Process::goes_by_the_clock) {
+        how(Verdict::new("The drain waits some time for more: when it had come to rest, the program slept by the clock."))
+            .ask("Who would wake the program for what comes next, if the drain did not wait for it?")
+            .fail();
+    }
     if outcome.complaint().is_some_and(|text| text.contains("os error 11")) {
         how(Verdict::new("The program takes it for a failure that the pipe is empty."))
             .ask("EAGAIN: what would have had to be waited for, and was it to be waited for here?")
