@@ -1,7 +1,7 @@
 //! A signal between any two instructions of a program: what must not be done in a handler shows where it does harm.
 
-use crate::clock::Clock;
-use crate::proc::{call_of, stat};
+use crate::proc::call_of;
+use crate::runs::Runs;
 use crate::{Call, Running, verdict::fault};
 use nix::errno::Errno;
 use nix::sys::ptrace;
@@ -10,22 +10,19 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 /// More instructions than there are between two calls of a program that does one thing.
 const MOST: u32 = 20_000;
 /// So many calls of a handler are more than it may make: it is not waited for.
 const IN_A_HANDLER: u32 = 1000;
-/// How much processor time the program may use for all of it, and how long it may take.
-const COMPUTES: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of signals between instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Between {
     /// The handler has run so many times, and was through with it each time; or the last time it took so long that it was not waited for.
     Through(u32),
-    /// After so many times, it was about to wait for a lock, which nobody can give back as long as it runs.
+    /// After so many times, it was about to wait for a lock, which nobody can give back as long as it runs; or it went on and on, which it had not
+    /// done before.
     Locks(u32),
     /// This machine doesn't let the test trace the program.
     Refused(Errno),
@@ -55,10 +52,10 @@ impl Running {
         signal: Signal,
         go_on: impl FnOnce(&mut Self),
     ) -> Between {
-        self.traced(|running, times| {
+        self.traced(|running, runs| {
             // It stands when it is made to go on: none of its calls is missed.
             go_on(running);
-            between(running.pid(), signal, times)
+            between(running.pid(), signal, runs)
         })
     }
 
@@ -70,11 +67,11 @@ impl Running {
     /// # Panics
     /// When the program does not come to a stop at which it can be looked at.
     pub fn signal_within_its_handler(&mut self, signal: Signal) -> Between {
-        self.traced(|running, times| within(running.pid(), signal, times))
+        self.traced(|running, runs| within(running.pid(), signal, runs))
     }
 
     /// Stops the program, traced, and steps through it.
-    fn traced(&mut self, steps: impl FnOnce(&mut Self, &mut u32) -> Stepped<bool>) -> Between {
+    fn traced(&mut self, steps: impl FnOnce(&mut Self, &Runs) -> Stepped<bool>) -> Between {
         let pid = self.pid();
         let options = ptrace::Options::PTRACE_O_TRACESYSGOOD;
         if let Err(errno) = ptrace::seize(pid, options).and_then(|()| ptrace::interrupt(pid)) {
@@ -84,27 +81,23 @@ impl Running {
             return Between::Through(0);
         }
         let (done, is_done) = mpsc::channel::<()>();
+        let runs = Runs::default();
         thread::scope(|scope| {
-            // Whatever the program does, each wait ends: it can't be reaped meanwhile but by this thread, so the pid is its own.
-            scope.spawn(move || {
-                let mut clock = Clock::new(PATIENCE);
-                let timeout = Err(mpsc::RecvTimeoutError::Timeout);
-                while is_done.recv_timeout(clock.pause()) == timeout {
-                    if clock.left().is_zero() || stat(pid).is_some_and(|it| it.cpu > COMPUTES) {
-                        let _ = kill(pid, Signal::SIGKILL);
-                        break;
-                    }
-                }
-            });
-            let mut times = 0;
-            let result = steps(self, &mut times);
+            // Whatever the program does, each wait ends.
+            let watched = &runs;
+            scope.spawn(move || watched.watch(pid, is_done));
+            let result = steps(self, &runs);
             drop(done);
             if matches!(result, Ok(_) | Err(Over::Slow)) {
                 // It may have been ended meanwhile.
                 let _ = ptrace::detach(pid, None);
             }
+            let times = runs.times();
+            // One that spins from the first time on does so for another reason.
+            let spins = times > 1 && runs.spins();
             match result {
                 Ok(true) => Between::Locks(times),
+                Err(Over::Ended) if spins => Between::Locks(times),
                 Ok(false) | Err(Over::Ended | Over::Slow) => Between::Through(times),
                 Err(Over::Refused(errno)) => Between::Refused(errno),
             }
@@ -113,7 +106,7 @@ impl Running {
 }
 
 /// Whether the handler comes to wait for a lock; counts how often it runs.
-fn between(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
+fn between(pid: Pid, signal: Signal, runs: &Runs) -> Stepped<bool> {
     // A stop at the beginning of a call, and one at its end.
     loop {
         let call = next_call(pid, None)?;
@@ -131,8 +124,7 @@ fn between(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
         if is_blocked(pid, signal)? {
             continue;
         }
-        *times += 1;
-        if handles(pid, signal)? {
+        if runs.one(|| handles(pid, signal))? {
             return Ok(true);
         }
     }
@@ -140,7 +132,11 @@ fn between(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
 }
 
 /// The same for a handler that comes again while it runs.
-fn within(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
+fn within(pid: Pid, signal: Signal, runs: &Runs) -> Stepped<bool> {
+    // It would wait for its handler for ever.
+    if is_blocked(pid, signal)? {
+        return Ok(false);
+    }
     kill(pid, signal).map_err(gone)?;
     ptrace::cont(pid, None).map_err(gone)?;
     while let Some(other) = stop(pid)?.filter(|it| *it != signal) {
@@ -159,8 +155,7 @@ fn within(pid: Pid, signal: Signal, times: &mut u32) -> Stepped<bool> {
             break;
         }
         set_mask(pid, held_back & !bit(signal))?;
-        *times += 1;
-        if handles(pid, signal)? {
+        if runs.one(|| handles(pid, signal))? {
             return Ok(true);
         }
         set_mask(pid, held_back)?;

@@ -62,6 +62,7 @@ mod recorded;
 mod refused;
 mod run;
 mod running;
+mod runs;
 mod scratch;
 mod seed;
 mod signals;

@@ -1,0 +1,82 @@
+//! The note is behind a lock of its own making, for which the handler spins.
+//! Told: "The handler of SIGTERM waits for a lock"
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+fn main() -> ExitCode {
+    let Some(file) = std::env::args().nth(1) else {
+        eprintln!("handler-flag: expected the path of a file");
+        return ExitCode::from(2);
+    };
+    match serve(Path::new(&file)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("handler-flag: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does jobs until there are no more or it is told to stop. While it works, its file is there.
+fn serve(file: &Path) -> io::Result<()> {
+    std::fs::File::create_new(file)?;
+    listen()?;
+    while !told_to_stop() {
+        match next_job()? {
+            Some(job) if job.is_empty() => {}
+            Some(job) => println!("{job}: done"),
+            None => break,
+        }
+    }
+    std::fs::remove_file(file)?;
+    println!("tidied up");
+    Ok(())
+}
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Does this with the lock in hand.
+fn locked<T>(deed: impl FnOnce() -> T) -> T {
+    while TAKEN.swap(true, SeqCst) {
+        std::hint::spin_loop();
+    }
+    let done = deed();
+    TAKEN.store(false, SeqCst);
+    done
+}
+
+extern "C" fn on_term(_: nix::libc::c_int) {
+    locked(|| TOLD.store(true, SeqCst));
+}
+
+fn listen() -> io::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(on_term), SaFlags::empty(), SigSet::empty());
+    // SAFETY: what it must not do is what is shown here.
+    unsafe { sigaction(Signal::SIGTERM, &action) }?;
+    Ok(())
+}
+
+fn told_to_stop() -> bool {
+    locked(|| TOLD.load(SeqCst))
+}
+
+/// The next line of standard input, for which it sleeps; `None`: there will be none. An empty one: a handler has interrupted the sleep.
+fn next_job() -> io::Result<Option<String>> {
+    let (mut job, mut byte) = (String::new(), [0]);
+    loop {
+        match nix::unistd::read(io::stdin(), &mut byte) {
+            Ok(0) => return Ok(None),
+            Ok(_) if byte == *b"\n" => return Ok(Some(job)),
+            Ok(_) => job.push(byte[0].into()),
+            Err(Errno::EINTR) if job.is_empty() => return Ok(Some(job)),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
