@@ -147,6 +147,29 @@ fn nothing_is_lost_when_bytes_are_refused() {
     let outcome = weather(signals);
     must_come_through(&outcome, signals, &seed);
     must_tell_each_once(&outcome, signals, &seed);
+    must_empty_the_pipe();
+}
+
+/// Fails if bytes are left in the pipe when the news were told.
+fn must_empty_the_pipe() {
+    // More bytes than most people's buffers hold.
+    const SIGNALS: &str = "1500";
+    let run = Run::new(grader::program!("never-block")).arg(SIGNALS).recorded();
+    let Some(seen) = run.record() else { return };
+    // What else it writes, it writes outside of a handler; and what else it reads, nobody has given it.
+    let bytes = |calls: [&str; 2], of_handlers: bool| -> i64 {
+        let steps = seen.steps.iter().filter(|step| step.handlers.is_empty() != of_handlers);
+        let moves = steps.filter(|step| step.returns().is_some_and(|call| calls.contains(&call)));
+        moves.filter_map(Seen::result).filter(|count| *count > 0).sum()
+    };
+    let (written, read) = (bytes(["write", "writev"], true), bytes(["read", "readv"], false));
+    // Who reads nothing empties it by another call.
+    if seen.outcome.exit == Exit::Code(0) && (1..written).contains(&read) {
+        Verdict::new("The news were told, and the pipe was not emptied.")
+            .saw(format!("the handlers have put {written} bytes into it, and {read} were read"))
+            .ask("What does a read that fills its whole buffer say about what is left? And what will the next sleep on this pipe be?")
+            .fail();
+    }
 }
 
 #[test]
