@@ -235,6 +235,11 @@ fn has_ended_in_time_among_signals() -> bool {
                 .ask("In which ways can a child end, and which of them does `reap` count?")
                 .fail();
         }
+        if !timed_out(&master(TIMEOUT, 1, Gates::new(1).paths()).finish()) {
+            how(Verdict::new("The timeout never comes, whether signals do or not."))
+                .ask("What does `sleep` return when the time is over, and how does it know that?")
+                .fail();
+        }
         how(Verdict::new("The timeout begins anew at each signal, and never comes to its end."))
             .ask("When is the sleep to end? And how long is that from now, when a signal has interrupted it?")
             .fail();
@@ -260,14 +265,26 @@ fn one_sleep_is_one_call() {
     let run = master(Duration::from_millis(300), 1, gates.paths());
     let Some(seen) = run.deadline(Duration::from_secs(3)).recorded().record() else { return };
     must_not_sleep_in_wait(&seen.outcome);
-    seen.outcome.must_end();
-    seen.must(never_spin());
     let told = |step: &&Seen| {
         let call = step.blocked.as_ref().and_then(|blocked| blocked.call.split('(').next());
         step.event.task.to_string() == "P1" && call.is_some_and(|call| WAITS.contains(&call))
     };
     let before_the_kill = seen.steps.iter().take_while(|step| !step.sentence.contains("SIGKILL"));
     let sleeps: Vec<_> = before_the_kill.filter(told).collect();
+    if seen.outcome.exit == Exit::Deadline && !sleeps.is_empty() {
+        let cause = if sleeps.len() > 1 {
+            "The time is over, and the master only sleeps once more: nobody hears of the timeout."
+        } else {
+            "The master sleeps on, when its timeout is long over."
+        };
+        Verdict::new(cause)
+            .saw("the timeout is 300 ms, and after 3 s the worker that hangs had not been killed")
+            .saw_all(sleeps.iter().take(2).map(ToString::to_string))
+            .ask("For how long does it sleep, in which unit was that told, and what does `sleep` return then?")
+            .fail();
+    }
+    seen.outcome.must_end();
+    seen.must(never_spin());
     // One more, since the last millisecond may have to be waited for.
     if sleeps.len() > 2 {
         Verdict::new("The master gets up again and again, and there is nothing to be seen.")
@@ -286,7 +303,12 @@ fn one_sleep_is_one_call() {
             .fail();
     }
     if sleeps.is_empty() || !timed_out(&seen.outcome) {
-        Verdict::new("The worker hangs, and the master's timeout never comes.")
+        let cause = if timed_out(&seen.outcome) {
+            "The master does not sleep at all: its timeout comes at once."
+        } else {
+            "The worker hangs, and the master's timeout never comes."
+        };
+        Verdict::new(cause)
             .saw(seen.outcome.ending())
             .saw_all(seen.outcome.complaint())
             .ask("In which call does the master sleep, and for how long?")
@@ -300,7 +322,8 @@ fn a_sleep_empties_the_pipe() {
     // A byte for each worker that is made, though nobody has ended.
     let gates = Gates::new(3);
     let bytes = (1..=3).map(|number| Injection::signal(&format!("P1:fork:{number}=CHLD")));
-    let run = master(Duration::from_millis(300), 3, gates.paths()).recorded();
+    let run = master(Duration::from_millis(300), 3, gates.paths());
+    let run = run.deadline(Duration::from_secs(3)).recorded();
     let run = bytes.fold(run, |run, it| run.inject(it.expect("it is well written")));
     let Some(seen) = run.record() else { return };
     must_not_sleep_in_wait(&seen.outcome);
