@@ -58,6 +58,13 @@ fn start(others: u32) -> Seen {
 
 fn never_ran(running: Running, why: Interrupted) -> ! {
     let outcome = running.finish();
+    let silent = |p: &&Process| !p.descriptors.is_empty() && p.descriptor(1).is_none();
+    if let Some(child) = outcome.snapshot.others().find(silent) {
+        Verdict::new("The program has lost its standard output: what it says comes to nobody.")
+            .saw_all(open("the program", child))
+            .ask("Which descriptors does every program expect to find open, and who has closed them here?")
+            .fail();
+    }
     outcome.must_end();
     outcome.must_leave_nobody();
     Verdict::new("The program was never run.")
