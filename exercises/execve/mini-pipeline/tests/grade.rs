@@ -3,7 +3,9 @@
 mod family;
 
 use family::{Family, must_hold_no_more};
-use grader::{Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Seed, Verdict};
+use grader::{
+    Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict,
+};
 use nix::sys::signal::Signal;
 
 /// `FIRST | SECOND > out`, with the file in this folder.
@@ -147,6 +149,46 @@ fn the_second_programs_exit_code_counts() {
     must_return(second, (first, &format!("exit {second}")), &seed);
     // As a shell tells a death by signal.
     must_return(128 + Signal::SIGTERM as u8, (first, "kill -s TERM $$"), &seed);
+    must_return_though_the_first_ends_last(first, second, &seed);
+}
+
+/// Fails unless the second program's exit code counts when the first one has closed its output, and ends after the second one.
+fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
+    let (folder, mut gate) = (Folder::new(), Gates::new(1));
+    let one = format!("exec >&-; read line < {}; exit {first}", gate.paths()[0].display());
+    let other = format!("cat; exit {second}");
+    let mut running = pipeline(&folder, &["sh", "-c", &one], &["sh", "-c", &other]).start();
+    let (mut stands, mut ended) = (false, false);
+    let over = running.until(|now| {
+        // Looked at only when the first one stands there already: the second one was made, or will be soon.
+        if !std::mem::replace(&mut stands, gate.arrived() == 1) {
+            return None;
+        }
+        let alive = now.others().filter(|p| p.state != State::Zombie).count();
+        let made = now.others().count() == 2 || now.program().is_some_and(|p| p.reaped_a_child);
+        // Whoever waits for it has heard of its end when it sleeps again.
+        let before = std::mem::replace(&mut ended, made && alive == 1);
+        now.program().filter(|p| before && p.blocked()).map(drop)
+    });
+    gate.open(1);
+    let outcome = running.finish();
+    outcome.must_end();
+    outcome.must_leave_nobody();
+    if over.is_ok() && outcome.exit != Exit::Code(second.into()) {
+        let cause = if outcome.exit == Exit::Code(first.into()) {
+            "The exit code of the program that ended last is returned, and not the second one's."
+        } else {
+            "The second program exited before the first one, and your exit code is not its own."
+        };
+        Verdict::new(cause)
+            .saw(format!("the first program was `sh -c {one:?}`, the second one `sh -c {other:?}`"))
+            .saw(format!("the second one ended first; expected: exit code {second}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("In which order do the two end? By what does one know whose end a wait has told?")
+            .replay(seed)
+            .fail();
+    }
 }
 
 /// Fails unless that is the program's exit code when the first one's is this, and the second one ends so.
