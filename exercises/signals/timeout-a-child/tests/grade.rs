@@ -5,8 +5,8 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Gates, Injection, Outcome, Process, Recorded, Run, Running, Seen, Signals, Snapshot,
-    State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seen, Signals,
+    Snapshot, State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use std::collections::BTreeMap;
@@ -38,6 +38,19 @@ fn must_end_with(outcome: &Outcome, code: i32) {
             .ask("What else than the time should end this sleep?")
             .fail();
         }
+        // Who was sent SIGTERM has it pending, or is not there any more, or stands at its gate.
+        let not_asked = |p: &&Process| {
+            p.call_name().is_some_and(|call| pauses(call) || call == "rt_sigtimedwait")
+                && !p.signals.pending.contains(&Signal::SIGTERM)
+        };
+        let over = matches!(code, 143 | 137 | 7);
+        if let (true, Some(child)) = (over, now.others().find(not_asked)) {
+            Verdict::new("The child's time is long over, and nobody has asked it to end.")
+                .saw(format!("no SIGTERM has come to pid {}", child.pid))
+                .saw_all(now.explain())
+                .ask("For how long does the program sleep now, and in which unit was it told the limit?")
+                .fail();
+        }
         if code == 128 + 9 {
             Verdict::new("The child lives on. It was asked to end, and it does not: nothing else happens to it.")
                 .saw_all(now.explain())
@@ -53,7 +66,23 @@ fn must_end_with(outcome: &Outcome, code: i32) {
             .ask("kill(2): to whom does a signal go, by which value of its pid?")
             .fail();
     }
-    // What main says when `watch` has returned an error.
+    // What main says when `watch` has returned something else than an end.
+    let returned = |status: &str| outcome.complaint().is_some_and(|text| text.contains(status));
+    if returned("Ok(StillAlive)") {
+        Verdict::new("`watch` has returned before the child has ended: nobody has waited for that.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("How long does it take until a child ends that was sent a signal? Which call sleeps for that?")
+            .fail();
+    }
+    if returned("Ok(Stopped") || returned("Ok(Continued") {
+        Verdict::new("The child was stopped for a moment, and the program takes that for its end.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does waitpid tell of besides an end, and who asks it to? Which of its answers is the end?")
+            .fail();
+    }
+    // Or an error.
     if outcome.exit == Exit::Code(2) && !outcome.stderr.is_empty() {
         Verdict::new("A call has failed, and the program gave its child up for that.")
             .saw(outcome.ending())
@@ -72,6 +101,10 @@ fn must_end_with(outcome: &Outcome, code: i32) {
         }
         Exit::Code(137) => Verdict::new("The child was not asked to end, or had no time to answer: SIGKILL ended it.")
             .ask("Which signal lets a child tidy up, and how long is it given for that?"),
+        Exit::Code(other) if let Some(signal) = another_signal(other) => {
+            Verdict::new(format!("The child was ended by {signal}, which it should not have been sent."))
+                .ask("By which signal is somebody asked to end, and by which one is it made to?")
+        }
         _ => Verdict::new("The program does not exit as its child did."),
     };
     verdict
@@ -79,6 +112,12 @@ fn must_end_with(outcome: &Outcome, code: i32) {
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
         .fail()
+}
+
+/// The signal, neither SIGTERM nor SIGKILL, by which a child was ended if that is the program's exit code.
+fn another_signal(code: i32) -> Option<Signal> {
+    let signal = Signal::try_from(code - 128).ok();
+    signal.filter(|signal| ![Signal::SIGTERM, Signal::SIGKILL].contains(signal))
 }
 
 /// Fails if so much time has not passed since.
@@ -115,6 +154,8 @@ fn who_is_stopped_for_a_while_has_all_of_its_time() {
     kill(child, Signal::SIGSTOP).expect("it can be stopped");
     let stopped = |now: &Snapshot| now.others().any(Process::has_stopped).then_some(());
     let _ = running.until(stopped);
+    // Who asks for stops is told of this one before it is over.
+    let _ = running.until(|now| now.program().filter(sleeps).map(drop));
     // A SIGCHLD comes for each of the two, and nobody has ended.
     kill(child, Signal::SIGCONT).expect("it can go on");
     if rests(&mut running).is_ok() {
@@ -128,6 +169,46 @@ fn who_is_stopped_for_a_while_has_all_of_its_time() {
             .fail();
     }
     must_end_with(&outcome, 128 + 10);
+    // On a busy machine the signals may fail to come: then a limit that begins anew would not have been noticed.
+    if !(0..5).any(|_| limit_ends_among_stops()) {
+        grader::skip("the limit ends", "this machine is too busy to stop a child until then");
+    }
+}
+
+/// Fails if a limit begins anew each time that the child is stopped, and never ends. Whether the child was stopped again and again until the end.
+fn limit_ends_among_stops() -> bool {
+    const LIMIT: Duration = Duration::from_millis(500);
+    // Long enough to have seen it begin anew some times.
+    let deadline = Duration::from_secs(2);
+    let limited = || run(LIMIT.as_millis() as u64, NEVER, "plain").deadline(deadline);
+    let mut running = limited().start();
+    let (mut stops, mut last) = (0, None::<Instant>);
+    let interrupted = running.until(|now| {
+        let rests = |p: &&Process| p.state == State::Sleeping;
+        let stays = |p: &&Process| rests(p) && p.call_name().is_some_and(pauses);
+        // It may have ended since.
+        if let Some(child) = now.others().find(|p| p.has_stopped()) {
+            let _ = kill(child.host, Signal::SIGCONT);
+        } else if let (Some(child), Some(_)) =
+            (now.others().find(stays), now.program().filter(rests))
+        {
+            let _ = kill(child.host, Signal::SIGSTOP);
+            (stops, last) = (stops + 1, Some(Instant::now()));
+        }
+        None::<()>
+    });
+    let since_the_last = last.map(|last| last.elapsed());
+    let outcome = running.finish();
+    let begins_anew = interrupted == Err(Interrupted::Deadline) && stops > 0;
+    // If it doesn't end without that either, that is told elsewhere.
+    if begins_anew && limited().finish().exit != Exit::Deadline {
+        Verdict::new("The limit begins anew each time that the child is stopped for a moment, and never ends.")
+            .saw(format!("the limit is {LIMIT:?}; the child was stopped, and went on, {stops} times"))
+            .saw_all(outcome.snapshot.explain())
+            .ask("When is the limit to end? And how long is that from now, when something has ended the sleep that was no end of the child?")
+            .fail();
+    }
+    begins_anew || since_the_last.is_none_or(|since| since < LIMIT)
 }
 
 /// The calls in which a child of the kind `plain` stays.
@@ -176,7 +257,8 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
             .must(reap_every_child());
         Some(seen)
     };
-    let plain = judge(run(SHORT, LONG, "plain").recorded().record());
+    let plain = run(SHORT, LONG, "plain").deadline(Duration::from_secs(3));
+    let plain = judge(plain.recorded().record());
     let hold = |text: &str| Injection::hold(text).expect("it is well written");
     plain.as_ref().inspect(|seen| must_sleep_as_a_whole(seen));
     plain.as_ref().inspect(|seen| must_hear_a_timer_that_rings_early(seen));
