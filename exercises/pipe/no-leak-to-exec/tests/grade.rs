@@ -5,7 +5,8 @@
 
 use grader::facts::{end_by_itself, leak_nothing_to};
 use grader::{
-    Descriptor, Exit, Injection, Interrupted, Outcome, Process, Run, Seed, Snapshot, Verdict,
+    Descriptor, Exit, Injection, Interrupted, Outcome, Process, Recorded, Run, Seed, Seen,
+    Snapshot, Verdict,
 };
 
 fn run(count: usize) -> Run {
@@ -76,6 +77,7 @@ fn list(process: &Process) -> String {
 /// Fails unless in each program three descriptors are open, and all but one write into a pipe.
 fn must_hold_no_more(now: &Snapshot) {
     let mut silent = Vec::new();
+    let own = now.program().and_then(|program| program.descriptor(1)).map(|d| &d.target);
     for process in now.others() {
         if let Some(more) = process.descriptors.iter().find(|d| d.number > 2) {
             Verdict::new(format!(
@@ -87,7 +89,13 @@ fn must_hold_no_more(now: &Snapshot) {
             .ask("Which descriptors survive an exec, and what marks those that do not?")
             .fail();
         }
-        let output = process.descriptors.iter().find(|d| d.number == 1);
+        let output = process.descriptor(1);
+        if output.is_some() && output.map(|d| &d.target) == own {
+            Verdict::new("A program that was started speaks past its pipe: its standard output is the one of who started it.")
+                .saw(list(process))
+                .ask("Which call makes the pipe the child's descriptor 1, and before which other call?")
+                .fail();
+        }
         let name = output.map(|d| d.target.to_string_lossy()).unwrap_or_default();
         // A pair of sockets will do as well.
         if !name.starts_with("pipe:") && !name.starts_with("socket:") {
@@ -102,6 +110,22 @@ fn must_hold_no_more(now: &Snapshot) {
         .saw_all(silent.into_iter().map(list))
         .ask("Which call has made descriptor 1, and was the copy marked like its original?")
         .fail();
+    }
+}
+
+/// Fails if the first process itself, and not a child of it, comes to have a descriptor without the mark, be it for a moment.
+fn must_unmark_nothing(seen: &Recorded) {
+    let unmarks = |step: &&Seen| {
+        let copies = matches!(step.returns(), Some("dup" | "dup2"));
+        let copied = copies && step.opened.iter().any(|number| *number > 2);
+        let unmarked = step.begins() == Some("fcntl") && step.sentence.contains("F_SETFD, 0)");
+        step.event.task.to_string() == "P1" && (copied || unmarked)
+    };
+    if let Some(step) = seen.steps.iter().find(unmarks) {
+        Verdict::new("For a moment P1 has an end without the mark: what the thread starts right then inherits it.")
+            .saw(step.to_string())
+            .ask("Which process needs a descriptor that survives an exec, and since when is nobody else in that one?")
+            .fail();
     }
 }
 
@@ -151,6 +175,8 @@ fn there_is_no_moment_at_which_a_pipe_could_leak() {
     let run = run(count);
     let recording = run.recorded().inject(hold("fcntl")).inject(hold("ioctl"));
     let Some(seen) = recording.record() else { return };
-    seen.must(leak_nothing_to("probe")).must(leak_nothing_to("neighbour")).must(end_by_itself());
+    seen.must(leak_nothing_to("probe")).must(leak_nothing_to("neighbour"));
+    must_unmark_nothing(&seen);
+    seen.must(end_by_itself());
     must_have_heard(&seen.outcome, count);
 }
