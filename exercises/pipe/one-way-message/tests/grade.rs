@@ -6,11 +6,17 @@ use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
 /// More than a pipe holds, and less than an argument may be long.
 const LONG: usize = 100_000;
 
-/// A text of about so many bytes. No code that goes with it is one of those that a program ends with when something has gone wrong.
+/// A text of about so many bytes and several lines. All but its newlines are letters of two bytes, and from the second line on a piece of an even
+/// length ends in the middle of one. No code that goes with it is one of those that a program ends with when something has gone wrong.
 fn text(name: &str, about: usize) -> (String, Seed) {
     let mut seed = Seed::of(name);
     let length = about + seed.random().usize(10..90);
-    let text = (0..length).map(|_| seed.random().lowercase()).collect();
+    let mut text = String::new();
+    while text.len() < length {
+        // The last byte is a newline, too: no letter is behind it.
+        let ends = text.len() == 4 || text.len() + 2 >= length;
+        text.push(if ends { '\n' } else { seed.random().char('à'..='ö') });
+    }
     (text, seed)
 }
 
@@ -55,10 +61,17 @@ fn must_end(outcome: &Outcome) {
 fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
     must_end(outcome);
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    // Half a letter at its end is no other text, and what was said besides is none of it.
+    let whole = |heard: &str| heard.strip_prefix(text).is_some_and(|rest| rest.starts_with('\n'));
+    let part = |heard: &'_ str| {
+        heard.strip_suffix('\n').unwrap_or(heard).trim_end_matches('\u{fffd}').len()
+    };
     let heard: Vec<(i32, &str)> = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("pid ")?.split_once(" heard: "))
-        .filter_map(|(pid, heard)| Some((pid.parse().ok()?, heard)))
+        .split("pid ")
+        .filter_map(|line| line.split_once(" heard: "))
+        .filter_map(|(pid, heard)| {
+            Some((pid.parse().ok()?, if whole(heard) { text } else { &heard[..part(heard)] }))
+        })
         .collect();
     let code = i32::from(code_of(text));
     let verdict = match heard.as_slice() {
@@ -81,6 +94,8 @@ fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
             text.len()
         ))
         .ask("What does one read(2) return when more bytes are still to come, and how does the child know that there are none?"),
+        [(_, heard)] if heard.contains('\u{fffd}') => Verdict::new("The child has made text of each piece for itself, and letters were torn between two of them.")
+            .ask("How many bytes can a letter have, and what becomes of half of one that is taken for text?"),
         [(_, heard)] => Verdict::new("The child heard something else than the parent was to say.")
             .saw(format!("it heard {} bytes; TEXT has {}", heard.len(), text.len()))
             .ask("What is in the child's buffer besides what was read?"),
@@ -136,8 +151,14 @@ fn nobody_guesses_when_the_other_one_is_ready() {
     let hold = |call| Injection::hold(&format!("P1:{call}:1=P2:exit_group:1"));
     let held = ["write", "writev"].map(|call| hold(call).expect("it is well written"));
     let slow_parent = held.into_iter().fold(run(&text).recorded(), grader::Recording::inject);
-    let Some(seen) = slow_parent.record() else { return };
-    seen.must(never_spin());
+    let Some(slow_parent) = slow_parent.record() else { return };
+    if slow_parent.outcome.exit == Exit::Deadline {
+        slow_parent.must(never_sleep_by_the_clock());
+    }
+    slow_parent.must(never_spin());
     let Some(seen) = run(&text).recorded().slow_child(&["read", "readv"]).record() else { return };
     seen.must(reap_every_child()).must(exit_with(code_of(&text)));
+    for seen in [seen, slow_parent] {
+        seen.must(never_spin()).must(never_sleep_by_the_clock()).must(set_no_timeout());
+    }
 }

@@ -1,0 +1,59 @@
+//! Each piece that a read brings is made text of for itself, and a letter may be in two of them.
+//! Told: "letters were torn between two of them"
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(text) = std::env::args().nth(1) else {
+        eprintln!("one-way-message: expected a text");
+        return ExitCode::from(2);
+    };
+    match tell(text.as_bytes()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("one-way-message: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Makes a pipe and a child, and writes `text` into the pipe. The child reads until the pipe's end, gives what it has read to
+/// `hear`, and ends with the code that this returns.
+///
+/// Returns the child's code, in the parent only, when the child has been reaped.
+fn tell(text: &[u8]) -> io::Result<u8> {
+    use std::io::{Read as _, Write as _};
+    let (mut read_end, mut write_end) = io::pipe()?;
+    // SAFETY: this program has one thread.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Child => {
+            drop(write_end);
+            let mut heard = String::new();
+            let mut buf = [0u8; 1000];
+            loop {
+                let n = read_end.read(&mut buf)?;
+                if n == 0 {
+                    break;
+                }
+                heard.push_str(&String::from_utf8_lossy(&buf[..n]));
+            }
+            std::process::exit(hear(heard.as_bytes()).into())
+        }
+        nix::unistd::ForkResult::Parent { child } => {
+            drop(read_end);
+            write_end.write_all(text)?;
+            drop(write_end);
+            match nix::sys::wait::waitpid(child, None)? {
+                nix::sys::wait::WaitStatus::Exited(_, code) => Ok(code as u8),
+                _ => Err(io::Error::other("no")),
+            }
+        }
+    }
+}
+
+/// The child's part: says what it has heard. What it returns is the child's exit code.
+fn hear(text: &[u8]) -> u8 {
+    println!("pid {} heard: {}", std::process::id(), String::from_utf8_lossy(text));
+    (text.len() % 100) as u8
+}
