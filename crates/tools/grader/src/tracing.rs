@@ -147,10 +147,11 @@ impl Recording {
                 _ => cannot(&why),
             },
         };
-        let end = running.to_stdin.as_ref().map(File::try_clone).transpose();
-        let end = end.unwrap_or_else(|why| cannot(&format!("dup(2): {why}")));
-        // Nobody takes it where nothing is to be done.
-        let _ = hand.send((running.pid(), end));
+        // Who does something is the only one who writes there: dropped, it is at its end. Nobody takes it where nothing is to be done.
+        let end = running.to_stdin.take();
+        if let Err(mpsc::SendError((_, end))) = hand.send((running.pid(), end)) {
+            running.to_stdin = end;
+        }
         drop(hand);
         // Not at the end of the program, but at everybody's: what it leaves behind is evidence, too.
         running.ended = over;

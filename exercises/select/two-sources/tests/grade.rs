@@ -218,7 +218,8 @@ fn a_word_of_the_master_is_heard_at_once() {
     must_not_starve_its_master();
 }
 
-/// The master speaks, and so many clients are there, both before the worker's first sleep. Fails if it greets them all before it hears.
+/// The master speaks and is gone, and so many clients are there, both before the worker's first sleep. Fails if it greets them all before it hears, or hears
+/// nothing but the end.
 fn must_not_starve_its_master() {
     let folder = Folder::new();
     let socket = folder.path().join("socket");
@@ -247,6 +248,16 @@ fn must_not_starve_its_master() {
             .fail();
     }
     seen.must(end_by_itself());
+    // The master was gone by then, too, and it had spoken before.
+    let said = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
+    if said.contains("my master is gone") {
+        Verdict::new("The master has spoken and is gone, and the worker takes notice of its end, and not of its word.")
+            .saw("one byte was written to the pipe, and then it was closed")
+            .saw_all(turns.first().map(ToString::to_string))
+            .saw(format!("said: {:?}", said.trim()))
+            .ask("poll(2): which events does it tell of a pipe that has something in it, and no writer? Which of them says that nothing is left to read?")
+            .fail();
+    }
 }
 
 #[test]
