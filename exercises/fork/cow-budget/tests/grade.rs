@@ -4,6 +4,7 @@
 
 use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict};
 use nix::unistd::Pid;
+use std::collections::BTreeMap;
 
 /// How many numbers the program's table has: 16 MiB of them.
 const ENTRIES: u64 = 1 << 21;
@@ -24,10 +25,13 @@ impl Question {
         let mut seed = Seed::of(name);
         let random = seed.random();
         let first = random.u64(1..1_000_000);
-        // Far apart, so that they are on different pages, and each one changes its entry.
-        let changes =
-            (0..6).map(|n| (n * (ENTRIES / 6) + random.u64(0..1000), random.u64(1 << 40..1 << 41)));
-        let changes = changes.collect();
+        // Far apart, so that they are on different pages, and each one changes its entry: some to less than it was.
+        let value = |n| if n % 2 == 0 { 1 << 40..1 << 41 } else { 0..first };
+        let mut changes: Vec<_> = (0..6)
+            .map(|n| (n * (ENTRIES / 6) + random.u64(0..1000), random.u64(value(n))))
+            .collect();
+        // The last one is of the first one's entry.
+        changes[5].0 = changes[0].0;
         Self { first, changes, seed }
     }
 
@@ -37,9 +41,9 @@ impl Question {
     }
 
     fn sum_with_changes(&self) -> u64 {
-        self.changes
-            .iter()
-            .fold(self.sum(), |sum, (index, value)| sum - (self.first + index) + value)
+        // Of two changes of one entry, the later one counts.
+        let changed: BTreeMap<_, _> = self.changes.iter().copied().collect();
+        changed.iter().fold(self.sum(), |sum, (index, value)| sum - (self.first + index) + value)
     }
 
     fn run(&self, gate: &Gates) -> Run {
@@ -60,17 +64,23 @@ struct Memory {
     anonymous: u64,
     /// Its part of what it shares by intention, as with MAP_SHARED.
     shared: u64,
+    /// The most that it has ever had there, since its fork.
+    most: u64,
+}
+
+/// A line of one of a process's files in /proc, in KiB.
+fn kib(pid: Pid, file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 fn memory(pid: Pid) -> Option<Memory> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let field = |name: &str| -> Option<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
-    };
+    let field = |name| kib(pid, "smaps_rollup", name);
     let (own, anonymous) = (field("Private_Dirty:")?, field("Anonymous:")?);
     // An older kernel doesn't tell.
-    Some(Memory { own, anonymous, shared: field("Pss_Shmem:").unwrap_or_default() })
+    let shared = field("Pss_Shmem:").unwrap_or_default();
+    Some(Memory { own, anonymous, shared, most: kib(pid, "status", "VmHWM:").unwrap_or_default() })
 }
 
 /// Starts the program and waits until its child stands at the gate.
@@ -87,7 +97,9 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
         if !std::mem::replace(&mut stands, gate.arrived() == 1) {
             return None;
         }
-        let still = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
+        // Whoever looks from time to time whether the child has ended waits for it, too.
+        let rests = |p: &Process| p.blocked() || p.sleeping_for_time() || p.state == State::Zombie;
+        let still = now.processes.iter().all(rests);
         still.then(|| now.others().find(|p| p.blocked()).map(|p| p.host))
     });
     match child {
@@ -101,6 +113,12 @@ fn start(question: &Question) -> (Running, Gates, Pid) {
             if why != Interrupted::Deadline {
                 outcome.must_end();
                 outcome.must_leave_nobody();
+            }
+            if outcome.complaint().is_some_and(|text| text.contains("panicked at")) {
+                Verdict::new("The child panicked before it had come to the gate.")
+                    .saw_all(outcome.complaint())
+                    .ask("Which line is it, and what is in the table and in the changes there?")
+                    .fail();
             }
             let held = outcome.snapshot.program().and_then(Process::call_name);
             let verdict = if held.is_some_and(|call| ["vfork", "clone", "clone3"].contains(&call)) {
@@ -153,7 +171,8 @@ fn the_child_changes_its_own_table_and_nobody_elses() {
                 .ask("What has fork returned in the process that is to make the changes?"),
         ),
         ([c], [_]) if *c != with => Some(
-            Verdict::new("The child's sum is wrong.").ask("Has the child made all of the changes before it took the sum?"),
+            Verdict::new("The child's sum is wrong.").saw("two of the changes are of the same entry, and some make an entry less than it was")
+                .ask("Has the child made all of the changes, one after the other, before it took the sum?"),
         ),
         ([_], [_]) => Some(
             Verdict::new("The parent's sum is wrong.").ask("What happened to the parent's table, and in which process?"),
@@ -219,6 +238,12 @@ fn six_changes_cost_a_few_pages() {
     if of_child.anonymous > TABLE + TABLE / 2 {
         seen(Verdict::new("The child has made a second table: fork had given it one already."))
             .ask("What happens to the parent's table when the child writes to its own?")
+            .fail();
+    }
+    if of_child.most > TABLE + TABLE / 2 {
+        seen(Verdict::new("The child has made a second table, and has given it back: fork had given it one already."))
+            .saw(format!("the most that the child has had in memory: {} KiB", of_child.most))
+            .ask("What happens to the parent's table when the child writes to its own? And what do a copy's pages cost while it is there?")
             .fail();
     }
     if of_child.own > BUDGET && of_parent.own > TABLE / 2 {
