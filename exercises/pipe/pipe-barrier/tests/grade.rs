@@ -144,7 +144,7 @@ fn they_sleep_until_then() {
     let SettingUp { now, .. } = start().must_be_all_there();
     for child in now.others() {
         let seen = format!("the parent sets up, and pid {} {}", child.pid, now.describe(child));
-        if child.sleeping_for_time() {
+        if child.sleeping_for_time() || child.goes_by_the_clock() {
             Verdict::new("A child goes by the clock: it sleeps for a time, whatever its parent has done by then.")
                 .saw(seen)
                 .ask("How long does setting up take? And what could wake the child exactly when it is done?")
