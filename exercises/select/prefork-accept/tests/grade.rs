@@ -43,6 +43,9 @@ impl Server {
                 .ask("Which process came back from `run`, and with what?")
                 .fail()
         };
+        if now.processes.iter().any(Process::goes_by_the_clock) {
+            by_the_clock(&now).fail();
+        }
         let alive = now.others().filter(|p| p.state != State::Zombie).count();
         if alive != WORKERS {
             not_so_many(running, &now, alive);
@@ -143,13 +146,19 @@ fn must_sleep(outcome: &Outcome) {
         .fail();
     }
     if now.processes.iter().any(Process::sleeping_for_time) {
-        Verdict::new(
-            "The server sleeps by the clock: it gets up to look whether something has happened.",
-        )
-        .saw_all(now.explain().into_iter().take(6))
-        .ask("What is it waiting for, and which call sleeps exactly until that has happened?")
-        .fail();
+        by_the_clock(now).fail();
     }
+}
+
+fn by_the_clock(now: &Snapshot) -> Verdict {
+    let sleepers = now.processes.iter().filter(|p| p.goes_by_the_clock());
+    let sleepers =
+        sleepers.map(|p| format!("{} {}, with a timeout", now.title(p), now.describe(p)));
+    Verdict::new(
+        "The server sleeps by the clock: it gets up to look whether something has happened.",
+    )
+    .saw_all(sleepers.take(2))
+    .ask("What is it waiting for, and which call sleeps exactly until that has happened?")
 }
 
 /// Fails unless each worker is a child of the program.
@@ -243,11 +252,11 @@ fn must_not_be_served(server: &mut Server, client: &io::Result<BufReader<Client>
 
 /// As many clients as there are workers, at the same time: each has one of the workers that were made before.
 fn must_be_workers(server: &Server) {
+    // Whoever is made for a client is none of them.
+    let workers: BTreeSet<Pid> = server.running.snapshot().others().map(|p| p.pid).collect();
     let clients = server.serve_all();
     let served: BTreeSet<Pid> = clients.keys().copied().collect();
     must_not_be_the_master(server, &served);
-    let now = server.running.snapshot();
-    let workers: BTreeSet<Pid> = now.others().map(|p| p.pid).collect();
     if served != workers && served.is_subset(&workers) {
         server.fail(serves_several(format!(
             "{WORKERS} clients stay, and are served by {}; the workers are {}",
