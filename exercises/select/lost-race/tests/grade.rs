@@ -5,6 +5,7 @@
 
 use grader::facts::*;
 use grader::{Exit, Injection, Outcome, Process, Recorded, Run, Seen, State, Verdict};
+use std::collections::BTreeMap;
 
 fn run() -> Run {
     Run::new(grader::program!("lost-race"))
@@ -47,7 +48,9 @@ fn must_have_served(outcome: &Outcome) {
 fn recorded(workers: &[&str], inject: impl Fn(&str) -> Injection) -> Option<Recorded> {
     let calls =
         workers.iter().flat_map(|who| ["accept", "accept4"].map(|call| format!("{who}:{call}")));
-    calls.fold(run().recorded(), |run, at| run.inject(inject(&at))).record()
+    // Until the client says what it has heard, who has lost has gone to sleep, or has asked often enough.
+    let greeted = Injection::hold("P1:write:1=P3:poll:5").expect("it is well written");
+    calls.fold(run().recorded().inject(greeted), |run, at| run.inject(inject(&at))).record()
 }
 
 #[test]
@@ -109,20 +112,48 @@ fn must_not_try_to_sleep_in_accept(seen: &Recorded) {
     }
 }
 
-/// Fails if a worker sleeps in a read of its orders, and nobody else, a thread or a process, could hear of a client for it.
+/// Fails if a worker sleeps for its orders only, in a read or another call, and nobody else, a thread or a process, could hear of a client for it.
 fn must_not_sleep_for_orders_only(seen: &Recorded) {
     let known = |step: &Seen| ["P1", "P2", "P3"].contains(&step.event.task.to_string().as_str());
     let reads = |step: &&Seen| {
         step.process.to_string() != "P1"
-            && step.blocked.as_ref().is_some_and(|it| it.call.starts_with("read"))
+            && step.blocked.as_ref().is_some_and(|it| {
+                let hears = HEARS.iter().any(|call| it.call.contains(call));
+                hears
+                    && step.sentence.contains("data in pipe")
+                    && !step.sentence.contains("connection")
+            })
     };
     if let Some(step) = seen.steps.iter().find(reads)
         && seen.steps.iter().all(known)
     {
-        Verdict::new("A worker sleeps in read, for its orders only: no client wakes it there.")
-            .saw(step.to_string())
-            .ask("Which call sleeps for the listener and for the pipe?")
-            .fail();
+        let call = step.blocked.as_ref().and_then(|it| it.call.split('(').next());
+        let call = call.unwrap_or_default();
+        Verdict::new(format!(
+            "A worker sleeps in {call}, for its orders only: no client wakes it there."
+        ))
+        .saw(step.to_string())
+        .ask("Which call sleeps for the listener and for the pipe?")
+        .fail();
+    }
+}
+
+/// Fails if a worker asks again and again, by a call that returns at once, and never sleeps in between.
+fn must_not_ask_again_and_again(seen: &Recorded) {
+    let mut in_vain: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
+    for step in &seen.steps {
+        let asked = in_vain.entry(step.event.task.to_string()).or_default();
+        if step.blocked.is_some() {
+            asked.clear();
+        }
+        let nothing = ["finds nothing ready in time", "is told that nothing is ready"];
+        asked.extend(nothing.iter().any(|it| step.sentence.contains(it)).then_some(step));
+        if asked.len() == 3 {
+            Verdict::new("A worker never sleeps: it asks again and again whether there is something, and its call returns at once.")
+                .saw_all(asked.iter().map(ToString::to_string))
+                .ask("How long does its call wait, and what is there to do in the meantime?")
+                .fail();
+        }
     }
 }
 
@@ -163,6 +194,7 @@ fn who_has_lost_goes_back_to_sleep() {
     }
     must_not_try_to_sleep_in_accept(&seen);
     must_not_sleep_for_orders_only(&seen);
+    must_not_ask_again_and_again(&seen);
     seen.must(never_spin()).must(set_no_timeout());
     must_have_served(&seen.outcome);
     seen.must(end_by_itself());
