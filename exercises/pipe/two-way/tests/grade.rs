@@ -3,7 +3,7 @@
 //! A pipe holds 64 KiB, so of a mebibyte each nothing gets through unless somebody reads while the other writes. Where the
 //! processes are run one at a time, either of them is the slow one.
 
-use grader::facts::{end_by_itself, read_in_all};
+use grader::facts::{end_by_itself, leave_to_its_children, read_in_all, reap_every_child};
 use grader::{Exit, Outcome, Policy, Process, Run, Seed, Snapshot, Verdict};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -97,6 +97,13 @@ fn must_not_hang(outcome: &Outcome) {
         .saw(format!("pid {} can't go on before pid {} reads", one.pid, other.pid))
         .saw(format!("pid {} can't go on before pid {} reads", other.pid, one.pid))
         .ask("How much fits into a pipe that nobody reads, and what does a write do with the rest?")
+    } else if let [writer] = writers.as_slice()
+        && writer.pid != now.program
+        && now.program().is_some_and(|p| matches!(p.call_name(), Some("wait4" | "waitid")))
+    {
+        Verdict::new("The parent waits for its child's end before it listens, and the child can't end before somebody does.")
+            .saw(format!("pid {} can't go on before pid {} reads", writer.pid, now.program))
+            .ask("What is still to be said when the parent begins to wait, and how much of that fits into a pipe?")
     } else if let Some((reader, _)) = readers.iter().find(|(p, target)| holds(p, target)) {
         Verdict::new(format!(
             "{} waits for the end of what it is told, and keeps it from coming itself.",
@@ -120,6 +127,8 @@ fn must_not_have_misheard(talk: &Talk, seed: &Seed) {
             None => continue,
             Some([(count, found)]) if (*count, *found) == (size, letter) => continue,
             Some(heard) if heard.iter().any(|(_, found)| *found == own) => own_words(),
+            Some([]) => Verdict::new(format!("The {who} has heard nothing: the other one has ended, or closed its end, before it had said a word."))
+                .ask("Who speaks there, a thread perhaps, and who waits until all has been said before the process ends?"),
             Some(heard) if heard.iter().map(|(count, _)| count).sum::<usize>() < size => {
                 Verdict::new(format!("The {who} has heard a part only: one read is taken for all that was said."))
                     .ask("How many bytes does one read bring at most, and which answer of it says that no more will come?")
@@ -191,6 +200,9 @@ fn it_does_so_whoever_is_the_faster_one() {
         let text = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
         let said = text.lines().map(str::to_owned).collect();
         must_have_arrived(&Talk { outcome: seen.outcome.clone(), said, size }, &seed);
-        seen.must(read_in_all(2 * size as u64));
+        seen.must(read_in_all(2 * size as u64)).must(leave_to_its_children("the child heard"));
     }
+    // A child that takes its time to end, when everything is said.
+    let Some(seen) = run(9).recorded().slow_child(&["exit_group"]).record() else { return };
+    seen.must(reap_every_child());
 }
