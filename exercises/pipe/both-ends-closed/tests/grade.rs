@@ -2,6 +2,7 @@
 //!
 //! Each of the two stands at a gate while it has its end, and for so long the test can look at both descriptor tables.
 
+use grader::facts::reap_every_child;
 use grader::{Exit, Gates, Interrupted, Outcome, Pipe, Process, Run, Running, Verdict};
 
 /// Both, at their gates.
@@ -45,7 +46,13 @@ fn no_pair(running: Running, why: Interrupted) -> ! {
     if why != Interrupted::Deadline {
         outcome.must_end();
     }
-    Verdict::new("Parent and child never stood at their gates, both at the same time.")
+    let alone = outcome.snapshot.others().count() == 0;
+    let cause = if alone {
+        "There is no child: the program does both parts by itself."
+    } else {
+        "Parent and child never stood at their gates, both at the same time."
+    };
+    Verdict::new(cause)
         .saw(outcome.ending())
         .saw_all(outcome.snapshot.explain())
         .saw_all(outcome.complaint())
@@ -168,6 +175,10 @@ fn what_is_said_is_heard_to_its_end() {
             .ask("Which process calls `talk`, and with which end?")
             .fail();
     }
+    // Gates that stand open, and a child that takes its time to end when it has talked.
+    let run = Run::new(grader::program!("both-ends-closed")).args(["/dev/null", "/dev/null"]);
+    let Some(seen) = run.recorded().slow_child(&["exit_group"]).record() else { return };
+    seen.must(reap_every_child());
 }
 
 fn one_too_many(who: &str) -> Verdict {

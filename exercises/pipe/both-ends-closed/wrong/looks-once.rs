@@ -1,0 +1,66 @@
+//! The parent has heard everything, and looks once whether the child has ended.
+//! Told: "ends before its child P2"
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [talks_at, listens_at] = args.as_slice() else {
+        eprintln!("both-ends-closed: expected the paths of two named pipes");
+        return ExitCode::from(2);
+    };
+    match connect(Path::new(talks_at), Path::new(listens_at)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("both-ends-closed: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Makes a pipe and a child. The child calls `talk` with the write end and the gate `talks_at`, the parent calls `listen` with
+/// the read end and the gate `listens_at`. While it is in there, each of them has that end of the pipe, and no other one.
+///
+/// Returns in the parent only, when the child has been reaped.
+fn connect(talks_at: &Path, listens_at: &Path) -> io::Result<()> {
+    use nix::sys::wait::{WaitPidFlag, waitpid};
+    use nix::unistd::{ForkResult, fork, pipe};
+    let (r, w) = pipe()?;
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop(r);
+            std::process::exit(talk(w, talks_at).is_err().into())
+        }
+        ForkResult::Parent { child } => {
+            drop(w);
+            listen(r, listens_at)?;
+            // All was heard, so it has ended.
+            waitpid(child, Some(WaitPidFlag::WNOHANG))?;
+            Ok(())
+        }
+    }
+}
+
+/// The child's part: stands at the gate, then writes a sentence and closes its end.
+fn talk(write_end: OwnedFd, gate: &Path) -> io::Result<()> {
+    pass(gate)?;
+    writeln!(std::fs::File::from(write_end), "pid {} is talking", std::process::id())
+}
+
+/// The parent's part: stands at the gate, then reads until the pipe's end, and says what it has heard.
+fn listen(read_end: OwnedFd, gate: &Path) -> io::Result<()> {
+    pass(gate)?;
+    let mut heard = String::new();
+    std::fs::File::from(read_end).read_to_string(&mut heard)?;
+    print!("pid {} heard: {heard}", std::process::id());
+    Ok(())
+}
+
+/// Waits at a gate: blocks until somebody opens it for writing, and then until the last writer is gone.
+fn pass(gate: &Path) -> io::Result<()> {
+    std::fs::File::open(gate)?.read_to_end(&mut Vec::new()).map(drop)
+}
