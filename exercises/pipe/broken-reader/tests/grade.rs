@@ -1,7 +1,7 @@
 //! How `broken-reader` must end: when all is said, when its reader leaves, and when a write fails for another reason.
 
 use grader::facts::meet_every_injection;
-use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, State, Verdict};
+use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, Seen, State, Verdict};
 
 /// More lines than anybody hears before the deadline.
 const ENDLESS: u64 = 1_000_000_000;
@@ -120,18 +120,26 @@ fn another_error_is_still_an_error() {
     let first = seen.steps.iter().find(|step| step.sentence.contains("line 1"));
     let failed = seen.steps.iter().find(|step| step.sentence.contains(error));
     let at_the_end = first.is_some_and(|step| step.sentence.contains("line 3"));
+    // What was in a buffer may be tried once more at the end; the last line is new.
+    let says = |step: &&Seen| step.begins().is_some() && step.sentence.contains("line 3");
+    let after = |step: &&Seen| failed.is_some_and(|it| step.event.step > it.event.step);
+    let next = seen.steps.iter().filter(says).find(after);
     let verdict = match outcome.exit {
         Exit::Code(0) if at_the_end => Verdict::new(
             "All lines were in a buffer, and were lost when it was emptied: nobody has heard of that.",
         )
         .ask("When is a buffer emptied that goes out of scope, and to whom does it say that this has failed?"),
+        Exit::Code(0) if next.is_some() => Verdict::new(
+            "A write has failed, and the program goes on as if nothing had been.",
+        )
+        .ask("Who looks at what a write returns, and what may be done about an error that is not of the reader's doing?"),
         Exit::Code(0) => Verdict::new("The program takes every error for the end of its reader.")
             .ask("Which kinds of error can a write have, and which one of them means that nobody reads any more?"),
         _ => Verdict::new("A write has failed, and the program ended otherwise than by reporting that.")
             .ask("What does `main` make of an error that `say_lines` returns?"),
     };
     verdict
-        .saw_all(first.into_iter().chain(failed).map(ToString::to_string))
+        .saw_all(first.into_iter().chain(failed).chain(next).map(ToString::to_string))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
         .replay(&seed)
