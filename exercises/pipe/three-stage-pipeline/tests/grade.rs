@@ -136,7 +136,9 @@ fn a_mebibyte_comes_through() {
 fn stand_still() -> (Running, Snapshot) {
     let mut running = run().stdin_later().start();
     let still = running.until(|now| {
-        let settled = |process: &Process| process.blocked() || process.state == State::Zombie;
+        // Whoever looks from time to time whether a stage has ended waits for it, too.
+        let sleeps = |process: &Process| process.blocked() || process.sleeping_for_time();
+        let settled = |process: &Process| sleeps(process) || process.state == State::Zombie;
         (now.others().count() > 0 && now.processes.iter().all(settled)).then(|| now.clone())
     });
     match still {
