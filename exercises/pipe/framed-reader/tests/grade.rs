@@ -72,8 +72,8 @@ fn list(messages: &[String]) -> String {
 enum Pieces<'a> {
     /// All that was asked for, as far as it was there.
     Whole(&'a str),
-    /// A few bytes a read; whether the program has read them to their end.
-    Torn { what: &'a str, to_the_end: bool },
+    /// No more than so many bytes a read; whether the program has read them to their end.
+    Torn { what: &'a str, at_most: usize, to_the_end: bool },
 }
 
 /// Fails with what is wrong about the messages that came out, if they are others than those that went in. An input that is `cut` goes
@@ -89,36 +89,28 @@ fn must_have_said(outcome: &Outcome, sent: &[String], pieces: Pieces<'_>, seed: 
     let unreadable = || Said { length: usize::MAX, text: "a line that is no message".into() };
     let (wanted, found) =
         (sent.get(at), said.get(at).map(|said| said.clone().unwrap_or_else(unreadable)));
+    // Whoever takes one read for all of a message has no more of it.
+    let at_most = if let Pieces::Torn { at_most, .. } = pieces { at_most } else { 0 };
     let verdict = match (wanted, &found) {
-        (None, Some(found)) if found.length == 0 => Verdict::new("The end of the input is taken for an empty message.")
+        (None, Some(found)) if found.length == 0 && !(cut && said.len() == at + 1) => Verdict::new("The end of the input is taken for an empty message.")
             .ask("read returned 0. Which message has no bytes, and how many bytes come before it all the same?"),
         (None, Some(_)) if cut => Verdict::new("Half a message came out as if it were a whole one.")
             .ask("How many bytes did its length promise, and how many were there?"),
         (Some(wanted), Some(found)) if found.length != wanted.len() && found.length == swapped(wanted.len()) => Verdict::new("The low byte of a length was taken for the high one.")
             .ask("Which of the two bytes comes first, and what is each of them worth?"),
-        (Some(wanted), Some(found)) if found.length == 0 && !wanted.is_empty() && matches!(pieces, Pieces::Torn { .. }) => Verdict::new(
-            "A length was made of half of its bytes: the second had not arrived yet.",
-        )
+        (Some(wanted), Some(found)) if found.length == 0 && !wanted.is_empty() && matches!(pieces, Pieces::Torn { .. }) => Verdict::new("A length was made of half of its bytes: the second had not arrived yet.")
         .ask("How many bytes does a read bring that was asked for two?"),
-        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) && matches!(pieces, Pieces::Whole(_)) => Verdict::new(
-            "A message came out shorter than it is, though all of its bytes were there.",
-        )
+        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) && (found.length > at_most || at_most == 0) => Verdict::new("A message came out shorter than it is, though all of its bytes were there.")
         .ask("What do the two bytes count, how many of them make the number, and has it a sign?"),
-        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) => Verdict::new(
-            "A message came out shorter than its length says: its other bytes had not arrived yet.",
-        )
+        (Some(wanted), Some(found)) if found.length < wanted.len() && wanted.starts_with(&found.text) => Verdict::new("A message came out shorter than its length says: its other bytes had not arrived yet.")
         .ask("What does the number mean that read returns, and who asks for the rest?"),
-        (Some(wanted), Some(found)) if found.length > wanted.len() && found.text.starts_with(wanted.as_str()) => Verdict::new(
-            "One read is taken for one message: what arrived together came out together.",
-        )
+        (Some(wanted), Some(found)) if wanted.is_empty() && sent[at..].iter().find(|it| !it.is_empty()).is_some_and(|it| *it == found.text) => Verdict::new("An empty message was left out: the next one came in its place.")
+        .ask("How many messages were sent, and what is to be returned for one without bytes?"),
+        (Some(wanted), Some(found)) if found.length > wanted.len() && found.text.starts_with(wanted.as_str()) => Verdict::new("One read is taken for one message: what arrived together came out together.")
         .ask("A pipe carries a stream of bytes. Where is it written in them where a message ends?"),
-        (Some(wanted), None) if wanted.is_empty() && outcome.exit == Exit::Code(0) => Verdict::new(
-            "An empty message is taken for the end: what came after it was never said.",
-        )
+        (Some(wanted), None) if wanted.is_empty() && outcome.exit == Exit::Code(0) => Verdict::new("An empty message is taken for the end: what came after it was never said.")
         .ask("Which number says that a message is empty, which one that the input has ended, and who returns each of them?"),
-        (Some(_), None) if outcome.exit == Exit::Code(0) => Verdict::new(
-            "Bytes got lost between two messages: they were read, and nobody has kept them.",
-        )
+        (Some(_), None) if outcome.exit == Exit::Code(0) => Verdict::new("Bytes got lost between two messages: they were read, and nobody has kept them.")
         .ask("How many bytes does this read take from the pipe, and where are those that belong to the next message?"),
         (Some(_), None) if !matches!(pieces, Pieces::Torn { to_the_end: false, .. }) => Verdict::new("The program waited for more bytes than there were: it made another length of the two bytes, or has lost some.")
             .ask("Which of the two bytes is the high one, what does their number count, and who has kept all that was read?"),
@@ -226,8 +218,13 @@ fn it_does_not_matter_where_the_bytes_are_torn() {
         let what = format!("no read has brought more than {piece} {bytes}");
         let is_end = |step: &Seen| step.sentence.contains(" reads 0 bytes from ");
         let to_the_end = seen.steps.iter().any(is_end);
-        judge(&seen.outcome, &sent, Pieces::Torn { what: &what, to_the_end }, &seed);
+        let pieces = Pieces::Torn { what: &what, at_most: piece, to_the_end };
+        judge(&seen.outcome, &sent, pieces, &seed);
     }
+    let sent = [message(&mut seed, u16::MAX.into())];
+    let run = Run::new(grader::program!("framed-reader")).output_limit(1 << 17);
+    let what = Pieces::Whole("it was as long as a message can be");
+    judge(&run.stdin(framed(&sent)).finish(), &sent, what, &seed);
 }
 
 #[test]
@@ -263,7 +260,8 @@ fn a_read_that_fails_is_no_end() {
     grader::worth(1);
     let mut seed = Seed::of("fails");
     let sent = messages(&mut seed);
-    for nth in [1, seed.random().u32(2..=4)] {
+    // The first is of a length, the second or the third of a message.
+    for nth in 1..=3 {
         let fails = Injection::fail(&format!("read:{nth}=EIO")).expect("it is well written");
         let run = Run::new(grader::program!("framed-reader")).output_limit(1 << 12);
         let Some(seen) = run.stdin(framed(&sent)).recorded().inject(fails).record() else { return };
