@@ -1,5 +1,5 @@
 //! Whether the one in the middle has ended is asked after a while, and once.
-//! Told: "does not wait until P2 has ended"
+//! Told: "it is a zombie until P1 reaps it"
 
 use nix::libc::_exit;
 use nix::sys::wait::{WaitPidFlag, waitpid};

@@ -1,5 +1,5 @@
 //! The child ends at once, since a dead one is all that is asked for.
-//! Told: "The child ended before its gate was opened"
+//! Told: "has exited, and nobody has reaped it"
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;

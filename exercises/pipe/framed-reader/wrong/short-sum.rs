@@ -1,5 +1,5 @@
 //! The length of the whole is counted in two bytes, as that of the message is.
-//! Told: "The program panicked"
+//! Told: "attempt to add with overflow"
 
 use std::fs::File;
 use std::io::{self, Read};

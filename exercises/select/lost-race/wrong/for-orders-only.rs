@@ -1,5 +1,5 @@
 //! Who has lost sleeps for its orders, and for no client any more.
-//! Told: "for its orders only"
+//! Told: "A worker sleeps in poll, for its orders only"
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};

@@ -1,5 +1,5 @@
 //! A worker asks poll, and gets up five times a second to ask again.
-//! Told: "sleeps by the clock"
+//! Told: "waiting for a descriptor to become ready, with a timeout"
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;

@@ -1,5 +1,5 @@
 //! Writes for the first signal, and does nothing for those after it.
-//! Told: "The handler writes nothing"
+//! Told: "What does the byte have to say, and to whom?"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -1,5 +1,5 @@
 //! Holds the signal back, so that it comes between nothing.
-//! Told: "The handler of SIGUSR1 runs 0 times"
+//! Told: "and waits outside: it is blocked there"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -1,5 +1,5 @@
 //! The note is behind a lock of its own making, for which the handler spins.
-//! Told: "The handler of SIGTERM waits for a lock"
+//! Told: "time, the program had the lock"
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

@@ -1,5 +1,5 @@
 //! Sleeps on a clock that is a descriptor, and looks at every tick.
-//! Told: "sets a timer, to get up by the clock"
+//! Told: "P1 calls timerfd_create("
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

@@ -1,5 +1,5 @@
 //! What is no regular file counts as one that cannot be opened.
-//! Told: "though no opening for reading fails"
+//! Told: "expected was exit code 0"
 
 use nix::sys::resource::{Resource, setrlimit};
 use std::fs::File;

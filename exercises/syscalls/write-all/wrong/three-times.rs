@@ -1,5 +1,5 @@
 //! After three interruptions, patience is at its end.
-//! Told: "P1 takes EINTR for a failure"
+//! Told: "its write was interrupted, and it does not ask again"
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
