@@ -1,5 +1,5 @@
 //! The child ends at once, since a dead one is all that is asked for.
-//! Told: "has exited, and nobody has reaped it"
+//! Told: "Which process calls `end_at`, and how many others are there?"
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
