@@ -18,19 +18,26 @@ pub(crate) struct Clock {
     left: Duration,
     looked: Instant,
     moved: u32,
+    /// How much passes between two looks at most.
+    step: Duration,
 }
 
 impl Clock {
     pub(crate) fn new(time: Duration) -> Self {
-        Self { time, left: time, looked: Instant::now(), moved: 0 }
+        Self { time, left: time, looked: Instant::now(), moved: 0, step: STEP }
     }
 
     /// What is left of the time.
     pub(crate) fn left(&mut self) -> Duration {
         let now = Instant::now();
-        self.left = self.left.saturating_sub(now.duration_since(self.looked).min(STEP));
+        self.left = self.left.saturating_sub(now.duration_since(self.looked).min(self.step));
         self.looked = now;
         self.left
+    }
+
+    /// From now on, all of the time counts: what is looked at is so much that the looks themselves take long.
+    pub(crate) fn counts_all(&mut self) {
+        self.step = Duration::MAX;
     }
 
     /// How long to wait until the next look.
@@ -77,6 +84,14 @@ mod tests {
             looked_long_ago(&mut clock);
             clock.left();
         }
+        assert_eq!(clock.left(), Duration::ZERO);
+    }
+
+    #[test]
+    fn where_the_looks_take_long_all_of_it_counts() {
+        let mut clock = Clock::new(Duration::from_secs(3));
+        clock.counts_all();
+        looked_long_ago(&mut clock);
         assert_eq!(clock.left(), Duration::ZERO);
     }
 

@@ -2,6 +2,7 @@
 
 use crate::State;
 use crate::proc::{children, stat};
+use crate::starved::CROWD;
 use nix::unistd::Pid;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -46,6 +47,11 @@ impl Watch {
             self.next = Instant::now() + EVERY;
         }
         self.usage.memory > self.memory
+    }
+
+    /// Whether they are more than anybody needs who is not a bomb, at the last look.
+    pub(crate) fn is_a_crowd(&self) -> bool {
+        self.usage.threads > CROWD
     }
 
     /// For how long one of them has computed that does so still, at the last look.

@@ -253,6 +253,9 @@ impl Running {
     /// Whether there is a reason not to wait any longer.
     fn stopped(&mut self) -> Option<Interrupted> {
         self.has_ended = self.has_ended || readable(&self.ended);
+        if self.watch.is_a_crowd() {
+            self.clock.counts_all();
+        }
         // First: who wrote too much may have been ended by the limit on file sizes meanwhile.
         if self.stdout.size() > self.output_limit || self.stderr.size() > self.output_limit {
             Some(Interrupted::TooMuchOutput)

@@ -87,13 +87,13 @@ pub(crate) fn move_on(
 }
 
 /// More of them take the processors from each other, and each has had too little to be counted in the kernel's ticks.
-const CROWD: u32 = 20;
+pub(crate) const CROWD: u64 = 20;
 
 /// Whether somebody wants to run, and all together had a processor for a small part of this time only.
 fn starve(processes: impl Iterator<Item = (State, Duration)>, time: Duration) -> bool {
     let (mut want, mut had) = (0, Duration::ZERO);
     for (state, cpu) in processes {
-        want += u32::from(state == State::Running);
+        want += u64::from(state == State::Running);
         had += cpu;
     }
     (1..=CROWD).contains(&want) && had < time / 4
