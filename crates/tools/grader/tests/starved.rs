@@ -7,7 +7,6 @@ use nix::unistd::Pid;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,28 +26,18 @@ fn a_processor() -> CpuSet {
 }
 
 /// Keeps a processor busy for as long as `work` takes.
-fn beside_who_spins<T>(on: &CpuSet, work: impl FnOnce() -> T) -> T {
-    let (spins, done) = (AtomicBool::new(false), AtomicBool::new(false));
-    /// So that a failing test ends, too.
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-    thread::scope(|scope| {
-        let _done = Done(&done);
-        scope.spawn(|| {
-            sched_setaffinity(Pid::from_raw(0), on).expect("it is one of its own");
-            while !done.load(Ordering::Relaxed) {
-                spins.store(true, Ordering::Relaxed);
-            }
-        });
-        while !spins.load(Ordering::Relaxed) {
-            thread::yield_now();
-        }
-        work()
-    })
+fn beside_who_spin<T>(on: &CpuSet, work: impl FnOnce() -> T) -> T {
+    // Four, or whoever is shy among them gets more in the end than it takes to be told that it has spun.
+    let spinning = [(); 4].map(|()| {
+        let long = subject("spin-when-told").deadline(Duration::from_secs(600)).may_compute();
+        let mut running = long.stdin_later().start();
+        place(running.pid(), on, false);
+        running.tell(b"");
+        running
+    });
+    let done = work();
+    drop(spinning);
+    done
 }
 
 /// Lets this process run on that processor only, and where `shy`, only while nobody else wants to.
@@ -76,7 +65,7 @@ fn who_wants_to_run_while_others_have_the_processor_has_more_time() {
     let mut running = subject("spin-when-told").stdin_later().start();
     let began = Instant::now();
     // In vain, in the end: nobody knows what it would do.
-    let waited = beside_who_spins(&on, || {
+    let waited = beside_who_spin(&on, || {
         place(running.pid(), &on, true);
         running.tell(b"");
         let waited = catch_unwind(AssertUnwindSafe(|| running.until(|_| None::<()>)));
@@ -98,7 +87,7 @@ fn who_answers_late_for_want_of_a_processor_is_waited_for() {
     let mut running = subject("spin-when-told").stdin_later().start();
     let mut client = running.client(client, DEADLINE);
     let began = Instant::now();
-    beside_who_spins(&on, || {
+    beside_who_spin(&on, || {
         place(running.pid(), &on, true);
         running.tell(b"");
         thread::scope(|scope| {
