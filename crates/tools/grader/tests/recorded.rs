@@ -47,6 +47,17 @@ fn a_zombie_is_told_with_its_steps() {
 }
 
 #[test]
+fn who_never_waits_is_told_whether_it_looks() {
+    let Some(seen) = recorded(&["leave-an-orphan"]) else { return };
+    let text = verdict(&seen, reap_every_child());
+    assert!(text.starts_with("P1 ends before its child P2, and never waits for it.\n"), "{text}");
+    let Some(seen) = recorded(&["look-for-an-orphan"]) else { return };
+    let text = verdict(&seen, reap_every_child());
+    assert!(text.starts_with("P1 ends before its child P2: it looks whether"), "{text}");
+    assert!(text.contains("P1 asks for a child that has ended, and none has"), "{text}");
+}
+
+#[test]
 fn a_recording_names_processes_alike_whatever_pids_they_know() {
     for subject in [["daemon"], ["reap"], ["leave-a-zombie"]] {
         let sentences = |containment| {

@@ -66,8 +66,7 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
     let (text, _) = random_text("exit-or-_exit, child");
     let outcome = run(&text).finish();
     outcome.must_end();
-    outcome.must_leave_nobody();
-    if !outcome.reaped_a_child {
+    if !outcome.reaped_a_child && outcome.left_behind.is_empty() {
         Verdict::new("The program has reaped no child: nothing shows that there ever was one.")
             .saw(outcome.ending())
             .saw("the kernel adds a child's page faults to the parent that waits for it; it added none")
@@ -81,8 +80,9 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
             .ask("Which process ended like that, and where?")
             .fail();
     }
-    let Some(seen) = run(&text).recorded().slow_child(&["write", "writev"]).record() else {
-        return;
-    };
-    seen.must(leave_to_its_children(CHILD_SAYS)).must(reap_every_child());
+    if let Some(seen) = run(&text).recorded().slow_child(&["write", "writev"]).record() {
+        seen.must(leave_to_its_children(CHILD_SAYS)).must(reap_every_child());
+    }
+    // Last: whom it looked for in time, it leaves only now and then.
+    outcome.must_leave_nobody();
 }

@@ -1,5 +1,5 @@
 //! The parent has heard everything, and looks once whether the child has ended.
-//! Told: "ends before its child P2"
+//! Told: "it looks whether that has ended, and does not wait for it"
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;

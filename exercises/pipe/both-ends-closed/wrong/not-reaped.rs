@@ -1,5 +1,5 @@
 //! The parent has heard everything, and forgets who said it.
-//! Told: "it left 1 process behind"
+//! Told: "ends before its child P2, and never waits for it"
 
 use nix::unistd::{ForkResult, fork, pipe};
 use std::io::{self, Read as _, Write as _};

@@ -1,5 +1,6 @@
 //! Facts about processes: who makes whom, and who waits for whom.
 
+use super::waiting::nothing_yet;
 use super::{Check, Claim, claim};
 use crate::{Recorded, Seen, Verdict};
 use trace::event::Status;
@@ -15,9 +16,10 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// How it came to nobody's waiting for it, until `end`, its parent's.
-    fn unreaped(&self, end: Option<&Seen>) -> Vec<String> {
-        let mut steps: Vec<_> = [Some(self.born), self.ended, end].into_iter().flatten().collect();
+    /// How it came to nobody's waiting for it, with what its parent did meanwhile.
+    fn unreaped(&self, parent: &[Option<&Seen>]) -> Vec<String> {
+        let own = [Some(self.born), self.ended];
+        let mut steps: Vec<_> = own.iter().chain(parent).copied().flatten().collect();
         steps.sort_by_key(|step| step.event.step);
         steps.iter().map(ToString::to_string).collect()
     }
@@ -47,6 +49,16 @@ fn end_of(seen: &Recorded, task: Task) -> Option<&Seen> {
     seen.of(task).find(|step| matches!(step.event.what, What::Ended { .. }))
 }
 
+/// A call of this process that asked, without waiting, whether a child has ended, when none had.
+fn looks(seen: &Recorded, parent: Task) -> Option<&Seen> {
+    seen.of(parent).find(|step| match &step.event.what {
+        What::Leave { name, result, arguments } => {
+            matches!(&**name, "wait4" | "waitid") && nothing_yet(name, result, arguments)
+        }
+        _ => false,
+    })
+}
+
 /// Each process that makes children has waited for all of them before it ends, or has left that to the
 /// kernel by ignoring SIGCHLD (wait(2)).
 pub fn reap_every_child() -> Claim<impl Check> {
@@ -58,16 +70,24 @@ pub fn reap_every_child() -> Claim<impl Check> {
                 continue;
             }
             let Life { task, parent, .. } = life;
+            let look = looks(seen, parent);
             let verdict = if life.ended.filter(before).is_some() {
                 Verdict::new(format!("A child stays a zombie: nobody waits for {task}."))
                     .ask("How many children does one wait take, and how many are there?")
             } else {
-                Verdict::new(format!(
-                    "{parent} ends before its child {task}, and never waits for it."
-                ))
-                .ask("Which call lets a parent sleep until its child has ended?")
+                let (what, ask) = match look {
+                    Some(_) => (
+                        ": it looks whether that has ended, and does not wait for it",
+                        "With WNOHANG a wait returns at once. What will the child have done by then?",
+                    ),
+                    None => (
+                        ", and never waits for it",
+                        "Which call lets a parent sleep until its child has ended?",
+                    ),
+                };
+                Verdict::new(format!("{parent} ends before its child {task}{what}.")).ask(ask)
             };
-            return Err(verdict.saw_all(life.unreaped(end)));
+            return Err(verdict.saw_all(life.unreaped(&[look, end])));
         }
         Ok(())
     })
@@ -84,7 +104,7 @@ pub fn reap_the_first_child() -> Claim<impl Check> {
         }
         let task = first.task;
         Err(Verdict::new(format!("The program does not wait until {task} has ended, where that takes a while."))
-            .saw_all(first.unreaped(Some(end)))
+            .saw_all(first.unreaped(&[Some(end)]))
             .ask("Which call sleeps until a child has ended? And what does a sleep know of it, or a call with WNOHANG?"))
     })
 }

@@ -31,6 +31,10 @@ fn main() {
             waitid(Id::Pid(child), ended).expect("wait");
         }
         "leave-an-orphan" => drop(child(for_ever)),
+        "look-for-an-orphan" => {
+            child(for_ever);
+            waitpid(None, Some(WaitPidFlag::WNOHANG)).expect("wait");
+        }
         "daemon" => daemon(),
         "open-and-stay" => {
             let mut gate = std::fs::File::open(arg(1)).expect("open");
