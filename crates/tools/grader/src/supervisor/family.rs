@@ -3,6 +3,7 @@
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
+use std::os::fd::AsRawFd as _;
 
 /// How far down from a process to follow its children. Deeper ones come up when those above are killed.
 const DEPTH: u32 = 40;
@@ -38,9 +39,59 @@ pub(super) fn each_descendant(parent: i32, meet: &mut dyn FnMut(i32)) {
 }
 
 fn descend(parent: i32, depth: u32, meet: &mut dyn FnMut(i32)) {
+    // A child is listed for the thread that forked it, and for no other one.
+    each_thread(parent, &mut |thread| {
+        each_child(parent, thread, &mut |pid| {
+            meet(pid);
+            if depth > 0 {
+                descend(pid, depth - 1, meet);
+            }
+        });
+    });
+}
+
+/// Meets every thread of a process.
+fn each_thread(process: i32, meet: &mut dyn FnMut(i32)) {
     let (mut path, mut digits) = ([0; 64], [0; 10]);
+    let parts = [b"/proc/".as_slice(), decimal(process.unsigned_abs(), &mut digits), b"/task"];
+    let Some(path) = path_of(&parts, &mut path) else { return };
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(folder) = nix::fcntl::open(path, flags, Mode::empty()) else { return };
+    let mut buffer = [0u8; 1024];
+    loop {
+        // SAFETY: the buffer is ours to write, and the kernel is told its size.
+        let read = unsafe {
+            libc::syscall(
+                libc::SYS_getdents64,
+                folder.as_raw_fd(),
+                buffer.as_mut_ptr(),
+                buffer.len(),
+            )
+        };
+        let Some(mut entries) = usize::try_from(read).ok().and_then(|read| buffer.get(..read))
+        else {
+            return;
+        };
+        if entries.is_empty() {
+            return;
+        }
+        // `struct linux_dirent64`: the entry's length is in bytes 16 and 17, its name begins in byte 19.
+        while let Some([low, high]) = entries.get(16..18) {
+            let length = usize::from(u16::from_ne_bytes([*low, *high]));
+            if let Some(thread) = entries.get(19..).and_then(number) {
+                meet(thread);
+            }
+            entries = entries.get(length.max(1)..).unwrap_or_default();
+        }
+    }
+}
+
+/// Meets every child that the kernel lists for this thread of `parent`.
+fn each_child(parent: i32, thread: i32, meet: &mut dyn FnMut(i32)) {
+    let (mut path, mut digits, mut more) = ([0; 64], [0; 10], [0; 10]);
     let parent = decimal(parent.unsigned_abs(), &mut digits);
-    let parts = [b"/proc/", parent, b"/task/", parent, b"/children"];
+    let thread = decimal(thread.unsigned_abs(), &mut more);
+    let parts = [b"/proc/", parent, b"/task/", thread, b"/children"];
     let Some(path) = path_of(&parts, &mut path) else { return };
     let Ok(list) = nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) else {
         return;
@@ -56,9 +107,6 @@ fn descend(parent: i32, depth: u32, meet: &mut dyn FnMut(i32)) {
             // 0 and 1 would be "my process group" and init; nobody's child has those numbers.
             if pid > 1 {
                 meet(pid);
-                if depth > 0 {
-                    descend(pid, depth - 1, meet);
-                }
             }
             pid = 0;
         }
@@ -118,6 +166,7 @@ pub(super) fn decimal(mut number: u32, into: &mut [u8; 10]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Stdio;
 
     #[test]
     fn a_parent_and_a_group_are_found_without_allocating() {
@@ -128,6 +177,21 @@ mod tests {
         assert_eq!(descends(me, parent_of_mine), Some(true));
         assert_eq!(descends(1, me), Some(false));
         assert_eq!(parent(i32::MAX), None);
+    }
+
+    #[test]
+    fn who_was_forked_by_another_thread_is_met() {
+        let other = std::thread::spawn(|| {
+            let child = std::process::Command::new("/bin/cat").stdin(Stdio::piped()).spawn();
+            let mut child = child.expect("a program");
+            let mut met = false;
+            let me = nix::unistd::getpid().as_raw();
+            each_descendant(me, &mut |it| met |= it.unsigned_abs() == child.id());
+            drop(child.stdin.take());
+            child.wait().expect("it can be reaped");
+            met
+        });
+        assert!(other.join().expect("it does not panic"));
     }
 
     #[test]

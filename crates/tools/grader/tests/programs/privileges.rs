@@ -87,6 +87,7 @@ pub(crate) fn play(scene: &str, parent: c_int, victim: &Path) -> bool {
             }
             for_ever()
         }
+        "threads-that-fork" => forks_in_a_thread(),
         "stop-parent" => call("kill", libc::SYS_kill, [parent.into(), libc::SIGSTOP.into(), 0, 0]),
         _ => return false,
     }
@@ -113,6 +114,18 @@ fn exec_memory_file() {
 extern "C" fn fork_once(_: c_int) {
     // SAFETY: this program has one thread, and the C library lets a handler fork.
     unsafe { libc::fork() };
+}
+
+/// Every process forks in a second thread, whose children are none of the first one's.
+fn forks_in_a_thread() -> ! {
+    std::thread::spawn(|| {
+        loop {
+            if forked() {
+                forks_in_a_thread()
+            }
+        }
+    });
+    for_ever()
 }
 
 /// Every process forks in a handler, a thousand times a second.

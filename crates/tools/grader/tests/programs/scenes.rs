@@ -105,6 +105,7 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("unkillable", &["code 0"], "open: Permission denied"),
     scene("locks", &["code 0"], "lock: done"),
     scene("stop-parent", &["code 0"], "the process that watches over it"),
+    scene("threads-that-fork", &["deadline"], "it has as many processes as it may"),
 ];
 
 /// Safe in any containment: they harm nobody but themselves.
