@@ -68,6 +68,17 @@ pub(crate) fn any_thread_runs(folder: &Path) -> bool {
         .any(|task| Stat::read(&task.join("stat")).is_some_and(|stat| stat.state == State::Running))
 }
 
+/// The folder and the state of a thread that lives, where the first one of this process does not.
+pub(crate) fn thread_that_lives(folder: &Path, stat: &Stat) -> Option<(PathBuf, State)> {
+    if stat.state != State::Zombie || stat.threads < 2 {
+        return None;
+    }
+    entries(&folder.join("task")).find_map(|task| {
+        let state = Stat::read(&task.join("stat"))?.state;
+        (state != State::Zombie).then_some((task, state))
+    })
+}
+
 /// The call of a process, and its state as corrected by that.
 pub(crate) fn call(folder: &Path, state: State) -> (Call, State) {
     if state == State::Zombie {

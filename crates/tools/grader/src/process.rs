@@ -70,7 +70,7 @@ pub struct Process {
     pub name: String,
     /// What it was doing; `Running` when any of its threads was.
     pub state: State,
-    /// The call of its first thread.
+    /// The call of its first thread, or of another one where that has ended.
     pub call: Call,
     /// Processor time that it has used, in user and in kernel mode, without its children's.
     pub cpu: Duration,
@@ -152,7 +152,10 @@ impl Process {
         let folder = PathBuf::from(format!("/proc/{pid}"));
         let stat = Stat::read(&folder.join("stat"))?;
         let any_runs = stat.threads > 1 && proc::any_thread_runs(&folder);
-        let (call, state) = proc::call(&folder, stat.state);
+        // Where the first thread has ended, the process lives on in another one.
+        let shown = proc::thread_that_lives(&folder, &stat);
+        let (folder, state) = shown.unwrap_or((folder, stat.state));
+        let (call, state) = proc::call(&folder, state);
         let mut process = Self {
             pid: proc::inner_pid(&folder).unwrap_or(pid),
             host: pid,

@@ -12,6 +12,7 @@ use std::process::exit;
 
 mod execs;
 mod faulty;
+mod tricks;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -135,6 +136,10 @@ fn main() {
         "writes" => faulty::writes(arg(1)),
         "opens" => faulty::opens(arg(1)),
         "leads" => faulty::leads(arg(1)),
+        "first-thread-ends" => tricks::first_thread_ends(),
+        "hoard-descriptors" => tricks::hoards_descriptors(),
+        "fill-its-input" => tricks::fills_its_input(),
+        "cut-its-output" => tricks::cuts_its_output(),
         other => {
             eprintln!("grader-subject: no program {other:?}");
             exit(2)

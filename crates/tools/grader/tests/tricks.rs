@@ -1,0 +1,17 @@
+//! Who makes it hard to look at them is looked at all the same, and nobody waits for them longer than they may run.
+
+use grader::{Exit, Run, State};
+use std::time::Duration;
+
+fn short(args: &[&str]) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_grader-subject")).args(args).deadline(Duration::from_millis(500))
+}
+
+#[test]
+fn a_process_whose_first_thread_has_ended_lives() {
+    let outcome = short(&["first-thread-ends"]).finish();
+    assert_eq!(outcome.exit, Exit::Deadline);
+    assert_eq!(outcome.snapshot.program().map(|it| it.state), Some(State::Sleeping));
+    let told = outcome.snapshot.explain().join("\n");
+    assert!(told.contains("is blocked in"), "{told}");
+}
