@@ -15,8 +15,14 @@ impl Snapshot {
     pub fn explain(&self) -> Vec<String> {
         let mut told = Vec::new();
         let mut sentences = Vec::new();
+        let mut more = 0;
         for process in self.program().into_iter().chain(self.others()) {
             if told.contains(&process.pid) {
+                continue;
+            }
+            if sentences.len() == DESCRIBED {
+                more += 1;
+                told.extend(self.waited_for(process).map(|child| child.pid));
                 continue;
             }
             let mut sentence = format!("{} {}", self.title(process), self.describe(process));
@@ -26,10 +32,8 @@ impl Snapshot {
             }
             sentences.push(sentence);
         }
-        if sentences.len() > DESCRIBED {
-            let rest = sentences.len() - DESCRIBED;
-            sentences.truncate(DESCRIBED);
-            sentences.push(format!("… and {rest} more"));
+        if more > 0 {
+            sentences.push(format!("… and {more} more"));
         }
         sentences
     }

@@ -53,7 +53,9 @@ impl Snapshot {
                 if !end.target.to_string_lossy().starts_with("pipe:") {
                     continue;
                 }
-                let known = pipes.iter().position(|pipe| pipe.name == end.target);
+                // By their bytes: there may be thousands.
+                let name = end.target.as_os_str();
+                let known = pipes.iter().position(|pipe| pipe.name.as_os_str() == name);
                 let place = known.unwrap_or_else(|| {
                     let name = end.target.clone();
                     pipes.push(Pipe { name, readers: Vec::new(), writers: Vec::new() });

@@ -120,20 +120,28 @@ fn parse_call(line: &str) -> Option<Call> {
     Some(Call::In { number, args })
 }
 
-pub(crate) fn descriptors(folder: &Path) -> Vec<Descriptor> {
-    let mut found: Vec<Descriptor> = entries(&folder.join("fd"))
-        .filter_map(|link| {
-            let number = link.file_name()?.to_str()?.parse().ok()?;
-            let info = fs::read_to_string(folder.join(format!("fdinfo/{number}"))).ok()?;
-            let field = |name| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            let flags = i32::from_str_radix(field("flags:")?, 8).ok()?;
-            let writable = flags & libc::O_ACCMODE != libc::O_RDONLY;
-            let offset = field("pos:")?.parse().ok()?;
-            Some(Descriptor { number, target: fs::read_link(link).ok()?, writable, flags, offset })
-        })
-        .collect();
-    found.sort_by_key(|d| d.number);
+/// The descriptors of a process, as long as there are `bytes` left that may be read about them.
+pub(crate) fn descriptors(folder: &Path, bytes: &mut usize) -> Vec<Descriptor> {
+    let mut found = Vec::new();
+    for link in entries(&folder.join("fd")) {
+        if *bytes == 0 {
+            break;
+        }
+        found.extend(descriptor(folder, &link, bytes));
+    }
+    found.sort_by_key(|d: &Descriptor| d.number);
     found
+}
+
+fn descriptor(folder: &Path, link: &Path, bytes: &mut usize) -> Option<Descriptor> {
+    let number = link.file_name()?.to_str()?.parse().ok()?;
+    let info = fs::read_to_string(folder.join(format!("fdinfo/{number}"))).ok()?;
+    *bytes = bytes.saturating_sub(info.len());
+    let field = |name| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let flags = i32::from_str_radix(field("flags:")?, 8).ok()?;
+    let writable = flags & libc::O_ACCMODE != libc::O_RDONLY;
+    let offset = field("pos:")?.parse().ok()?;
+    Some(Descriptor { number, target: fs::read_link(link).ok()?, writable, flags, offset })
 }
 
 /// The children of a process, in the order of their birth. Taken thread by thread: each thread has its own.

@@ -77,7 +77,7 @@ pub struct Process {
     /// Whether it has reaped a child: the kernel adds a child's page faults and times to the parent that waits
     /// for it, and to nobody else's.
     pub reaped_a_child: bool,
-    /// Its open descriptors, sorted by number. Empty for a zombie, and where the machine refuses to say.
+    /// Its open descriptors, sorted by number. Empty for a zombie, where the machine refuses to say, and where the run has thousands.
     pub descriptors: Vec<Descriptor>,
     /// What waits for it, and what it does with signals.
     pub signals: Signals,
@@ -147,8 +147,8 @@ impl Process {
         self.descriptors.iter().find(|d| d.number == number)
     }
 
-    /// Looks at a process; `None` when there is none of that pid (any more).
-    pub(crate) fn read(pid: Pid) -> Option<Self> {
+    /// Looks at a process; `None` when there is none of that pid (any more). Of its descriptors, no more is read than so many bytes.
+    pub(crate) fn read(pid: Pid, bytes: &mut usize) -> Option<Self> {
         let folder = PathBuf::from(format!("/proc/{pid}"));
         let stat = Stat::read(&folder.join("stat"))?;
         let any_runs = stat.threads > 1 && proc::any_thread_runs(&folder);
@@ -165,7 +165,7 @@ impl Process {
             call,
             cpu: stat.cpu,
             reaped_a_child: stat.reaped_a_child,
-            descriptors: proc::descriptors(&folder),
+            descriptors: proc::descriptors(&folder, bytes),
             signals: Signals::read(&folder),
             opening: None,
         };

@@ -8,6 +8,9 @@ use nix::unistd::Pid;
 const LOOKED_AT: usize = 2000;
 /// How many looks are taken for one that shows everybody, for the same reason.
 const LOOKS: usize = 8;
+/// How many bytes are read about descriptors in a look: those of some thousands. A run may have a hundred times as many, and each epoll(7) tells of
+/// all that it watches.
+const READ: usize = 256 << 10;
 
 /// The processes of a run at one moment. They were looked at one after the other: while they run, one may be seen
 /// a little later than another.
@@ -26,11 +29,15 @@ impl Snapshot {
         let family = |look: &Self| -> Vec<_> {
             look.processes.iter().map(|p| (p.host, p.parent, p.state == State::Zombie)).collect()
         };
-        let mut look = Self::take(supervisor, program);
+        let (mut look, mut left) = Self::look(supervisor, program);
         for _ in 1..LOOKS {
-            let again = Self::take(supervisor, program);
+            // Of who has so much open, the looks take long, and no other one shows more.
+            if left == 0 {
+                break;
+            }
+            let (again, left_again) = Self::look(supervisor, program);
             let settled = family(&again) == family(&look);
-            look = again;
+            (look, left) = (again, left_again);
             if settled {
                 break;
             }
@@ -40,11 +47,17 @@ impl Snapshot {
 
     /// Looks once at all descendants of `supervisor`.
     pub(crate) fn take(supervisor: Pid, program: Pid) -> Self {
+        Self::look(supervisor, program).0
+    }
+
+    /// The same, with how much more could have been read about descriptors.
+    fn look(supervisor: Pid, program: Pid) -> (Self, usize) {
+        let mut left = READ;
         let mut processes: Vec<Process> = Vec::new();
         let mut unseen = children(supervisor);
         unseen.reverse();
         while let Some(pid) = unseen.pop().filter(|_| processes.len() < LOOKED_AT) {
-            if let Some(process) = Process::read(pid) {
+            if let Some(process) = Process::read(pid, &mut left) {
                 unseen.extend(children(pid).into_iter().rev());
                 processes.push(process);
             }
@@ -55,7 +68,7 @@ impl Snapshot {
         for process in &mut processes {
             process.parent = inner(process.parent).unwrap_or(process.parent);
         }
-        Self { program: inner(program).unwrap_or(program), processes }
+        (Self { program: inner(program).unwrap_or(program), processes }, left)
     }
 
     /// The process of that pid.

@@ -15,3 +15,16 @@ fn a_process_whose_first_thread_has_ended_lives() {
     let told = outcome.snapshot.explain().join("\n");
     assert!(told.contains("is blocked in"), "{told}");
 }
+
+#[test]
+fn of_thousands_of_descriptors_some_are_looked_at() {
+    let mut running = short(&["hoard-descriptors"]).deadline(Duration::from_secs(20)).start();
+    for _ in 0..10 {
+        assert_eq!(running.line().as_deref(), Ok("ready"));
+    }
+    let now = running.snapshot();
+    let of_the_program = now.program().map(|it| it.descriptors.len());
+    let of_all: usize = now.processes.iter().map(|it| it.descriptors.len()).sum();
+    assert_eq!((now.processes.len(), of_the_program), (11, Some(3)));
+    assert!((1000..8000).contains(&of_all), "{of_all}");
+}
