@@ -1,6 +1,7 @@
 //! What processes were doing, in words.
 
 use crate::calls::Wait;
+use crate::plain::plain;
 use crate::{Call, Descriptor, Process, Snapshot, State};
 use std::path::Path;
 
@@ -130,10 +131,8 @@ fn called(process: &Process) -> Option<String> {
     Some(name.map_or_else(|| format!("system call {number}"), |name| format!("{name}(2)")))
 }
 
-/// A path as a person would call it: only the last part of a long one.
+/// A path as a person would call it: only the last part of a long one. The program chose it, so it stays on its line.
 fn short(path: &Path) -> String {
-    match path.file_name() {
-        Some(name) if path.is_absolute() => name.to_string_lossy().into_owned(),
-        _ => path.display().to_string(),
-    }
+    let name = path.file_name().filter(|_| path.is_absolute()).unwrap_or(path.as_os_str());
+    plain(&name.to_string_lossy()).replace('\n', "\\n")
 }

@@ -1,5 +1,6 @@
 //! What a learner reads when a check fails.
 
+use crate::plain::plain;
 use crate::record::Record;
 use std::fmt;
 use std::io::Write as _;
@@ -17,24 +18,25 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict with this cause: one sentence, in plain words.
     pub fn new(cause: impl Into<String>) -> Self {
-        Self { cause: cause.into(), evidence: Vec::new(), question: None, replay: None }
+        let cause = plain(&cause.into());
+        Self { cause, evidence: Vec::new(), question: None, replay: None }
     }
 
     /// Adds a fact that shows the cause.
     pub fn saw(mut self, fact: impl Into<String>) -> Self {
-        self.evidence.push(fact.into());
+        self.evidence.push(plain(&fact.into()));
         self
     }
 
     /// Adds several facts.
     pub fn saw_all(mut self, facts: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(facts);
+        self.evidence.extend(facts.into_iter().map(|fact| plain(&fact)));
         self
     }
 
     /// Sets the question that leads on from here.
     pub fn ask(mut self, question: impl Into<String>) -> Self {
-        self.question = Some(question.into());
+        self.question = Some(plain(&question.into()));
         self
     }
 

@@ -1,6 +1,6 @@
 //! Who makes it hard to look at them is looked at all the same, and nobody waits for them longer than they may run.
 
-use grader::{Exit, Run, State};
+use grader::{Exit, Folder, Run, State};
 use std::time::Duration;
 
 fn short(args: &[&str]) -> Run {
@@ -27,4 +27,18 @@ fn of_thousands_of_descriptors_some_are_looked_at() {
     let of_all: usize = now.processes.iter().map(|it| it.descriptors.len()).sum();
     assert_eq!((now.processes.len(), of_the_program), (11, Some(3)));
     assert!((1000..8000).contains(&of_all), "{of_all}");
+}
+
+#[test]
+fn a_name_that_a_terminal_would_obey_stays_text_on_its_line() {
+    let folder = Folder::new();
+    let path = folder.path().join("one\n\u{1b}[2J- two");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o644)).expect("mkfifo");
+    let run = short(&["open"]).arg(path);
+    let outcome = run.finish();
+    if outcome.snapshot.processes.iter().any(|it| it.call == grader::Call::Hidden) {
+        return grader::skip("the name of a file", "/proc/PID/syscall cannot be read");
+    }
+    let told = outcome.snapshot.explain().join("\n");
+    assert!(told.ends_with(r"openat(2) on one\n\u{1b}[2J- two"), "{told}");
 }

@@ -2,8 +2,8 @@
 //!
 //! `grader run [--json] [--timeout SECONDS] [--network] [--write FOLDER] -- PROGRAM ARGS`
 //!
-//! The program's standard output is passed on when it has ended, and what happened is told on standard error. With
-//! `--json`, standard output is one object instead:
+//! The program's standard output is passed on when it has ended, and what happened is told on standard error; a terminal is shown what it would
+//! obey as text. With `--json`, standard output is one object instead:
 //!
 //! - `program`: the path that was run; `containment`: what held, in one line;
 //! - `exit`: `code`, `signal`, `deadline`, `output`, `memory` or `supervisor`; `status`: the code or the signal's number,
@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 use grader::{Containment, Exit, Network, Outcome, Run};
 use serde_json::json;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,9 +82,10 @@ fn main() -> ExitCode {
 }
 
 fn as_text(outcome: &Outcome) -> std::io::Result<()> {
-    std::io::stdout().write_all(&outcome.stdout)?;
+    // Who has stopped listening to the program may still want to know what became of it.
+    let _ = pass_on(&mut std::io::stdout(), &outcome.stdout);
     let mut out = std::io::stderr();
-    out.write_all(&outcome.stderr)?;
+    pass_on(&mut out, &outcome.stderr)?;
     writeln!(out, "{}", outcome.ending())?;
     let facts =
         outcome.refused.iter().chain(&outcome.limits).cloned().chain(outcome.who_was_left());
@@ -92,6 +93,16 @@ fn as_text(outcome: &Outcome) -> std::io::Result<()> {
         writeln!(out, "- {fact}")?;
     }
     writeln!(out, "{}", grader::containment(Containment::wanted()))
+}
+
+/// Passes on what the program has written: to a terminal as text, to anybody else as it is.
+fn pass_on(to: &mut (impl Write + IsTerminal), bytes: &[u8]) -> std::io::Result<()> {
+    if to.is_terminal() {
+        to.write_all(grader::plain(&String::from_utf8_lossy(bytes)).as_bytes())?;
+    } else {
+        to.write_all(bytes)?;
+    }
+    to.flush()
 }
 
 fn as_json(program: &Path, outcome: &Outcome) -> std::io::Result<()> {
