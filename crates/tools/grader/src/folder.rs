@@ -1,9 +1,10 @@
 //! Temporary folders: one goes with its owner, and one whose owner was killed goes when the next is made.
 
+use crate::remove::remove;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 use tempfile::TempDir;
 
@@ -49,8 +50,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Removing it follows, in `TempDir`.
-        open_to_owner(self.path());
+        // What can't be removed now, whoever comes next tries again.
+        let _ = remove(self.path());
     }
 }
 
@@ -68,25 +69,8 @@ fn remove_abandoned() {
         let Ok(folder) = folder else { continue };
         // Held until it is removed: an owner who locks it after that finds it gone.
         if folder.try_lock().is_ok() {
-            open_to_owner(&entry.path());
             // Whoever comes next tries again.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = remove(&entry.path());
         }
-    }
-}
-
-/// Opens folders to their owner: a program may have closed its own even to itself. Root needs none of that, and
-/// should not change what is behind a link that somebody makes just now.
-fn open_to_owner(folder: &Path) {
-    if nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let mut unseen: Vec<PathBuf> = vec![folder.to_owned()];
-    while let Some(folder) = unseen.pop() {
-        let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));
-        let inside = fs::read_dir(&folder).into_iter().flatten().flatten();
-        // `file_type` does not follow symbolic links: what is behind one is not ours.
-        let folders = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        unseen.extend(folders.map(|entry| entry.path()));
     }
 }

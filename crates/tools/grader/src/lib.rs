@@ -61,6 +61,7 @@ mod ready;
 mod record;
 mod recorded;
 mod refused;
+mod remove;
 mod run;
 mod running;
 mod runs;
