@@ -1,10 +1,12 @@
 //! Folders of the test's in which a program may read and write.
 
+use crate::Verdict;
 use crate::folder;
+use crate::supervisor::FILE_SIZE;
 use crate::verdict::fault;
-use std::fs::{self, Permissions};
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A folder whose files the test and the program both read and write, whichever user the program runs as. It goes
@@ -52,15 +54,32 @@ impl Folder {
     /// What stands in this file; `None`: there is none.
     ///
     /// # Panics
-    /// When it is there and cannot be read.
+    /// With a [`Verdict`] when the program has put something there that cannot be read as a file.
     #[must_use]
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
-        match fs::read(self.path().join(name)) {
+        match read_file(&self.path().join(name)) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => fault(&format!("cannot read {name} in the test's folder: {error}")),
+            Err(error) => Verdict::new(format!(
+                "There is no file to be read at {name:?}, but something else."
+            ))
+            .saw(error.to_string())
+            .ask("Which call has made it, of which kind and with which permissions?")
+            .fail(),
         }
     }
+}
+
+/// Reads a file that a program may have put there: as long as it may be at most, and nothing for which a read would wait, or that has no end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_SIZE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 fn permit(path: &Path, mode: u32) {

@@ -30,6 +30,21 @@ fn of_thousands_of_descriptors_some_are_looked_at() {
 }
 
 #[test]
+fn what_a_program_has_put_in_the_place_of_a_file_is_not_waited_for() {
+    let folder = Folder::new();
+    let script = "mkfifo pipe; ln -s /dev/zero zeroes; echo text > file";
+    let run = Run::new("/bin/sh").args(["-c", script]).folder(folder.path());
+    assert_eq!(run.may_write(folder.path()).finish().exit, Exit::Code(0));
+    assert_eq!(folder.read("file").as_deref(), Some(&b"text\n"[..]));
+    for name in ["pipe", "zeroes"] {
+        let read = std::panic::AssertUnwindSafe(|| folder.read(name));
+        let told = std::panic::catch_unwind(read).expect_err("it is no file");
+        let told = told.downcast_ref::<String>().expect("a verdict is text");
+        assert!(told.contains("no file to be read"), "{told}");
+    }
+}
+
+#[test]
 fn a_name_that_a_terminal_would_obey_stays_text_on_its_line() {
     let folder = Folder::new();
     let path = folder.path().join("one\n\u{1b}[2J- two");

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 /// Memory that the program may map, in bytes.
 const ADDRESS_SPACE: u64 = 4 << 30;
 /// Size of a file that the program may write, in bytes.
-const FILE_SIZE: u64 = 64 << 20;
+pub(crate) const FILE_SIZE: u64 = 64 << 20;
 
 pub(super) fn become_program(
     plan: &Plan,
