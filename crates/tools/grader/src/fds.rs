@@ -26,8 +26,7 @@ impl Stream {
     /// A pipe: our end, which never blocks, and the program's end.
     pub(crate) fn pipe() -> Result<(Self, OwnedFd), String> {
         let (source, sink) = pipe()?;
-        fcntl(&source, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-            .map_err(|e| format!("fcntl(2): {e}"))?;
+        never_blocks(&source)?;
         Ok((Self { source, is_file: false, at_end: false, bytes: Vec::new() }, sink))
     }
 
@@ -90,6 +89,12 @@ impl Stream {
 /// A pipe that no exec inherits: its read end and its write end.
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), String> {
     pipe2(OFlag::O_CLOEXEC).map_err(|e| format!("pipe2(2): {e}"))
+}
+
+/// Has no call on this end of a pipe wait. That of the program's end is the program's affair.
+pub(crate) fn never_blocks(end: &OwnedFd) -> Result<(), String> {
+    let done = fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+    done.map(drop).map_err(|e| format!("fcntl(2): {e}"))
 }
 
 /// A descriptor that stands for this path and can do nothing but be executed; `None` when there is no such file.

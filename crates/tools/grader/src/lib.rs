@@ -71,6 +71,7 @@ mod signals;
 mod snapshot;
 mod starved;
 mod supervisor;
+mod telling;
 mod tracing;
 mod verdict;
 

@@ -1,7 +1,7 @@
 //! Runs a program under a supervisor.
 
 use crate::clock::Clock;
-use crate::fds::{Stream, input, pidfd_open, pipe};
+use crate::fds::{Stream, input, never_blocks, pidfd_open, pipe};
 use crate::layers::Layers;
 use crate::memory::Watch;
 use crate::ready::Traced;
@@ -228,7 +228,11 @@ impl Run {
         let (stderr, stderr_of_program) = Stream::pipe()?;
         let (stdin, to_stdin) = match &self.stdin {
             Stdin::Ready(bytes) => (input(bytes)?, None),
-            Stdin::Later => pipe().map(|(reader, writer)| (reader, Some(File::from(writer))))?,
+            Stdin::Later => {
+                let (reader, writer) = pipe()?;
+                never_blocks(&writer)?;
+                (reader, Some(File::from(writer)))
+            }
         };
         let mut ready = self.ready(layers)?;
         if let Some(user) = ready.plan.user {

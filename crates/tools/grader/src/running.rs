@@ -13,12 +13,11 @@ use crate::{Exit, Outcome, Snapshot, State};
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::Pid;
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long to wait before a condition is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Why a wait of [`Running`] ended without what it waited for. [`Running::finish`] says the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,31 +78,6 @@ impl Running {
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.program
-    }
-
-    /// Puts these bytes, at most a pipe's worth, into standard input, and ends it. For a program that was
-    /// started with [`Run::stdin_later`](crate::Run::stdin_later), and once.
-    ///
-    /// # Panics
-    /// When the input was ready from the start, or has been told already.
-    pub fn tell(&mut self, bytes: &[u8]) {
-        self.say(bytes);
-        self.to_stdin = None;
-    }
-
-    /// Puts these bytes, at most a pipe's worth, into standard input, which stays open until the end of the run: whoever reads on, waits.
-    ///
-    /// # Panics
-    /// As [`Running::tell`].
-    pub fn say(&mut self, bytes: &[u8]) {
-        let Some(writer) = &mut self.to_stdin else { fault("standard input has ended already") };
-        match writer.write_all(bytes) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                fault(&format!("cannot write to the program's standard input: {error}"))
-            }
-            // Nobody is there to read it any more. What that means, the run's end will show.
-            _ => {}
-        }
     }
 
     /// Closes the reading end of the program's standard output, as a reader does that has seen enough: who writes there from now on
@@ -251,7 +225,7 @@ impl Running {
     }
 
     /// Whether there is a reason not to wait any longer.
-    fn stopped(&mut self) -> Option<Interrupted> {
+    pub(crate) fn stopped(&mut self) -> Option<Interrupted> {
         self.has_ended = self.has_ended || readable(&self.ended);
         if self.watch.is_a_crowd() {
             self.clock.counts_all();
@@ -278,7 +252,7 @@ impl Running {
     }
 
     /// Sleeps until there is output, or the program has ended, or the time is up; then takes the output.
-    fn wait_for_news(&mut self, at_most: Duration) {
+    pub(crate) fn wait_for_news(&mut self, at_most: Duration) {
         // A file has no news: its size is looked at now and then.
         let at_most = if self.stdout.is_file { at_most.min(20 * LOOK_AGAIN) } else { at_most };
         let at_most = at_most.min(self.watch.pause());

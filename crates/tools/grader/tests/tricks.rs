@@ -30,6 +30,14 @@ fn of_thousands_of_descriptors_some_are_looked_at() {
 }
 
 #[test]
+fn input_for_which_there_is_no_room_is_not_waited_for() {
+    let mut running = short(&["fill-its-input"]).stdin_later().start();
+    assert_eq!(running.line().as_deref(), Ok("ready"));
+    running.tell(b"hello\n");
+    assert_eq!(running.finish().exit, Exit::Deadline);
+}
+
+#[test]
 fn what_a_program_has_put_in_the_place_of_a_file_is_not_waited_for() {
     let folder = Folder::new();
     let script = "mkfifo pipe; ln -s /dev/zero zeroes; echo text > file";
