@@ -76,13 +76,21 @@ impl Stream {
     }
 
     fn read_file(&mut self, limit: usize) {
-        let mut bytes = vec![0; self.size().min(limit)];
+        let (mut bytes, mut filled) = (vec![0; self.size().min(limit)], 0);
         // The program writes at the offset that it shares with this descriptor, so this must not move it.
         let file = self.source.try_clone().map(File::from);
-        match file.and_then(|file| file.read_exact_at(&mut bytes, 0)) {
-            Ok(()) => self.bytes = bytes,
-            Err(error) => fault(&format!("cannot read the program's output file: {error}")),
+        let read = file.and_then(|file| {
+            // It can make the file shorter meanwhile.
+            while let count @ 1.. = file.read_at(&mut bytes[filled..], filled as u64)? {
+                filled += count;
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            fault(&format!("cannot read the program's output file: {error}"))
         }
+        bytes.truncate(filled);
+        self.bytes = bytes;
     }
 }
 

@@ -38,6 +38,12 @@ fn input_for_which_there_is_no_room_is_not_waited_for() {
 }
 
 #[test]
+fn output_that_is_cut_while_it_is_read_is_no_fault() {
+    let outcome = short(&["cut-its-output"]).stdout_to_a_file().finish();
+    assert_eq!(outcome.exit, Exit::Deadline);
+}
+
+#[test]
 fn what_a_program_has_put_in_the_place_of_a_file_is_not_waited_for() {
     let folder = Folder::new();
     let script = "mkfifo pipe; ln -s /dev/zero zeroes; echo text > file";
