@@ -161,13 +161,14 @@ impl Running {
         let interrupted = self.wait();
         // Before anybody is reaped or killed: this is the evidence.
         let snapshot = Snapshot::complete(self.supervisor, self.program);
+        let interrupted = self.as_shown(interrupted, &snapshot);
         let mut limits = self.watch.limits(self.supervisor);
         let deadline = match self.early.take() {
-            Some((why, after)) => {
+            Some((why, after)) if interrupted != Interrupted::Ended => {
                 limits.push(why);
                 after
             }
-            None => self.clock.time(),
+            _ => self.clock.time(),
         };
         // From here on, its pids may become somebody else's.
         if let Some(audience) = &self.audience {
@@ -243,6 +244,18 @@ impl Running {
             Some(Interrupted::Deadline)
         } else {
             None
+        }
+    }
+
+    /// Why the wait has ended, as it is told beside this evidence: who has ended between the two did not hang.
+    fn as_shown(&self, interrupted: Interrupted, shown: &Snapshot) -> Interrupted {
+        let has_ended = shown.program().is_some_and(|it| it.state == State::Zombie)
+            && readable(&self.ended)
+            && !self.goes_on();
+        if interrupted == Interrupted::Deadline && has_ended {
+            Interrupted::Ended
+        } else {
+            interrupted
         }
     }
 
