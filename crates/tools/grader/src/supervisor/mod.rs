@@ -49,7 +49,7 @@ use report::*;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// How many refused calls are reported: nobody reads the pipe while the program runs, so they must fit into it.
-const REPORTED_REFUSALS: u32 = 64;
+const REPORTED_REFUSALS: usize = 64;
 
 fn supervise(plan: &Plan, kept: &Kept) -> ! {
     let (program, doorman) = match begin(plan, kept) {
@@ -137,7 +137,7 @@ fn serve_until_the_end_of(plan: &Plan, doorman: Option<&Doorman>) {
     // SAFETY: as above. Without a doorman it stands in for a descriptor of which nothing is wanted.
     let listener = unsafe { BorrowedFd::borrow_raw(doorman.map_or(plan.lifeline, |d| d.listener)) };
     let mut asking = doorman.is_some();
-    let mut reported = 0;
+    let (mut refused, mut reported) = ([(0, 0); REPORTED_REFUSALS], 0);
     loop {
         let questions = if asking { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut wanted =
@@ -153,11 +153,13 @@ fn serve_until_the_end_of(plan: &Plan, doorman: Option<&Doorman>) {
         }
         match (doorman, wanted.get(1).and_then(PollFd::revents)) {
             (Some(doorman), Some(news)) if news.contains(PollFlags::POLLIN) => {
-                if let Some((call, argument)) = doorman.answer()
-                    && reported < REPORTED_REFUSALS
+                // Once each: what is tried again and again must not hide what is tried after that.
+                if let Some(attempt) = doorman.answer()
+                    && !refused[..reported].contains(&attempt)
+                    && let Some(place) = refused.get_mut(reported)
                 {
-                    reported += 1;
-                    write_report(plan.report, [REFUSED, call, argument]);
+                    (*place, reported) = (attempt, reported + 1);
+                    write_report(plan.report, [REFUSED, attempt.0, attempt.1]);
                 }
             }
             // POLLHUP: everybody under the filter is gone.

@@ -88,6 +88,13 @@ pub(crate) fn play(scene: &str, parent: c_int, victim: &Path) -> bool {
             for_ever()
         }
         "threads-that-fork" => forks_in_a_thread(),
+        "again-and-again" => {
+            for _ in 0..100 {
+                // SAFETY: plain numbers.
+                unsafe { libc::kill(parent, libc::SIGKILL) };
+            }
+            call("attach", libc::SYS_ptrace, [libc::PTRACE_ATTACH as c_long, parent.into(), 0, 0]);
+        }
         "stop-parent" => call("kill", libc::SYS_kill, [parent.into(), libc::SIGSTOP.into(), 0, 0]),
         _ => return false,
     }

@@ -106,6 +106,7 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("locks", &["code 0"], "lock: done"),
     scene("stop-parent", &["code 0"], "the process that watches over it"),
     scene("threads-that-fork", &["deadline"], "it has as many processes as it may"),
+    scene("again-and-again", &["code 0"], "tried to trace another process"),
 ];
 
 /// Safe in any containment: they harm nobody but themselves.
