@@ -7,7 +7,7 @@
 //!
 //! - `program`: the path that was run; `containment`: what held, in one line;
 //! - `exit`: `code`, `signal`, `deadline`, `output`, `memory` or `supervisor`; `status`: the code or the signal's number,
-//!   else null; `ending`: the same as a sentence;
+//!   else null; `ending`: the same as a sentence; when the grader could not do its part, `exit` is `error`, and no more than these is told;
 //! - `refused`: what it tried to do to others; `limits`: the limits that it came to; `left_behind`: who was there after its end; `processes`: what
 //!   everybody was doing when it was ended; each a list of sentences;
 //! - `cpu_ms`: its processor time; `stdout`, `stderr`: what it wrote.
@@ -56,7 +56,13 @@ enum Order {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().order {
+    let order = Arguments::parse().order;
+    // The grader says what it could not do by unwinding, with the text printed already.
+    std::panic::catch_unwind(|| carry_out(order)).unwrap_or(ExitCode::from(125))
+}
+
+fn carry_out(order: Order) -> ExitCode {
+    match order {
         Order::Containment => println!("{}", grader::containment(Containment::wanted())),
         Order::Run { json, timeout, network, write, command } => {
             let [program, args @ ..] = command.as_slice() else { return ExitCode::from(125) };
@@ -68,9 +74,13 @@ fn main() -> ExitCode {
                 run = run.network(Network::Shared);
             }
             run = write.iter().fold(run, |run, folder| run.may_write(here.join(folder)));
-            // The grader says what it could not do by unwinding, with the text printed already.
-            let Ok(outcome) = std::panic::catch_unwind(|| run.finish()) else {
-                return ExitCode::from(125);
+            let outcome = match std::panic::catch_unwind(|| run.finish()) {
+                Ok(outcome) => outcome,
+                Err(why) if json => {
+                    let _ = error_as_json(&program, why.downcast_ref::<String>());
+                    return ExitCode::from(125);
+                }
+                Err(_) => return ExitCode::from(125),
             };
             let told = if json { as_json(&program, &outcome) } else { as_text(&outcome) };
             // Nobody has to listen.
@@ -79,6 +89,14 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Whoever reads JSON is told there, too, that nothing is known of the program.
+fn error_as_json(program: &Path, why: Option<&String>) -> std::io::Result<()> {
+    let why = why.and_then(|text| text.lines().next()).unwrap_or_default();
+    let program = program.display().to_string();
+    let told = json!({ "program": program, "exit": "error", "status": null, "ending": why });
+    writeln!(std::io::stdout(), "{told}")
 }
 
 fn as_text(outcome: &Outcome) -> std::io::Result<()> {
