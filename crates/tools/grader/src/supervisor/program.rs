@@ -136,7 +136,8 @@ fn execute(plan: &Plan) -> Errno {
                 libc::AT_EMPTY_PATH,
             )
         };
-        return Errno::last();
+        // A script's interpreter has to open it by its path, and finds that closed.
+        return if Errno::last() == Errno::ENOENT { errno } else { Errno::last() };
     }
     errno
 }
