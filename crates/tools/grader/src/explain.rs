@@ -71,7 +71,7 @@ impl Snapshot {
 
     fn blocked(&self, process: &Process) -> String {
         let Some(call) = called(process) else {
-            return "is asleep in the kernel (this machine does not show in which call)".into();
+            return "is asleep in the kernel (in which call, this machine does not show, or the program does not let be seen)".into();
         };
         let reason = match process.wait().unwrap_or(Wait::Other) {
             Wait::Child(pid) => format!(", waiting for pid {pid}"),
