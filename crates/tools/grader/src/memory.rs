@@ -4,11 +4,15 @@ use crate::State;
 use crate::proc::{children, stat};
 use crate::starved::CROWD;
 use nix::unistd::Pid;
+use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
 /// How often to look.
 const EVERY: Duration = Duration::from_millis(25);
+
+/// No program needs more processes than these, one after the other, who does its work and sleeps.
+const COMERS: usize = 100;
 
 /// What a run has in use.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,11 +32,14 @@ pub(crate) struct Watch {
     threads: u64,
     next: Instant,
     usage: Usage,
+    /// Who was there at any look, up to [`COMERS`] and a few.
+    met: HashSet<Pid>,
 }
 
 impl Watch {
     pub(crate) fn new(memory: u64, threads: u64) -> Self {
-        Self { memory, threads, next: Instant::now() + EVERY, usage: Usage::default() }
+        let next = Instant::now() + EVERY;
+        Self { memory, threads, next, usage: Usage::default(), met: HashSet::new() }
     }
 
     /// How long nobody needs to look.
@@ -54,6 +61,11 @@ impl Watch {
         self.usage.threads > CROWD
     }
 
+    /// Whether one comes after the other, and hardly anybody stays: what they have used is forgotten with them.
+    pub(crate) fn comes_and_goes(&self) -> bool {
+        self.met.len() > COMERS
+    }
+
     /// For how long one of them has computed that does so still, at the last look.
     pub(crate) fn computed(&self) -> Duration {
         self.usage.computed
@@ -69,11 +81,14 @@ impl Watch {
             .collect()
     }
 
-    fn look(&self, supervisor: Pid) -> Usage {
+    fn look(&mut self, supervisor: Pid) -> Usage {
         let mut usage = Usage::default();
         let mut unseen = children(supervisor);
         while let Some(pid) = unseen.pop().filter(|_| usage.threads <= 2 * self.threads) {
             unseen.extend(children(pid));
+            if !self.comes_and_goes() {
+                self.met.insert(pid);
+            }
             if let Some(stat) = stat(pid) {
                 usage.threads += stat.threads;
                 if stat.state == State::Running {

@@ -228,7 +228,7 @@ impl Running {
     /// Whether there is a reason not to wait any longer.
     pub(crate) fn stopped(&mut self) -> Option<Interrupted> {
         self.has_ended = self.has_ended || readable(&self.ended);
-        if self.watch.is_a_crowd() {
+        if self.watch.is_a_crowd() || self.watch.comes_and_goes() {
             self.clock.counts_all();
         }
         // First: who wrote too much may have been ended by the limit on file sizes meanwhile.

@@ -20,6 +20,10 @@ impl Running {
     /// # Panics
     /// When it has had none for too long: nothing is known of it then.
     pub(crate) fn moves_on(&mut self) -> bool {
+        // Somebody of them always wants to run, and those who had a processor are gone.
+        if self.watch.comes_and_goes() {
+            return false;
+        }
         // Whom it traces waits for the recorder, which wants to run then, or is held by it on purpose, which is no wish of anybody's. Looked
         // at on both sides of the others: one of them may stop, and be let go on, in between.
         let look = || self.recorder.as_ref().and_then(Look::now);

@@ -71,3 +71,9 @@ fn a_name_that_a_terminal_would_obey_stays_text_on_its_line() {
     let told = outcome.snapshot.explain().join("\n");
     assert!(told.ends_with(r"openat(2) on one\n\u{1b}[2J- two"), "{told}");
 }
+
+#[test]
+fn whose_processes_come_and_go_has_no_more_time_than_others() {
+    let outcome = short(&["relay"]).deadline(Duration::from_secs(4)).finish();
+    assert_eq!(outcome.exit, Exit::Deadline);
+}

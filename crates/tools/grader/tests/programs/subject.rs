@@ -139,6 +139,8 @@ fn main() {
         "first-thread-ends" => tricks::first_thread_ends(),
         "hoard-descriptors" => tricks::hoards_descriptors(),
         "fill-its-input" => tricks::fills_its_input(),
+        "relay" => tricks::relay(),
+        "count-anew" => tricks::counts_anew(),
         "cut-its-output" => tricks::cuts_its_output(),
         other => {
             eprintln!("grader-subject: no program {other:?}");

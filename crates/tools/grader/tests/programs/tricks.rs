@@ -2,6 +2,8 @@
 
 use super::{child, for_ever};
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sched::CloneFlags;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::fs::File;
 use std::io::{Write as _, stdin};
 use std::os::fd::FromRawFd as _;
@@ -45,4 +47,32 @@ pub(crate) fn cuts_its_output() -> ! {
         output.set_len(100_000).expect("ftruncate");
         output.set_len(0).expect("ftruncate");
     }
+}
+
+/// Sleeps, while one process after the other makes the next and ends, unmissed.
+pub(crate) fn relay() -> ! {
+    // SAFETY: ignoring installs no handler.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) }.expect("signal");
+    child(|| {
+        loop {
+            let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+            // SAFETY: without CLONE_VM it is a fork, but for who the parent is.
+            if unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } > 0 {
+                std::process::exit(0)
+            }
+        }
+    });
+    for_ever()
+}
+
+/// Has a child with pids of its own, in which it is the first.
+pub(crate) fn counts_anew() -> ! {
+    match nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID) {
+        Ok(()) => {
+            child(for_ever);
+            println!("ready");
+        }
+        Err(error) => println!("{error}"),
+    }
+    for_ever()
 }
