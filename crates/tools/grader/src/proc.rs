@@ -190,12 +190,12 @@ pub(crate) fn read_path(pid: Pid, address: u64) -> Option<PathBuf> {
     None
 }
 
-/// The pid in the innermost pid namespace: the last number of `NSpid` in `/proc/PID/status`.
-pub(crate) fn inner_pid(folder: &Path) -> Option<Pid> {
-    let status = fs::read(folder.join("status")).ok()?;
+/// The pids of a process in each pid namespace that knows it, from this one's down: `NSpid` in `/proc/PID/status`.
+pub(crate) fn pids(process: Pid) -> Vec<Pid> {
+    let status = fs::read(format!("/proc/{process}/status")).unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
-    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-    pids.split_whitespace().next_back()?.parse().ok().map(Pid::from_raw)
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    pids.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
 }
 
 /// The entries of a folder of `/proc`; none when it is gone or closed to us.

@@ -148,7 +148,9 @@ impl Process {
     }
 
     /// Looks at a process; `None` when there is none of that pid (any more). Of its descriptors, no more is read than so many bytes.
-    pub(crate) fn read(pid: Pid, bytes: &mut usize) -> Option<Self> {
+    ///
+    /// The run's own pids are so many pid namespaces below this one: a program can make more, and choose pids there.
+    pub(crate) fn read(pid: Pid, below: usize, bytes: &mut usize) -> Option<Self> {
         let folder = PathBuf::from(format!("/proc/{pid}"));
         let stat = Stat::read(&folder.join("stat"))?;
         let any_runs = stat.threads > 1 && proc::any_thread_runs(&folder);
@@ -157,7 +159,7 @@ impl Process {
         let (folder, state) = shown.unwrap_or((folder, stat.state));
         let (call, state) = proc::call(&folder, state);
         let mut process = Self {
-            pid: proc::inner_pid(&folder).unwrap_or(pid),
+            pid: proc::pids(pid).get(below).copied().unwrap_or(pid),
             host: pid,
             parent: Pid::from_raw(stat.parent),
             state: if any_runs { State::Running } else { state },

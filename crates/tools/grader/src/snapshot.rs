@@ -1,6 +1,6 @@
 //! All processes of a run at one moment.
 
-use crate::proc::children;
+use crate::proc::{children, pids};
 use crate::{Process, State};
 use nix::unistd::Pid;
 
@@ -53,11 +53,12 @@ impl Snapshot {
     /// The same, with how much more could have been read about descriptors.
     fn look(supervisor: Pid, program: Pid) -> (Self, usize) {
         let mut left = READ;
+        let below = pids(supervisor).len().saturating_sub(1);
         let mut processes: Vec<Process> = Vec::new();
         let mut unseen = children(supervisor);
         unseen.reverse();
         while let Some(pid) = unseen.pop().filter(|_| processes.len() < LOOKED_AT) {
-            if let Some(process) = Process::read(pid, &mut left) {
+            if let Some(process) = Process::read(pid, below, &mut left) {
                 unseen.extend(children(pid).into_iter().rev());
                 processes.push(process);
             }

@@ -1,6 +1,6 @@
 //! Who makes it hard to look at them is looked at all the same, and nobody waits for them longer than they may run.
 
-use grader::{Exit, Folder, Run, State};
+use grader::{Containment, Exit, Folder, Run, State};
 use std::time::Duration;
 
 fn short(args: &[&str]) -> Run {
@@ -76,4 +76,17 @@ fn a_name_that_a_terminal_would_obey_stays_text_on_its_line() {
 fn whose_processes_come_and_go_has_no_more_time_than_others() {
     let outcome = short(&["relay"]).deadline(Duration::from_secs(4)).finish();
     assert_eq!(outcome.exit, Exit::Deadline);
+}
+
+#[test]
+fn a_process_that_counts_its_pids_anew_is_known_by_the_run_s_own() {
+    let run = short(&["count-anew"]).contained(Containment::Fallback);
+    let mut running = run.deadline(Duration::from_secs(20)).start();
+    let said = running.line().expect("a line");
+    if said != "ready" {
+        return grader::skip("pids in a namespace of the program's", &said);
+    }
+    let now = running.snapshot();
+    let pids: Vec<_> = now.processes.iter().map(|it| (it.pid, it.host)).collect();
+    assert!(pids.len() == 2 && pids.iter().all(|(pid, host)| pid == host), "{pids:?}");
 }
