@@ -14,6 +14,7 @@ const ROUNDS: u32 = 1_000_000;
 
 /// Removes this folder, with everything in it.
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
+    open_to_owner(folder);
     let top = open(folder)?;
     for _ in 0..ROUNDS {
         if !empty(&top, &top)? {
@@ -81,6 +82,7 @@ mod tests {
     fn a_folder_goes_however_deep_and_closed_it_is() {
         let around = tempfile::tempdir().expect("a folder");
         let (folder, other) = (around.path().join("folder"), around.path().join("other"));
+        let nobody = Permissions::from_mode(0o000);
         fs::create_dir_all(folder.join("a/b/c")).expect("mkdir");
         fs::create_dir(&other).expect("mkdir");
         fs::write(other.join("file"), "precious").expect("write");
@@ -88,8 +90,7 @@ mod tests {
         symlink(&other, folder.join("a/link")).expect("symlink");
         symlink(&other, folder.join("link")).expect("symlink");
         for closed in ["a/b", "a"] {
-            let nobody = Permissions::from_mode(0o000);
-            fs::set_permissions(folder.join(closed), nobody).expect("chmod");
+            fs::set_permissions(folder.join(closed), nobody.clone()).expect("chmod");
         }
         // Deeper than a path is long and than there are descriptors. From its deepest one up, so that no path is long.
         for _ in 0..1100 {
@@ -98,6 +99,7 @@ mod tests {
             fs::rename(&folder, upper.join("folder")).expect("rename");
             fs::rename(&upper, &folder).expect("rename");
         }
+        fs::set_permissions(&folder, nobody).expect("chmod");
         remove(&folder).expect("it can be removed");
         assert!(!folder.exists());
         assert_eq!(fs::read(other.join("file")).expect("it is there"), b"precious");
