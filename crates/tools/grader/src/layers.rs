@@ -132,6 +132,9 @@ impl Layers {
         if !(self.namespaces || self.landlock.is_some() || self.own_user) {
             gaps.push("writing to the user's files");
         }
+        if !(self.namespaces || self.own_user) {
+            gaps.push("permissions and times of the user's files");
+        }
         if !(self.namespaces || self.landlock.is_some() || self.own_user || self.seccomp) {
             gaps.push("tracing of the user's processes");
         }
