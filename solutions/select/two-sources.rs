@@ -59,7 +59,8 @@ fn work(listener: &UnixListener) -> io::Result<Why> {
         }
         if client {
             match listener.accept() {
-                Ok((client, _)) => serve(client)?,
+                // That it has left is its own concern.
+                Ok((client, _)) => drop(serve(client)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }

@@ -19,12 +19,26 @@ fn texts(name: &str) -> (Vec<String>, Seed) {
     ((0..WRITERS).map(&mut text).collect(), seed)
 }
 
+/// A text that begins with a blank and has more of them. Most of its characters have three bytes. Of three that are `shifted` by 0, 1 and 2 bytes,
+/// wherever a record ends, it tears a character of two.
+fn wide_text(shifted: usize, seed: &mut Seed) -> String {
+    let mut text = format!(" {}", "x".repeat(shifted));
+    while text.len() < 3 * PIPE_BUF {
+        match seed.random().u8(..4) {
+            0 => text.extend([' ', seed.random().lowercase(), seed.random().lowercase()]),
+            _ => text.push(seed.random().char('\u{2200}'..'\u{2300}')),
+        }
+    }
+    text
+}
+
 fn run(texts: &[String]) -> Run {
     Run::new(grader::program!("atomic-records")).args(texts)
 }
 
 /// A text's beginning, for evidence.
-fn head(text: &str) -> String {
+fn head(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
     let head: String = text.chars().take(40).collect();
     if head.len() < text.len() {
         format!("{head:?}… ({} bytes)", text.len())
@@ -33,14 +47,22 @@ fn head(text: &str) -> String {
     }
 }
 
+/// What came out, in lines. A record may end within a character.
+fn lines(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let output = output.strip_suffix(b"\n").unwrap_or(output);
+    output.split(|byte| *byte == b'\n').filter(|_| !output.is_empty())
+}
+
 /// Where a line is no record of anybody: what is wrong with it.
-fn torn(output: &str, texts: &[String]) -> Option<String> {
-    let mut rest: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for line in output.lines() {
-        let Some((number, piece)) = line.split_once(':') else {
+fn torn(output: &[u8], texts: &[String]) -> Option<String> {
+    let mut rest: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    for line in lines(output) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             return Some(format!("this line is no record: {}", head(line)));
         };
-        let writer = number.parse().ok().filter(|number| (1..=texts.len()).contains(number));
+        let (number, piece) = (&line[..colon], &line[colon + 1..]);
+        let writer = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+        let writer = writer.filter(|number| (1..=texts.len()).contains(number));
         let Some(writer): Option<usize> = writer else {
             return Some(format!(
                 "a line begins with {}, which is no writer's number",
@@ -50,8 +72,7 @@ fn torn(output: &str, texts: &[String]) -> Option<String> {
         match rest[writer - 1].strip_prefix(piece) {
             Some(more) => rest[writer - 1] = more,
             None => {
-                let good =
-                    piece.chars().zip(rest[writer - 1].chars()).take_while(|(a, b)| a == b).count();
+                let good = piece.iter().zip(rest[writer - 1]).take_while(|(a, b)| a == b).count();
                 return Some(format!(
                     "a record of writer {writer} goes on after {good} bytes with what is not writer {writer}'s: {}",
                     head(&piece[good..])
@@ -64,9 +85,9 @@ fn torn(output: &str, texts: &[String]) -> Option<String> {
 
 /// Fails unless every text came out whole, in records that are not too long.
 fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes: &[String]) {
-    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let output = &outcome.stdout;
     outcome.must_end();
-    if let Some(torn) = torn(&output, texts) {
+    if let Some(torn) = torn(output, texts) {
         let count =
             format!("writer 1 is P2, and has made {} writes; they begin with", writes.len());
         Verdict::new("A record was torn: in the middle of it, another writer has written.")
@@ -78,7 +99,7 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
             .replay(seed)
             .fail();
     }
-    if let Some(long) = output.lines().find(|line| line.len() + 1 > PIPE_BUF) {
+    if let Some(long) = lines(output).find(|line| line.len() + 1 > PIPE_BUF) {
         let length = long.len() + 1;
         Verdict::new(if length > PIPE_BUF + 20 {
             "A record is longer than PIPE_BUF: the kernel may tear it, and let another one in between."
@@ -91,8 +112,9 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
     }
     for (number, text) in (1..).zip(texts) {
         let head = format!("{number}:");
-        let sent: String = output.lines().filter_map(|line| line.strip_prefix(&head)).collect();
-        if sent != *text {
+        let pieces = lines(output).filter_map(|line| line.strip_prefix(head.as_bytes()));
+        let sent: Vec<u8> = pieces.flatten().copied().collect();
+        if sent != text.as_bytes() {
             Verdict::new(format!("The text of writer {number} did not come out whole."))
                 .saw(format!(
                     "it has {} bytes; its records have {} together",
@@ -116,20 +138,41 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
     }
 }
 
-/// Fails if one writer alone says what are no records: nobody could have torn them.
+/// Fails if one writer alone says what are no records, or another text: nobody could have torn them.
 fn must_be_records(text: &[String], seed: &Seed) {
     let outcome = run(text).finish();
     outcome.must_end();
-    let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
-    if let Some(wrong) = torn(&output, text) {
-        Verdict::new("These are no records, though there is one writer only, and nobody who could tear them.")
+    if let Some(wrong) = torn(&outcome.stdout, text) {
+        let verdict = if lines(&outcome.stdout).all(|line| line.starts_with(b"1:")) {
+            Verdict::new("The records do not hold what the text does: some of its bytes were changed, or left out.")
+                .ask("Who has said that a record is text, or that blanks do not count, and what was done to these bytes on the way?")
+        } else {
+            Verdict::new("These are no records, though there is one writer only, and nobody who could tear them.")
+                .ask("What stands at the beginning of each record, with which number, and what at its end?")
+        };
+        verdict
             .saw(wrong)
-            .saw(format!("what came out begins with {}", head(&output)))
+            .saw(format!("what came out begins with {}", head(&outcome.stdout)))
             .saw_all(outcome.complaint())
-            .ask("What stands at the beginning of each record, with which number, and what at its end?")
             .replay(seed)
             .fail();
     }
+}
+
+/// Fails if the tenth of several writers, the only one that has much to say, does not begin its records with its number.
+fn must_know_its_number(outcome: &Outcome) {
+    outcome.must_end();
+    if lines(&outcome.stdout).any(|line| line.starts_with(b"10:")) {
+        return;
+    }
+    let other = lines(&outcome.stdout).max_by_key(|line| line.len()).map(head);
+    Verdict::new(
+        "No line begins with 10 and a colon, and the tenth of ten writers has written a lot.",
+    )
+    .saw_all(other.map(|other| format!("the longest line is {other}")))
+    .saw_all(outcome.complaint())
+    .ask("How many digits may a writer's number have?")
+    .fail()
 }
 
 /// The run with every writer held before each of its writes, until all others have come to one.
@@ -146,7 +189,18 @@ fn what_is_sent_comes_out_in_records() {
     must_come_out_whole(&run(&texts).finish(), &texts, &seed, &[]);
     // The tenth writer's number is longer.
     let many: Vec<_> = (1..10).map(|_| "short".into()).chain(texts.into_iter().take(1)).collect();
-    must_come_out_whole(&run(&many).finish(), &many, &seed, &[]);
+    let outcome = run(&many).finish();
+    must_know_its_number(&outcome);
+    must_come_out_whole(&outcome, &many, &seed, &[]);
+}
+
+#[test]
+fn a_text_is_any_bytes() {
+    grader::worth(1);
+    let mut seed = Seed::of("atomic-records, any bytes");
+    for shifted in 0..3 {
+        must_be_records(&[wide_text(shifted, &mut seed)], &seed);
+    }
 }
 
 #[test]
@@ -155,6 +209,8 @@ fn no_record_is_torn_when_all_write_by_turns() {
     let (texts, seed) = texts("atomic-records, by turns");
     must_be_records(&texts[..1], &seed);
     let Some(seen) = held(&texts) else { return };
+    // Who keeps out of the others' way by the clock is torn now and then only.
+    seen.must(never_sleep_by_the_clock());
     // The first writer, and how many calls it has made.
     let steps = seen.steps.iter().map(|step| &step.sentence);
     let writes: Vec<_> = steps.filter(|step| step.starts_with("P2 writes ")).cloned().collect();
@@ -168,4 +224,23 @@ fn no_write_is_longer_than_the_kernel_keeps_together() {
     let Some(seen) = run(&texts).recorded().record() else { return };
     seen.outcome.must_end();
     seen.must(write_to_pipes_at_most(PIPE_BUF as u64)).must(reap_every_child());
+}
+
+#[test]
+fn a_write_that_fails_is_told() {
+    grader::worth(1);
+    let fails = |call: &str| Injection::fail(&format!("{call}:1=EIO")).expect("it is well written");
+    let recording = run(&["text".to_owned()]).recorded();
+    let Some(seen) = recording.inject(fails("write")).inject(fails("writev")).record() else {
+        return;
+    };
+    let outcome = &seen.outcome;
+    outcome.must_end();
+    if outcome.exit == Exit::Code(0) {
+        Verdict::new("A write has failed, and the program reports success.")
+            .saw("each first write to standard output fails with EIO, an error of the device")
+            .saw_all(outcome.complaint())
+            .ask("Who looks at what a write returns, and whom does `send` tell?")
+            .fail();
+    }
 }

@@ -1,6 +1,6 @@
 //! How `broken-reader` must end: when all is said, when its reader leaves, and when a write fails for another reason.
 
-use grader::facts::meet_every_injection;
+use grader::facts::{meet_every_injection, survive_short_writes};
 use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, Seen, State, Verdict};
 
 /// More lines than anybody hears before the deadline.
@@ -63,7 +63,19 @@ fn all_lines_come_while_somebody_reads() {
     grader::worth(1);
     let mut seed = Seed::of("all lines");
     let count = seed.random().u64(500..2000);
-    let outcome = run(count).finish();
+    must_have_said(&run(count).finish(), count, &seed);
+    // Of more than PIPE_BUF, the kernel may take a part only.
+    let short =
+        |call: &str| Injection::short(&format!("{call}:1=4096")).expect("it is well written");
+    let recording = run(500).recorded().inject(short("write")).inject(short("writev"));
+    let Some(seen) = recording.record() else { return };
+    seen.outcome.must_end();
+    seen.must(survive_short_writes());
+    must_have_said(&seen.outcome, 500, &seed);
+}
+
+/// Fails unless so many lines were said, to a reader that stayed.
+fn must_have_said(outcome: &Outcome, count: u64, seed: &Seed) {
     outcome.must_end();
     let wanted: String = (1..=count).map(|number| format!("line {number}\n")).collect();
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
@@ -76,10 +88,10 @@ fn all_lines_come_while_somebody_reads() {
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
             .ask("With which number does it begin, with which one does it end, and what is still in a buffer then?")
-            .replay(&seed)
+            .replay(seed)
             .fail();
     }
-    must_end_quietly(&outcome, "the reader stayed until the end");
+    must_end_quietly(outcome, "the reader stayed until the end");
 }
 
 #[test]
@@ -109,12 +121,13 @@ fn it_ends_quietly_when_nobody_ever_reads() {
 fn another_error_is_still_an_error() {
     grader::worth(2);
     let mut seed = Seed::of("another");
-    let error = ["ENOSPC", "EIO"][seed.random().usize(..2)];
+    let (error, number) = [("ENOSPC", 28), ("EIO", 5)][seed.random().usize(..2)];
     let Some(seen) = failing_with(error, 3) else { return };
     let outcome = &seen.outcome;
     outcome.must_end();
     seen.must(meet_every_injection());
-    if outcome.exit == Exit::Code(2) && outcome.complaint().is_some() {
+    let told = |complaint: String| complaint.contains(&format!("(os error {number})"));
+    if outcome.exit == Exit::Code(2) && outcome.complaint().is_some_and(told) {
         return;
     }
     let first = seen.steps.iter().find(|step| step.sentence.contains("line 1"));
@@ -135,6 +148,8 @@ fn another_error_is_still_an_error() {
         .ask("Who looks at what a write returns, and what may be done about an error that is not of the reader's doing?"),
         Exit::Code(0) => Verdict::new("The program takes every error for the end of its reader.")
             .ask("Which kinds of error can a write have, and which one of them means that nobody reads any more?"),
+        Exit::Code(2) => Verdict::new("A write has failed, and another error is reported than that one.")
+            .ask("Who has got the error from the kernel, and where does its number get lost?"),
         _ => Verdict::new("A write has failed, and the program ended otherwise than by reporting that.")
             .ask("What does `main` make of an error that `say_lines` returns?"),
     };

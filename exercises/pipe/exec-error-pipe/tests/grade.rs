@@ -1,6 +1,6 @@
 //! What `exec-error-pipe` must know of the programs that it starts: whether they have begun, and if not, why.
 
-use grader::facts::reap_every_child;
+use grader::facts::{never_sleep_by_the_clock, never_spin, reap_every_child};
 use grader::{Descriptor, Exit, Injection, Outcome, Run, Seed, Snapshot, Verdict};
 use nix::libc;
 use std::path::Path;
@@ -126,6 +126,25 @@ fn what_was_started_passes_its_code_on() {
 }
 
 #[test]
+fn it_has_the_arguments_and_the_environment_that_it_should() {
+    grader::worth(1);
+    let mut seed = Seed::of("environment");
+    let [word, argument] = [(); 2].map(|()| format!("word-{}", seed.random().u32(..)));
+    let run = run(&["/bin/sh", "-c", "echo $WORD $1", "sh", &argument]);
+    let outcome = run.env("WORD", &word).finish();
+    must_have_started(&outcome, 0);
+    let said = said(&outcome);
+    if !said.contains(&format!("{word} {argument}\n")) {
+        Verdict::new("The program that was started has other arguments, or another environment, than it should.")
+            .saw(format!("WORD is {word} in the environment, and {argument} is an argument"))
+            .saw(format!("it was to say both, and said: {said:?}"))
+            .ask("execve(2): where does a program have its environment from, and which call hands it on by itself?")
+            .replay(&seed)
+            .fail();
+    }
+}
+
+#[test]
 fn it_is_said_while_the_other_program_runs() {
     grader::worth(2);
     let mut running = shell("read line; exit 3").stdin_later().start();
@@ -178,5 +197,5 @@ fn so_is_any_other_error() {
     let Some(seen) = recording.record() else { return };
     let why = format!("each exec was made to fail: {}", std::io::Error::from_raw_os_error(error));
     must_have_failed(&seen.outcome, error, &why, &seed);
-    seen.must(reap_every_child());
+    seen.must(reap_every_child()).must(never_spin()).must(never_sleep_by_the_clock());
 }

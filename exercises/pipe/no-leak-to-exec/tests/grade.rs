@@ -115,12 +115,20 @@ fn must_hold_no_more(now: &Snapshot) {
 
 /// Fails if the first process itself, and not a child of it, comes to have a descriptor without the mark, be it for a moment.
 fn must_unmark_nothing(seen: &Recorded) {
-    let unmarks = |step: &&Seen| {
-        let copies = matches!(step.returns(), Some("dup" | "dup2"));
-        let copied = copies && step.opened.iter().any(|number| *number > 2);
-        let unmarked = step.begins() == Some("fcntl") && step.sentence.contains("F_SETFD, 0)");
-        step.event.task.to_string() == "P1" && (copied || unmarked)
+    // What makes a descriptor, and what of its sentence says that it is marked.
+    let marks = |step: &Seen| match step.begins() {
+        Some("pipe" | "dup") => false,
+        Some("pipe2" | "dup3" | "socketpair" | "socket") => step.sentence.contains("CLOEXEC"),
+        Some("fcntl") => {
+            !(step.sentence.contains("F_DUPFD,") || step.sentence.contains("F_SETFD, 0)"))
+        }
+        _ => true,
     };
+    let copies = |step: &Seen| {
+        step.returns() == Some("dup2") && step.opened.iter().any(|number| *number > 2)
+    };
+    let unmarks =
+        |step: &&Seen| step.event.task.to_string() == "P1" && (copies(step) || !marks(step));
     if let Some(step) = seen.steps.iter().find(unmarks) {
         Verdict::new("For a moment P1 has an end without the mark: what the thread starts right then inherits it.")
             .saw(step.to_string())

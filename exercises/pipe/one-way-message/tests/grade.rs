@@ -1,7 +1,7 @@
 //! What the kernel must have seen of `one-way-message`.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
+use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, Verdict};
 
 /// More than a pipe holds, and less than an argument may be long.
 const LONG: usize = 100_000;
@@ -141,6 +141,35 @@ fn it_comes_by_a_pipe_that_is_read_to_its_end() {
         .must(have_children_read(text.len() as u64))
         .must(reap_every_child())
         .must(have_children_exit_with([code_of(&text)]));
+}
+
+/// A run in which this is done at each of two calls, whoever makes them.
+fn with(text: &str, calls: [&str; 2], does: impl Fn(&str) -> Injection) -> Option<Recorded> {
+    calls.into_iter().map(does).fold(run(text).recorded(), grader::Recording::inject).record()
+}
+
+#[test]
+fn it_comes_by_the_pipe_alone_and_to_its_last_byte() {
+    grader::worth(1);
+    let (text, seed) = text("one-way-message, in pieces", 9000);
+    // Of more than PIPE_BUF, the kernel may take a part only.
+    let short =
+        |call: &str| Injection::short(&format!("{call}:*=4096")).expect("it is well written");
+    let Some(seen) = with(&text, ["write", "writev"], short) else { return };
+    seen.must(survive_short_writes());
+    must_hear_all(&seen.outcome, &text, &seed);
+    // A child is born with all of TEXT: it must say what it has read, where nothing is written.
+    let fail = |call: &str| Injection::fail(&format!("{call}:*=EIO")).expect("it is well written");
+    let writes = ["P1:write", "P1:writev"];
+    let Some(seen) = with(&text, writes, fail) else { return };
+    // Who has a thread write has written all the same.
+    let failed = seen.unmet.len() < writes.len();
+    if failed && String::from_utf8_lossy(&seen.outcome.stdout).contains(&text) {
+        Verdict::new("The child says TEXT, though nothing of it has come to it by the pipe.")
+            .saw("each write of the parent was made to fail")
+            .ask("Which TEXT does it say: the one that it has read, or the one that it was born with?")
+            .fail();
+    }
 }
 
 #[test]

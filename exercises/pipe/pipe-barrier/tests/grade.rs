@@ -5,7 +5,8 @@
 
 use grader::facts::{end_by_itself, exit_with, leave_to_its_children, reap_every_child};
 use grader::{
-    Exit, Gates, Interrupted, Outcome, Process, Run, Running, Seed, Snapshot, State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Run, Running, Seed, Seen, Snapshot,
+    State, Verdict,
 };
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -216,6 +217,33 @@ fn then_all_of_them_begin() {
         .saw_all(outcome.complaint())
         .ask("Which process calls `set_up`, which ones `work`, and how often?")
         .replay(&seed)
+        .fail();
+    }
+}
+
+#[test]
+fn they_begin_together() {
+    grader::worth(1);
+    // No child ends before all others have come to rest.
+    let run = Run::new(grader::program!("pipe-barrier")).args(["3", "/dev/null"]).recorded();
+    let hold =
+        |child| Injection::hold(&format!("P{child}:exit_group:1")).expect("it is well written");
+    let Some(seen) = (2..=4).map(hold).fold(run, grader::Recording::inject).record() else {
+        return;
+    };
+    seen.must(end_by_itself());
+    let ends =
+        |step: &&Seen| step.begins() == Some("exit_group") && step.process.to_string() != "P1";
+    let Some(end) = seen.steps.iter().find(ends) else { return };
+    let works = |step: &&Seen| step.begins().is_some() && step.sentence.contains(" works");
+    let after = seen.steps.iter().filter(works).find(|it| it.event.step > end.event.step);
+    if let Some(work) = after {
+        Verdict::new(
+            "The children do not begin together: one of them is let go when another one has ended.",
+        )
+        .saw(end.to_string())
+        .saw(work.to_string())
+        .ask("What does the parent do first: let the next one go, or wait for the one before?")
         .fail();
     }
 }

@@ -3,12 +3,17 @@
 //! A pipe holds 64 KiB, so of a mebibyte each nothing gets through unless somebody reads while the other writes. Where the
 //! processes are run one at a time, either of them is the slow one.
 
-use grader::facts::{end_by_itself, leave_to_its_children, read_in_all, reap_every_child};
-use grader::{Exit, Outcome, Policy, Process, Run, Seed, Snapshot, Verdict};
-use std::collections::BTreeSet;
+use grader::facts::{
+    end_by_itself, leave_to_its_children, never_sleep_by_the_clock, never_spin, read_in_all,
+    reap_every_child,
+};
+use grader::{Exit, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Snapshot, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const MEBIBYTE: usize = 1 << 20;
+/// As much as two pipes hold. In a recorded run each call takes its time.
+const RECORDED: usize = 2 << 16;
 
 fn run(size: usize) -> Run {
     Run::new(grader::program!("two-way")).arg(size.to_string())
@@ -170,6 +175,27 @@ fn must_have_arrived(talk: &Talk, seed: &Seed) {
     outcome.must_leave_nobody();
 }
 
+/// Fails if somebody tries to read and to write by turns, again and again in vain, and never sleeps in between.
+fn must_not_try_in_vain(seen: &Recorded) {
+    let mut in_vain: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
+    for step in &seen.steps {
+        let tried = in_vain.entry(step.event.task.to_string()).or_default();
+        if step.blocked.is_some() || step.result().is_some_and(|it| it > 0) {
+            tried.clear();
+        }
+        tried.extend(step.sentence.contains("EAGAIN").then_some(step));
+        // Two in a row are one who has read all, and written all that there is room for.
+        if tried.len() == 3 {
+            Verdict::new(
+                "Somebody tries to read and to write again and again, in vain, and never sleeps.",
+            )
+            .saw_all(tried.iter().map(ToString::to_string))
+            .ask("Which call sleeps until there is something to read, or room to write?")
+            .fail();
+        }
+    }
+}
+
 #[test]
 fn a_few_bytes_arrive_both_ways() {
     grader::worth(1);
@@ -191,7 +217,7 @@ fn it_does_so_whoever_is_the_faster_one() {
     grader::worth(2);
     let mut seed = Seed::of("faster");
     for policy in [Policy::ParentFirst, Policy::ChildFirst, Policy::Random] {
-        let size = MEBIBYTE + seed.random().usize(1..=9999);
+        let size = RECORDED + seed.random().usize(1..=9999);
         let chance = seed.random().u64(..);
         // Call by call, on a busy machine, that takes a while. Who hangs is noticed without a deadline.
         let run = run(size);
@@ -201,7 +227,13 @@ fn it_does_so_whoever_is_the_faster_one() {
         let said = text.lines().map(str::to_owned).collect();
         must_have_arrived(&Talk { outcome: seen.outcome.clone(), said, size }, &seed);
         seen.must(read_in_all(2 * size as u64)).must(leave_to_its_children("the child heard"));
+        seen.must(never_spin()).must(never_sleep_by_the_clock());
+        must_not_try_in_vain(&seen);
     }
+    // A child that takes its time before it says anything.
+    let Some(seen) = run(9).recorded().slow_child(&["read", "write"]).record() else { return };
+    seen.must(never_spin()).must(never_sleep_by_the_clock());
+    must_not_try_in_vain(&seen);
     // A child that takes its time to end, when everything is said.
     let Some(seen) = run(9).recorded().slow_child(&["exit_group"]).record() else { return };
     seen.must(reap_every_child());

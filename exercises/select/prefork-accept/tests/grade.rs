@@ -1,209 +1,16 @@
 //! Who serves the clients of `prefork-accept`, and from which queue. The test is the clients.
 
-use grader::{Client, Exit, Folder, Outcome, Process, Run, Running, Snapshot, State, Verdict};
+mod server;
+
+use grader::{Client, Process, State, Verdict};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::MsgFlags;
 use nix::unistd::Pid;
+use server::{Server, WORKERS, must_not_be_the_master, must_share, names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
-
-const WORKERS: usize = 4;
-/// How long a client waits for a word; a right answer never comes near.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The server, and the folder with its socket.
-struct Server {
-    running: Running,
-    folder: Folder,
-}
-
-impl Server {
-    /// Starts it, and waits until everybody sleeps. Fails unless there are as many workers as there should be.
-    fn start() -> Self {
-        let folder = Folder::new();
-        let run = Run::new(grader::program!("prefork-accept")).arg(folder.path().join("socket"));
-        let run = run.arg(WORKERS.to_string()).may_write(folder.path());
-        let mut running = run.deadline(Duration::from_secs(4)).start();
-        let everybody = running.until(|now| {
-            let rests = |p: &Process| p.state != State::Running && !p.sleeping_for_time();
-            let all = now.processes.iter().all(rests);
-            let one = now.program().is_some_and(Process::blocked);
-            (all && one).then(|| now.clone())
-        });
-        let Ok(now) = everybody else {
-            let outcome = running.finish();
-            must_sleep(&outcome);
-            outcome.must_end();
-            Verdict::new("The server has left: it does not wait for clients.")
-                .saw(outcome.ending())
-                .saw_all(outcome.complaint())
-                .ask("Which process came back from `run`, and with what?")
-                .fail()
-        };
-        if now.processes.iter().any(Process::goes_by_the_clock) {
-            by_the_clock(&now).fail();
-        }
-        let alive = now.others().filter(|p| p.state != State::Zombie).count();
-        if alive != WORKERS {
-            not_so_many(running, &now, alive);
-        }
-        must_be_children(&now);
-        Self { running, folder }
-    }
-
-    fn connect(&self) -> io::Result<BufReader<Client>> {
-        let client = UnixStream::connect(self.folder.path().join("socket"))?;
-        Ok(BufReader::new(self.running.client(client, PATIENCE)))
-    }
-
-    /// As many clients as there are workers, at the same time: who serves each of them, until it is dropped.
-    fn serve_all(&self) -> BTreeMap<Pid, BufReader<Client>> {
-        let clients = (1..=WORKERS).map(|number| self.connect().map(|client| (number, client)));
-        let clients: Vec<_> = match clients.collect() {
-            Ok(clients) => clients,
-            Err(error) => self.fail(
-                Verdict::new("A client can't connect to the socket.")
-                    .saw(error.to_string())
-                    .ask("Who listens there, and since when?"),
-            ),
-        };
-        let mut served = BTreeMap::new();
-        // Who serves two at once is told so below: the first of them stays.
-        let mut staying = Vec::new();
-        for (number, mut client) in clients {
-            let mut line = String::new();
-            let read = client.read_line(&mut line);
-            let pid = line.trim().strip_prefix("worker ").and_then(|pid| pid.parse().ok());
-            if let (Ok(_), Some(pid)) = (read, pid) {
-                staying.extend(served.insert(Pid::from_raw(pid), client));
-                continue;
-            }
-            let served = served.into_keys().collect();
-            must_not_be_the_master(self, &served);
-            self.fail(
-                Verdict::new(format!("Client {number} of {WORKERS} is connected, and nobody serves it."))
-                    .saw(format!("the others are served by {}", names(&served)))
-                    .ask("Who is free, and in which call does it wait? And in whose queue is this client?"),
-            );
-        }
-        served
-    }
-
-    /// Waits until each worker sleeps or has left; how many are there then.
-    fn settled(&mut self) -> usize {
-        let settled = self.running.until(|now| {
-            now.others().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
-        });
-        let now = settled.unwrap_or_else(|_| self.running.snapshot());
-        now.others().filter(|p| p.state != State::Zombie).count()
-    }
-
-    fn fail(&self, verdict: Verdict) -> ! {
-        verdict.saw_all(self.running.snapshot().explain()).fail()
-    }
-}
-
-fn names(pids: &BTreeSet<Pid>) -> String {
-    if pids.is_empty() {
-        "nobody".into()
-    } else {
-        pids.iter().map(|pid| format!("pid {pid}")).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn not_so_many(running: Running, now: &Snapshot, alive: usize) -> ! {
-    // Who binds for itself gets in the others' way, and some of them fail for that.
-    must_share(now);
-    // What those have said who are gone is told at the end.
-    let said = (alive < WORKERS).then(|| running.finish().complaint()).flatten();
-    let ask = match said {
-        Some(_) => "Which call has failed in them, and which process should make it?",
-        None => "Which processes come to the fork, how often, and when?",
-    };
-    let are = if alive == 1 { "worker is" } else { "workers are" };
-    Verdict::new(format!("{alive} {are} there, and not {WORKERS}, before the first client comes."))
-        .saw_all(said)
-        .saw_all(now.explain().into_iter().take(6))
-        .ask(ask)
-        .fail()
-}
-
-/// Why not everybody has come to sleep until something happens, where that can be seen.
-fn must_sleep(outcome: &Outcome) {
-    let now = &outcome.snapshot;
-    if outcome.exit != Exit::Deadline {
-        return;
-    }
-    if now.others().any(|p| p.state == State::Running) {
-        Verdict::new(
-            "The workers never sleep: they ask again and again, and keep the processors busy.",
-        )
-        .saw_all(now.explain().into_iter().take(6))
-        .ask("Which call sleeps until there is a client, and what makes it return before?")
-        .fail();
-    }
-    if now.processes.iter().any(Process::sleeping_for_time) {
-        by_the_clock(now).fail();
-    }
-}
-
-fn by_the_clock(now: &Snapshot) -> Verdict {
-    let sleepers = now.processes.iter().filter(|p| p.goes_by_the_clock());
-    let sleepers =
-        sleepers.map(|p| format!("{} {}, with a timeout", now.title(p), now.describe(p)));
-    Verdict::new(
-        "The server sleeps by the clock: it gets up to look whether something has happened.",
-    )
-    .saw_all(sleepers.take(2))
-    .ask("What is it waiting for, and which call sleeps exactly until that has happened?")
-}
-
-/// Fails unless each worker is a child of the program.
-fn must_be_children(now: &Snapshot) {
-    let others = now.others().filter(|p| p.state != State::Zombie);
-    let (own, not): (Vec<_>, Vec<_>) = others.partition(|p| p.parent == now.program);
-    if !not.is_empty() {
-        let not: BTreeSet<Pid> = not.iter().map(|p| p.pid).collect();
-        Verdict::new(format!(
-            "Not all workers are children of the program: {} of {WORKERS} are.",
-            own.len()
-        ))
-        .saw(format!("not its children: {}", names(&not)))
-        .ask(
-            "Which processes come to the fork? And who hears of it when one of these workers ends?",
-        )
-        .fail();
-    }
-}
-
-/// The sockets that a process has.
-fn sockets(process: &Process) -> BTreeSet<&PathBuf> {
-    let target = |target: &&PathBuf| target.to_string_lossy().starts_with("socket:");
-    process.descriptors.iter().map(|d| &d.target).filter(target).collect()
-}
-
-/// Fails unless the workers have a socket in common.
-fn must_share(now: &Snapshot) {
-    let mut shared: Option<BTreeSet<&PathBuf>> = None;
-    for worker in now.others().filter(|p| p.state != State::Zombie) {
-        let own = sockets(worker);
-        let both =
-            shared.take().map_or(own.clone(), |all| all.intersection(&own).copied().collect());
-        if both.is_empty() {
-            let has = now.others().map(|p| format!("pid {} has {:?}", p.pid, sockets(p)));
-            Verdict::new(
-                "Each worker has a socket of its own, so there are several queues, or none.",
-            )
-            .saw_all(has)
-            .ask("In which queue is a client, and what if that one's worker is busy?")
-            .fail();
-        }
-        shared = Some(both);
-    }
-}
 
 #[test]
 fn all_workers_have_one_listening_socket() {
@@ -216,20 +23,6 @@ fn so_many_clients_are_served_by_so_many_workers() {
     grader::worth(2);
     let server = Server::start();
     must_be_workers(&server);
-}
-
-fn must_not_be_the_master(server: &Server, served: &BTreeSet<Pid>) {
-    let master = server.running.snapshot().program;
-    if served.contains(&master) {
-        server.fail(
-            Verdict::new("The master itself serves clients.")
-                .saw(format!(
-                    "clients were served by {}; the master is pid {master}",
-                    names(served)
-                ))
-                .ask("Who is to call accept, and who is to wait for the workers?"),
-        );
-    }
 }
 
 /// Fails if somebody has time for a client, while each worker has one that stays.
@@ -283,9 +76,24 @@ fn serves_several(seen: String) -> Verdict {
         .ask("Who is free: a worker that comes back to accept while its client stays? What has become of `serve`, which stays with the client?")
 }
 
+/// Fails if somebody has more sockets than before: a client has left, and its descriptor is still there.
+fn must_keep_nothing(server: &Server, before: &BTreeMap<Pid, BTreeSet<PathBuf>>) {
+    let more = |(pid, now): &(Pid, BTreeSet<PathBuf>)| {
+        before.get(pid).is_some_and(|before| !now.is_subset(before))
+    };
+    if let Some((pid, now)) = server.sockets().into_iter().find(more) {
+        server.fail(
+            Verdict::new("A worker keeps a descriptor of a client that has left: at some time it has no more to take.")
+                .saw(format!("pid {pid} has the sockets {now:?}"))
+                .ask("Who owns the client, and its copies, and when do they go?"),
+        );
+    }
+}
+
 /// A server whose first client was served and has left. Fails unless all workers are there after that.
 fn served_one() -> Server {
     let mut server = Server::start();
+    let before = server.sockets();
     let first = server.connect().and_then(|mut client| client.read_line(&mut String::new()));
     if first.is_err() {
         server.fail(Verdict::new("A client is not served.").ask("Who calls accept?"));
@@ -297,6 +105,7 @@ fn served_one() -> Server {
                 .ask("Who serves client number five?"),
         );
     }
+    must_keep_nothing(&server, &before);
     server
 }
 
@@ -310,6 +119,7 @@ fn a_worker_that_was_left_serves_the_next() {
 fn a_client_that_left_before_it_was_accepted_takes_no_worker_along() {
     grader::worth(1);
     let mut server = served_one();
+    let workers: Vec<Pid> = server.sockets().into_keys().collect();
     let busy = server.serve_all();
     // Nobody is free, so these two stand in the queue, in this order.
     let left = server.connect().map(drop);
@@ -319,15 +129,48 @@ fn a_client_that_left_before_it_was_accepted_takes_no_worker_along() {
     let mut line = String::new();
     let served = left.and(next).and_then(|mut client| client.read_line(&mut line));
     // Who had the first of them has had it by now.
-    if server.settled() < WORKERS || served.is_err() {
+    let settled = server.settled();
+    // Whoever has come for one that gave up is none of them.
+    let stayed = server.sockets().into_keys().eq(workers);
+    if settled < WORKERS || served.is_err() || !stayed {
         server.fail(
             Verdict::new(
                 "A worker gives up because of a client that had left before it was served.",
             )
             .saw("while all workers were busy, a client connected and left at once")
             .saw("then the others left, and the workers went on to that one")
+            .saw_all(
+                (settled == WORKERS && !stayed).then(|| "another one was made in its place".into()),
+            )
             .ask("What does writing to that client return, and whom does this error concern?"),
         );
     }
     must_be_workers(&server);
+}
+
+#[test]
+fn the_master_stays_as_long_as_a_worker_does() {
+    grader::worth(1);
+    let mut server = Server::start();
+    let first = server.running.snapshot().others().next().map(|worker| (worker.pid, worker.host));
+    let Some((pid, host)) = first else { return };
+    kill(host, Signal::SIGKILL).expect("it sleeps, and is reaped by nobody meanwhile");
+    let mut rests = false;
+    let stays = server.running.until(|now| {
+        let ended = now.others().all(|p| p.pid != pid || p.state == State::Zombie);
+        let waits = ended && now.program().is_some_and(Process::blocked);
+        // Twice: who slept until then is about to get up.
+        (std::mem::replace(&mut rests, waits) && waits).then_some(())
+    });
+    if stays.is_err() {
+        let outcome = server.running.finish();
+        Verdict::new(
+            "The master leaves when one of its workers has ended, and the others have not.",
+        )
+        .saw(format!("worker {pid} was ended by SIGKILL"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("How many ends does one wait tell of, and how many workers are there?")
+        .fail();
+    }
 }

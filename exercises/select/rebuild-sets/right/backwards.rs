@@ -41,7 +41,7 @@ fn talk(mut clients: Vec<UnixStream>) -> io::Result<()> {
         }
         let ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
         for number in (0..ready.len()).rev() {
-            if ready[number] && !answer(&clients[number])? {
+            if ready[number] && !answer(&clients[number]).unwrap_or_default() {
                 clients.remove(number);
             }
         }

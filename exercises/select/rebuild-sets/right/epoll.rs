@@ -38,7 +38,7 @@ fn talk(clients: Vec<UnixStream>) -> io::Result<()> {
         let count = epoll.wait(&mut events, EpollTimeout::NONE)?;
         for event in &events[..count] {
             let client = &clients[event.data() as usize];
-            if !answer(client)? {
+            if !answer(client).unwrap_or_default() {
                 epoll.delete(client)?;
                 left -= 1;
             }

@@ -116,7 +116,7 @@ impl Server {
         })
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
-        .ask("When is the work done?")
+        .ask("When is the work done? And whom does it concern that one client can't be answered any more?")
         .fail()
     }
 
@@ -237,10 +237,11 @@ fn in_twenty_turns_everybody_is_answered() {
     turns.into_iter().fold(Server::start(Seed::of("twenty turns")), Server::say);
 }
 
-/// One has left and the next one has spoken, both before the program first looks.
-fn must_hear_who_speaks_when_another_leaves(seed: Seed) {
+/// One has left, without a word or with one to which nobody hears the answer, and the next one has spoken, all before the program first looks.
+fn must_hear_who_speaks_when_another_leaves(seed: Seed, last_word: &[u8]) {
     let mut server = Server::with(seed, |clients| {
-        clients[0] = None;
+        // As below.
+        let _ = clients[0].take().map(|mut client| client.write_all(last_word));
         let speaks = clients[1].as_mut().map(|client| client.write_all(b"word"));
         // Where there is nobody to be heard by, the wait for the answer tells why.
         let _ = speaks;
@@ -261,7 +262,8 @@ fn must_hear_who_speaks_when_another_leaves(seed: Seed) {
 #[test]
 fn who_stays_is_answered_when_others_have_left() {
     grader::worth(2);
-    must_hear_who_speaks_when_another_leaves(Seed::of("at once"));
+    must_hear_who_speaks_when_another_leaves(Seed::of("at once"), b"");
+    must_hear_who_speaks_when_another_leaves(Seed::of("in the middle"), b"bye");
     let server = Server::start(Seed::of("leaving")).say(2).leave(2).must_sleep().say(3).say(1);
     let server = server.leave(1).must_sleep().say(4).leave(3).must_sleep().leave(4);
     let outcome = server.running.finish();

@@ -2,7 +2,9 @@
 
 use grader::facts::end_by_itself;
 use grader::{Exit, Folder, Outcome, Run, Running, Seen, Snapshot, State, Verdict};
+use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, UnixAddr};
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -75,7 +77,7 @@ impl Worker {
             Verdict::new("The worker has left, and nobody has told it to.")
                 .saw(outcome.ending())
                 .saw_all(outcome.complaint())
-                .ask("What did it take for a word of its master?")
+                .ask("What did it take for a word of its master? Or does it leave because of one client that has left?")
                 .fail();
         }
         self
@@ -100,6 +102,23 @@ impl Worker {
                 .ask("Which call tells of it, and which one takes it?"),
         };
         verdict.saw(format!("client {number} has heard: {hello:?}")).saw_all(now.explain()).fail()
+    }
+
+    /// A client comes that has left already: whatever is said to it, nobody hears.
+    fn meet_who_has_left(self) -> Self {
+        let meet = || {
+            let (flags, path) = (SockFlag::SOCK_CLOEXEC, self.folder.path().join("socket"));
+            let client = socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+            socket::shutdown(client.as_raw_fd(), Shutdown::Read)?;
+            socket::connect(client.as_raw_fd(), &UnixAddr::new(&path)?)
+        };
+        if let Err(error) = meet() {
+            Verdict::new("A client can't connect to the socket.")
+                .saw(error.to_string())
+                .ask("Who listens there, and until when?")
+                .fail();
+        }
+        self.must_sleep()
     }
 
     /// Fails if it waits for a second word of its master, who has said one.
@@ -208,6 +227,12 @@ fn must_not_sleep_on(outcome: &Outcome, word: &[u8]) {
 fn clients_are_greeted_while_the_master_says_nothing() {
     grader::worth(1);
     Worker::start().greet(1).must_sleep().greet(2).must_sleep().greet(3).must_sleep();
+}
+
+#[test]
+fn a_client_that_has_left_takes_the_worker_not_along() {
+    grader::worth(1);
+    Worker::start().greet(1).must_sleep().meet_who_has_left().greet(2).must_sleep();
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! Tries to read and to write by turns, whether there is something or not.
+//! Told: "spins: it asks again and again with read"
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(size) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("two-way: expected a number of bytes, such as 1048576");
+        return ExitCode::from(2);
+    };
+    match exchange(&vec![b'p'; size], &vec![b'c'; size]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("two-way: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Makes a child. This process says `ours` to it, all of it, and the child says `childs` to this process, all of it. Each of
+/// them `report`s what it has heard, as "parent" and as "child".
+///
+/// Returns in the parent only, when the child has ended.
+fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    let (cr, pw) = io::pipe()?;
+    let (pr, cw) = io::pipe()?;
+    fn spin(
+        mut r: impl Read + AsRawFd,
+        w: impl Write + AsRawFd,
+        mut say: &[u8],
+    ) -> io::Result<Vec<u8>> {
+        let mut w = Some(w);
+        unsafe {
+            nix::libc::fcntl(r.as_raw_fd(), nix::libc::F_SETFL, nix::libc::O_NONBLOCK);
+            nix::libc::fcntl(
+                w.as_ref().unwrap().as_raw_fd(),
+                nix::libc::F_SETFL,
+                nix::libc::O_NONBLOCK,
+            );
+        }
+        let mut v = Vec::new();
+        let mut b = [0; 4096];
+        loop {
+            if say.is_empty() {
+                w = None;
+            }
+            if let Some(w) = &mut w {
+                if let Ok(n) = w.write(say) {
+                    say = &say[n..];
+                }
+            }
+            match r.read(&mut b) {
+                Ok(0) if w.is_none() => return Ok(v),
+                Ok(n) => v.extend_from_slice(&b[..n]),
+                Err(_) => {}
+            }
+        }
+    }
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Child => {
+            drop((pw, pr));
+            let v = spin(cr, cw, childs)?;
+            report("child", &v);
+            std::process::exit(0)
+        }
+        nix::unistd::ForkResult::Parent { child } => {
+            drop((cr, cw));
+            let v = spin(pr, pw, ours)?;
+            report("parent", &v);
+            nix::sys::wait::waitpid(child, None)?;
+            Ok(())
+        }
+    }
+}
+
+/// Says what somebody has heard: how many bytes of each letter.
+fn report(who: &str, heard: &[u8]) {
+    let mut letters = BTreeMap::new();
+    for byte in heard {
+        *letters.entry(char::from(*byte)).or_insert(0) += 1;
+    }
+    let letters: Vec<_> =
+        letters.iter().map(|(letter, count)| format!("{count} x {letter}")).collect();
+    println!("the {who} heard {}", letters.join(" and "));
+}
