@@ -1,12 +1,14 @@
 //! What `mini-pipeline` must make of `A | B > FILE`: two programs at once, with a pipe between them that nobody else holds.
 
 mod family;
+mod second;
 
 use family::{Family, must_hold_no_more};
 use grader::{
     Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict,
 };
 use nix::sys::signal::Signal;
+use second::must_wait_for_who_is_stopped;
 
 /// `FIRST | SECOND > out`, with the file in this folder.
 fn pipeline(folder: &Folder, first: &[&str], second: &[&str]) -> Run {
@@ -150,12 +152,14 @@ fn the_second_programs_exit_code_counts() {
     // As a shell tells a death by signal.
     must_return(128 + Signal::SIGTERM as u8, (first, "kill -s TERM $$"), &seed);
     must_return_though_the_first_ends_last(first, second, &seed);
+    must_wait_for_who_is_stopped(second, &seed);
 }
 
 /// Fails unless the second program's exit code counts when the first one has closed its output, and ends after the second one.
 fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
     let (folder, mut gate) = (Folder::new(), Gates::new(1));
-    let one = format!("exec >&-; read line < {}; exit {first}", gate.paths()[0].display());
+    let (path, passed) = (gate.paths()[0].display(), folder.path().join("passed"));
+    let one = format!("exec >&-; read line < {path}; : > {}; exit {first}", passed.display());
     let other = format!("cat; exit {second}");
     let mut running = pipeline(&folder, &["sh", "-c", &one], &["sh", "-c", &other]).start();
     let (mut stands, mut ended) = (false, false);
@@ -174,6 +178,13 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
     let outcome = running.finish();
     outcome.must_end();
     outcome.must_leave_nobody();
+    if folder.read("passed").is_none() {
+        Verdict::new("The second program has ended, and the first one had no time to end by itself: it was ended.")
+            .saw(format!("the first program was `sh -c {one:?}`, and the last that it should do was not done"))
+            .saw(outcome.ending())
+            .ask("By what is a program told that nobody reads any more, and what may it do then?")
+            .fail();
+    }
     if over.is_ok() && outcome.exit != Exit::Code(second.into()) {
         let cause = if outcome.exit == Exit::Code(first.into()) {
             "The exit code of the program that ended last is returned, and not the second one's."

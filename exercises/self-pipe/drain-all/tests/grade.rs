@@ -12,8 +12,8 @@ use std::time::Duration;
 const SPINNING: Duration = Duration::from_millis(200);
 /// A multiple of every size that people like for a buffer: the last full one leaves nothing, and says nothing of that.
 const MANY: u32 = 8192;
-/// More, and a multiple of nothing.
-const MORE: u32 = 20_011;
+/// More than a pipe has room for unless it was made larger, and a multiple of nothing.
+const MORE: u32 = 70_001;
 
 /// How many bytes are in the pipe that leads from the program to itself; `None` where the machine does not let us look.
 fn bytes_in_the_pipe(now: &Snapshot) -> Option<u32> {

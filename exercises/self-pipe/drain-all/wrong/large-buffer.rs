@@ -1,5 +1,5 @@
 //! One read, into a buffer that is large enough for ten thousand.
-//! Told: "turns for 20011 bytes"
+//! Told: "turns for 70001 bytes"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

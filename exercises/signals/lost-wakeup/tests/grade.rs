@@ -37,7 +37,10 @@ fn run() -> Run {
 fn send_when_it_sleeps(mut running: Running, signal: Signal) -> Running {
     let asleep = running.until(|now| {
         let program = now.program()?;
-        let still = program.state == State::Sleeping && program.signals.pending.is_empty();
+        // One that is blocked stays outside for as long as the program sleeps.
+        let signals = &program.signals;
+        let heard = signals.pending.iter().all(|pending| signals.blocked.contains(pending));
+        let still = program.state == State::Sleeping && heard;
         still.then(|| (program.goes_by_the_clock(), now.describe(program)))
     });
     if let Ok((true, does)) = &asleep {
@@ -164,6 +167,9 @@ fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
         .must(never_spin())
         .must(end_by_itself());
     must_be_told(&seen.outcome);
+    // Nobody sends anything: whoever looks by the clock, in whichever thread, does so now.
+    let Some(seen) = run().deadline(Duration::from_secs(2)).recorded().record() else { return };
+    seen.must(never_sleep_by_the_clock());
     // Who blocks it for that must not have looked before.
     let Some(seen) = signalled(&["rt_sigprocmask"]) else { return };
     if seen.unmet.is_empty() {

@@ -1,0 +1,34 @@
+//! What the second program of a pipeline may go through: it is stopped for a while.
+
+use crate::pipeline;
+use grader::{Exit, Folder, Process, Seed, Verdict};
+use nix::sys::signal::{Signal, kill};
+
+/// Fails if a second program that is stopped has ended, for this one.
+pub(crate) fn must_wait_for_who_is_stopped(second: u8, seed: &Seed) {
+    let folder = Folder::new();
+    let script = format!("kill -s STOP $$; cat; exit {second}");
+    let mut running = pipeline(&folder, &["true"], &["sh", "-c", &script]).start();
+    // Whoever asked for such news has heard of the stop when it sleeps again, or has left for it.
+    let mut had_stopped = false;
+    let stopped = running.until(|now| {
+        let stopped = now.others().find(|p: &&Process| p.has_stopped())?;
+        let program = now.program().filter(|p| p.blocked());
+        program.filter(|_| std::mem::replace(&mut had_stopped, true)).map(|_| stopped.host)
+    });
+    if let Ok(stopped) = stopped {
+        kill(stopped, Signal::SIGCONT).expect("it is there until it is reaped");
+    }
+    let outcome = running.finish();
+    outcome.must_end();
+    if outcome.exit != Exit::Code(second.into()) {
+        Verdict::new("The second program was stopped, went on, and exited, and your exit code is not its own.")
+            .saw(format!("expected: the second program's exit code, {second}"))
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does waitpid tell of besides an end, and who asks it to?")
+            .replay(seed)
+            .fail();
+    }
+    outcome.must_leave_nobody();
+}
