@@ -244,8 +244,13 @@ fn the_forks_own_error_is_reported_at_the_first_refusal() {
         else {
             return;
         };
+        seen.outcome.must_end();
         if seen.unmet.len() == refused.len() {
-            return;
+            Verdict::new(format!("Fewer children are made than were asked for: {CHILDREN}."))
+                .saw(seen.outcome.ending())
+                .saw_all(seen.outcome.complaint())
+                .ask("How often does the program fork?")
+                .fail();
         }
         seen.must(end_by_itself()).must(give_up_after(error)).must(reap_every_child());
         must_signal_nobody_who_is_gone(&seen);
