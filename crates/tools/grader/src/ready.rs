@@ -71,6 +71,7 @@ impl Run {
             Plan::new(c_string(program.as_os_str())?, args, environment(scratch.path(), &self.env));
         plan.folder = c_string(self.folder.as_deref().unwrap_or(scratch.path()).as_os_str())?;
         plan.descriptors = self.descriptors;
+        plan.core = self.core;
         plan.user = user;
         // A user of its own has no other processes, and the kernel does not hold root to this limit (setrlimit(2)).
         plan.processes = match (user, geteuid().is_root()) {

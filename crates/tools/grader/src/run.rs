@@ -41,6 +41,7 @@ pub struct Run {
     output_limit: usize,
     memory: u64,
     pub(crate) descriptors: u64,
+    pub(crate) core: u64,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) network: Network,
@@ -80,6 +81,7 @@ impl Run {
             output_limit: OUTPUT_LIMIT,
             memory: MEMORY,
             descriptors: DESCRIPTORS,
+            core: crate::supervisor::NO_CORE,
             folder: None,
             writable: Vec::new(),
             network: Network::Refused,
@@ -149,6 +151,12 @@ impl Run {
     /// Sets how many descriptors each process may have.
     pub fn descriptors(mut self, count: u64) -> Self {
         self.descriptors = count;
+        self
+    }
+
+    /// Lets a process that a signal kills leave its memory in a file, where it may write and the machine does so (core(5)).
+    pub fn may_dump_core(mut self) -> Self {
+        self.core = self.memory;
         self
     }
 

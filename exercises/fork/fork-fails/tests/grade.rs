@@ -3,10 +3,10 @@
 //! Where there is to be no room, the program is told a limit on its user's processes, and sets it (setrlimit(2),
 //! `RLIMIT_NPROC`): a few forks succeed, and then the kernel refuses one with EAGAIN.
 
-use grader::facts::{end_by_itself, exit_with, reap_every_child, signal_no_group};
+use grader::facts::*;
 use grader::{
-    Containment, Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
-    Verdict,
+    Containment, Exit, Gates, Injection, Interrupted, Outcome, Policy, Process, Recorded, Run,
+    Running, Seen, Snapshot, State, Verdict,
 };
 use std::path::PathBuf;
 
@@ -218,4 +218,50 @@ fn nobody_is_signalled_but_the_children_and_each_is_waited_for() {
     let run = run_at("/dev/null".into());
     let Some(seen) = run.recorded().policy(Policy::ParentFirst).record() else { return };
     seen.must(end_by_itself()).must(signal_no_group()).must(reap_every_child()).must(exit_with(0));
+    must_signal_nobody_who_is_gone(&seen);
+}
+
+/// Fails if a signal is sent to a child that has been reaped: that number may be somebody else's by then.
+fn must_signal_nobody_who_is_gone(seen: &Recorded) {
+    let in_vain = |step: &&Seen| step.returns() == Some("kill") && step.sentence.contains("ESRCH");
+    if let Some(step) = seen.steps.iter().find(in_vain) {
+        Verdict::new("A signal is sent to a child that was reaped before: its number may be somebody else's by then.")
+            .saw(step.to_string())
+            .ask("How often is each child ended, and who keeps its pid when it is gone?")
+            .fail();
+    }
+}
+
+#[test]
+fn the_forks_own_error_is_reported_at_the_first_refusal() {
+    grader::worth(1);
+    for (error, number) in [("EAGAIN", 11), ("ENOMEM", 12)] {
+        // The fourth fork, by whichever call.
+        let refused = ["fork", "vfork", "clone"]
+            .map(|call| Injection::fail(&format!("{call}:4={error}")).expect("it is well written"));
+        let run = run_at("/dev/null".into()).recorded();
+        let Some(seen) = refused.iter().cloned().fold(run, grader::Recording::inject).record()
+        else {
+            return;
+        };
+        seen.outcome.must_end();
+        if seen.unmet.len() == refused.len() {
+            Verdict::new(format!("Fewer children are made than were asked for: {CHILDREN}."))
+                .saw(seen.outcome.ending())
+                .saw_all(seen.outcome.complaint())
+                .ask("How often does the program fork?")
+                .fail();
+        }
+        seen.must(end_by_itself()).must(give_up_after(error)).must(reap_every_child());
+        must_signal_nobody_who_is_gone(&seen);
+        let complaint = seen.outcome.complaint().unwrap_or_default();
+        if seen.outcome.exit != Exit::Code(75) || !complaint.contains(&format!("os error {number}"))
+        {
+            Verdict::new(format!("The fork was refused with {error}, and something else is told."))
+                .saw(seen.outcome.ending())
+                .saw_all(seen.outcome.complaint())
+                .ask("Which error does `start_all` return, and where does it come from?")
+                .fail();
+        }
+    }
 }

@@ -3,15 +3,19 @@
 //! Three gates make the moments to look at: at one of them stands the child, which ends when the test opens it; at the
 //! other two the program, before and after it has cleared the zombie.
 
-use grader::facts::{end_by_itself, exit_with, reap_every_child};
+use grader::facts::*;
 use grader::{
-    Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
+    Verdict,
 };
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
 const SPINNING: Duration = Duration::from_millis(200);
 const TOO_SOON: &str = "The child ended before its gate was opened: its part is to stand there.";
+const LEFT_IT: &str =
+    "The program ended while its child was still to come to its gate, or stood there.";
+const NEVER_CAME: &str = "The child never came to its gate, or it is no child of the program.";
 
 /// What was seen when the child stood at its gate and the parent had settled.
 struct Standing {
@@ -63,17 +67,16 @@ fn until_the_child_stands() -> Standing {
             Standing { running, end, steps, child, parent }
         }
         Err(why) => {
-            let outcome = ended_early(running, why);
+            let outcome = running.finish();
+            if why != Interrupted::Deadline {
+                outcome.must_end();
+            }
             let verdict = match outcome.snapshot.others().next() {
                 Some(child) if child.state != State::Zombie && why == Interrupted::Ended => {
-                    Verdict::new(
-                        "The program ended while its child was still to come to its gate, or stood there.",
-                    )
+                    Verdict::new(LEFT_IT)
                 }
                 Some(child) if child.state == State::Zombie => Verdict::new(TOO_SOON),
-                Some(_) => Verdict::new(
-                    "The child never came to its gate, or it is no child of the program.",
-                ),
+                Some(_) => Verdict::new(NEVER_CAME),
                 None => Verdict::new("There is no child at the gate."),
             };
             verdict
@@ -98,14 +101,6 @@ fn must_not_go_by_a_pipe(now: &Snapshot, child: &Process, parent: &Process) {
     .saw("who ends has its descriptors closed first, and is a zombie later")
     .ask("Which call returns when the child has ended, and not when it is about to?")
     .fail();
-}
-
-fn ended_early(running: Running, why: Interrupted) -> Outcome {
-    let outcome = running.finish();
-    if why != Interrupted::Deadline {
-        outcome.must_end();
-    }
-    outcome
 }
 
 /// The next line about a process that ends like this; the program may say other things as well.
@@ -291,9 +286,15 @@ fn it_stays_until_it_is_cleared_and_then_it_is_gone() {
 #[test]
 fn a_child_that_ends_at_once_is_no_less_a_zombie() {
     grader::worth(1);
-    // Gates that stand open, and a child that always goes on first. Who looks by the clock hangs without being blocked: for no longer than elsewhere.
-    let run = Run::new(grader::program!("make-a-zombie")).args(["/dev/null"; 3]);
-    let run = run.deadline(Duration::from_secs(3));
-    let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };
-    seen.must(end_by_itself()).must(reap_every_child()).must(exit_with(0));
+    // A child that goes first; or a parent, who is held before a pause. Who looks by the clock hangs without being blocked: no longer than elsewhere.
+    for policy in [Policy::ChildFirst, Policy::ParentFirst] {
+        let run = Run::new(grader::program!("make-a-zombie")).args(["/dev/null"; 3]);
+        let run = run.deadline(Duration::from_secs(3)).recorded().policy(policy);
+        let holds = ["P1:pause:1=P2:exit_group:1", "P2:openat:1"]
+            .map(|it| Injection::hold(it).expect("it is well written"));
+        let holds = holds.into_iter().filter(|_| policy == Policy::ParentFirst);
+        let Some(seen) = holds.fold(run, grader::Recording::inject).record() else { return };
+        seen.must(set_no_timeout()).must(set_no_timer()).must(end_by_itself());
+        seen.must(reap_every_child()).must(exit_with(0));
+    }
 }

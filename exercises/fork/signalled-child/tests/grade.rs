@@ -1,6 +1,7 @@
 //! What `signalled-child` must have told of its child's end.
 
-use grader::{Exit, Interrupted, Outcome, Run, Running, Seed, Verdict};
+use grader::facts::*;
+use grader::{Exit, Injection, Interrupted, Outcome, Policy, Run, Running, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::Duration;
@@ -17,7 +18,10 @@ enum Parent {
 
 /// Starts the program and tells its child what to do: the pipe keeps what the child has not read yet.
 fn start(order: &str) -> Running {
-    let mut running = Run::new(grader::program!("signalled-child")).stdin_later().start();
+    let run = Run::new(grader::program!("signalled-child")).stdin_later();
+    // A death by this one leaves a core, where the machine makes one, and the status has a bit for that.
+    let leaves_a_core = order == format!("kill {}", Signal::SIGABRT as i32);
+    let mut running = if leaves_a_core { run.may_dump_core() } else { run }.start();
     running.tell(format!("{order}\n").as_bytes());
     running
 }
@@ -90,7 +94,7 @@ fn a_death_by_signal_is_told_as_128_and_its_number() {
     let mut seed = Seed::of("signalled-child, signals");
     let others = [SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGALRM, SIGUSR1, SIGUSR2];
     let random = others[seed.random().usize(0..others.len())];
-    for signal in [SIGTERM, SIGKILL, random] {
+    for signal in [SIGTERM, SIGKILL, SIGABRT, random] {
         let number = signal as i32;
         let order = format!("kill {number}");
         let outcome = start(&order).finish();
@@ -102,10 +106,15 @@ fn a_death_by_signal_is_told_as_128_and_its_number() {
             .ask("Whom was the signal meant for, and what is 128 + n for?")
             .fail();
         }
-        must_report(&order, &outcome, 128 + number, |got| match got {
+        must_report(&order, &outcome, 128 + number, |got| {
+            match got {
             0 => Some(
                 Verdict::new("A death by signal was told as exit code 0: as if all were well.")
                     .ask("Is there an exit code in the status of a process that has not exited?"),
+            ),
+            _ if got == number && signal == SIGABRT => Some(
+                Verdict::new("A death by signal that leaves a core was told as something else than one without.")
+                    .ask("wait(2): what is WCOREDUMP, and what does waitid's si_code say then? Which bits are the signal's number?"),
             ),
             _ if got == number => {
                 Some(Verdict::new("A death by signal was told as the signal's bare number.").ask(
@@ -123,6 +132,7 @@ fn a_death_by_signal_is_told_as_128_and_its_number() {
                 .ask("What would the caller like to know that the status can tell?"),
             ),
             _ => None,
+        }
         });
     }
 }
@@ -183,6 +193,26 @@ fn a_stopped_child_has_not_ended() {
                     .ask("What is there to do for a parent until its child goes on?"),
             };
             verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(&seed).fail();
+        }
+    }
+}
+
+#[test]
+fn nobody_gets_up_by_the_clock() {
+    grader::worth(1);
+    for (order, until) in [("exit 42", ""), ("exit 42", "=P1:wait4:2"), ("stop 42", "")] {
+        // The parent goes on until it sleeps, or asks once more in vain; who looks at a flag before a pause is held in between.
+        let holds = ["P1:pause:1=P2:exit_group:1".to_owned(), format!("P2:read:1{until}")];
+        let holds = holds.map(|it| Injection::hold(&it).expect("it is well written"));
+        let run = Run::new(grader::program!("signalled-child")).stdin(order);
+        let run = run.deadline(Duration::from_secs(3)).recorded().policy(Policy::ParentFirst);
+        let Some(seen) = holds.into_iter().fold(run, grader::Recording::inject).record() else {
+            return;
+        };
+        seen.must(set_no_timeout()).must(set_no_timer());
+        // Nobody continues a child that has stopped here.
+        if order == "exit 42" {
+            seen.must(end_by_itself()).must(exit_with(42));
         }
     }
 }

@@ -18,9 +18,7 @@ fn run(folder: &Folder, count: usize) -> Run {
 
 /// What stands in the log from the start: more than the writers write.
 fn before() -> String {
-    "what stood there before
-"
-    .repeat(300)
+    "what stood there before\n".repeat(300)
 }
 
 /// What stands in the log now.
@@ -150,11 +148,20 @@ fn a_log_that_is_not_there_is_made() {
     // Whoever looks whether it is there has looked by then, and makes it afterwards.
     for nth in [1, 2] {
         let folder = Folder::new();
-        let holds = ["open", "openat"].map(|call| hold(call, nth, "write"));
+        let holds =
+            ["open", "openat"].map(|call| held_until(&format!("P2:{call}:{nth}=P3:write:1")));
         let run = run(&folder, 2).recorded().policy(Policy::ChildFirst);
         let held = holds.into_iter().fold(run, grader::Recording::inject);
         let Some(seen) = held.record() else { break };
         must_not_have_been_made_twice(&seen);
+        must_be_whole(&folder, &seen.outcome, 2, "", &seed);
+    }
+    // Who has made it is held before its second write: that one goes to the end, too.
+    for (maker, other) in [("P2", "P3"), ("P3", "P2")] {
+        let folder = Folder::new();
+        let holds = WRITES.map(|call| held_until(&format!("{maker}:{call}:2={other}:{call}:1")));
+        let held = holds.into_iter().fold(run(&folder, 2).recorded(), grader::Recording::inject);
+        let Some(seen) = held.record() else { break };
         must_be_whole(&folder, &seen.outcome, 2, "", &seed);
     }
     let folder = Folder::new();
@@ -165,11 +172,10 @@ fn a_log_that_is_not_there_is_made() {
 /// Fails if Anna (P2), held before she opens LOG until Bert has made it and written to it, makes it anew, or can't.
 fn must_not_have_been_made_twice(seen: &Recorded) {
     let held = seen.steps.iter().skip_while(|step| !step.sentence.contains(" holds P2 "));
-    let opens = |step: &&Seen| {
-        let sentence = &step.sentence;
-        sentence.contains("P2 calls open")
-            && ["O_TRUNC", "O_EXCL"].iter().any(|it| sentence.contains(it))
-    };
+    // Who is told by O_EXCL that it is there, and opens it then, has lost nothing.
+    let flag = if gave_up(&seen.outcome) { "O_EXCL" } else { "O_TRUNC" };
+    let opens =
+        |step: &&Seen| step.sentence.contains("P2 calls open") && step.sentence.contains(flag);
     if let Some(step) = held.into_iter().find(opens) {
         Verdict::new("A writer makes LOG as if it were not there, when the other one has made it already, and written.")
             .saw("P2 was held before it opened LOG, until P3 had written")
@@ -191,16 +197,16 @@ fn hundreds_of_records_are_all_there() {
     must_be_whole(&folder, &outcome, count, &before(), &seed);
 }
 
-/// A recorded run in which Anna is held before this write of hers, until Bert's first is over.
-fn held(folder: &Folder, nth: u32) -> Option<Recorded> {
+/// A recorded run in which Anna is held before this write of hers, until this one of Bert's is over.
+fn held(folder: &Folder, nth: u32, until: u32) -> Option<Recorded> {
     folder.put(LOG, before());
-    let holds = WRITES.map(|call| hold(call, nth, call));
+    let holds = WRITES.map(|call| held_until(&format!("P2:{call}:{nth}=P3:{call}:{until}")));
     holds.into_iter().fold(run(folder, 2).recorded(), grader::Recording::inject).record()
 }
 
-/// Anna (P2) before this call of hers, until Bert's (P3) first of that kind is over.
-fn hold(call: &str, nth: u32, until: &str) -> Injection {
-    Injection::hold(&format!("P2:{call}:{nth}=P3:{until}:1")).expect("it is well written")
+/// Somebody before a call, until somebody else's is over.
+fn held_until(text: &str) -> Injection {
+    Injection::hold(text).expect("it is well written")
 }
 
 /// The steps of the two writers at which something is asked or written.
@@ -215,10 +221,17 @@ fn steps(seen: &Recorded) -> Vec<String> {
 #[test]
 fn nobody_writes_over_what_came_in_between() {
     grader::worth(3);
-    let folder = Folder::new();
-    let Some(seen) = held(&folder, 1) else { return };
+    // Until Bert's first write is over, or his second: what he looked at in between is looked at no more.
+    for until in [1, 2] {
+        let folder = Folder::new();
+        let Some(seen) = held(&folder, 1, until) else { return };
+        must_not_be_written_over(&folder, &seen);
+    }
+}
+
+fn must_not_be_written_over(folder: &Folder, seen: &Recorded) {
     seen.outcome.must_end();
-    let text = log(&folder);
+    let text = log(folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
     must_not_have_given_up(&seen.outcome);
     let calls = |call: &str| seen.steps.iter().any(|step| step.sentence.contains(call));
@@ -232,6 +245,9 @@ fn nobody_writes_over_what_came_in_between() {
     } else if calls("P2 calls lseek(") {
         Verdict::new("There is a gap: Anna (P2) has gone to the end, and writes there later, when Bert (P3) has written already.")
             .ask("Which call goes to the end and writes in one step?")
+    } else if calls("P3 calls pread64(") {
+        Verdict::new("Bert (P3) looks whether his record stands there, and it does: Anna (P2) writes over it when he has looked.")
+            .ask("How long is it true what one has seen in a file to which others write?")
     } else if calls("P2 calls pwrite64(") {
         Verdict::new("There is a gap: Anna (P2) has worked out where the end is, and it is there no more when she writes.")
             .ask("How old is a size when it is used, and who could look it up as a part of the write?")
@@ -239,14 +255,14 @@ fn nobody_writes_over_what_came_in_between() {
         verdict
     };
     let missing = missing(&text, 2);
-    verdict.saw(format!("missing: {}", missing.join(", "))).saw_all(steps(&seen)).fail()
+    verdict.saw(format!("missing: {}", missing.join(", "))).saw_all(steps(seen)).fail()
 }
 
 #[test]
 fn a_record_is_one_piece() {
     grader::worth(1);
     let folder = Folder::new();
-    let Some(seen) = held(&folder, 2) else { return };
+    let Some(seen) = held(&folder, 2, 1) else { return };
     seen.outcome.must_end();
     let text = log(&folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
@@ -263,4 +279,21 @@ fn a_record_is_one_piece() {
         .saw_all(steps(&seen))
         .ask("Into how many calls of write does `writeln!` take its text apart?")
         .fail()
+}
+
+#[test]
+fn a_record_that_cannot_be_written_is_reported() {
+    grader::worth(1);
+    let folder = Folder::new();
+    let fails = WRITES
+        .map(|call| Injection::fail(&format!("P2:{call}:1=ENOSPC")).expect("it is well written"));
+    let run = fails.into_iter().fold(run(&folder, 2).recorded(), grader::Recording::inject);
+    let Some(seen) = run.record() else { return };
+    seen.outcome.must_end();
+    if seen.outcome.exit == Exit::Code(0) && !missing(&log(&folder), 2).is_empty() {
+        Verdict::new("A record could not be written (ENOSPC), and nobody is told: the program reports success.")
+            .saw(shown(&log(&folder), ""))
+            .ask("What does `append` return, and who looks at it?")
+            .fail();
+    }
 }

@@ -1,9 +1,9 @@
 //! By which code `errno-map` must have told what the kernel answered.
 
-use grader::facts::leave_open_only;
+use grader::facts::{close_nothing_twice, leave_open_only};
 use grader::{Exit, Folder, Injection, Outcome, Run, Seed, Verdict};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
@@ -11,8 +11,18 @@ use std::path::Path;
 const CODES: [(i32, &str); 5] =
     [(0, "success"), (66, "ENOENT"), (77, "EACCES"), (75, "EMFILE"), (74, "anything else")];
 /// How often the errors occur here that have the code 74: their own numbers.
-const NUMBERS: [(&str, i32); 6] =
-    [("ENOENT", 2), ("ENXIO", 6), ("EACCES", 13), ("ENOTDIR", 20), ("ENFILE", 23), ("EMFILE", 24)];
+const NUMBERS: [(&str, i32); 10] = [
+    ("EPERM", 1),
+    ("ENOENT", 2),
+    ("ENXIO", 6),
+    ("ENOMEM", 12),
+    ("EACCES", 13),
+    ("ENOTDIR", 20),
+    ("ENFILE", 23),
+    ("EMFILE", 24),
+    ("ENAMETOOLONG", 36),
+    ("ELOOP", 40),
+];
 
 fn run(path: &Path) -> Run {
     Run::new(grader::program!("errno-map")).arg(path)
@@ -83,7 +93,7 @@ fn what_was_opened_is_closed_again() {
     let folder = Folder::new();
     let Some(seen) = run(&folder.put("file", "text")).recorded().record() else { return };
     must_tell(&seen.outcome, "success");
-    seen.must(leave_open_only(&[0, 1, 2]));
+    seen.must(leave_open_only(&[0, 1, 2])).must(close_nothing_twice());
 }
 
 /// A file that nobody may read.
@@ -113,6 +123,25 @@ fn what_can_be_opened_is_and_what_is_not_there_is_not() {
     must_tell(&run(&folder.path().join(missing)).finish(), "ENOENT");
     // A folder can be opened for reading, too: what counts is what the kernel says.
     must_tell(&run(folder.path()).finish(), "success");
+    must_follow(&folder, &there, &name(&mut seed));
+}
+
+/// Fails unless a link to a file is opened as the file itself is.
+fn must_follow(folder: &Folder, file: &str, name: &str) {
+    let link = folder.path().join(name);
+    symlink(file, &link).expect("a link in our folder");
+    let outcome = run(&link).finish();
+    outcome.must_end();
+    if outcome.exit != Exit::Code(0) {
+        Verdict::new(
+            "A symbolic link leads to a file that may be read, and the program does not follow it.",
+        )
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("What does open(2) do with a link, and which flag forbids it?")
+        .fail();
+    }
+    must_tell(&outcome, "success");
 }
 
 #[test]
@@ -139,12 +168,26 @@ fn other_errors_are_others_though_they_sound_alike() {
     let _listener = UnixListener::bind(&socket).expect("a socket in our folder");
     fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("it is our socket");
     must_tell(&run(&socket).finish(), "ENXIO");
-    // Its words: too many open files in system.
-    let full = ["open", "openat", "openat2"]
-        .map(|call| Injection::fail(&format!("{call}:1=ENFILE")).expect("it is well written"));
-    let recording = full.into_iter().fold(run(&file).recorded(), grader::Recording::inject);
-    if let Some(seen) = recording.record() {
-        must_tell(&seen.outcome, "ENFILE");
+    // There is something of that name, and it leads round in a circle.
+    let circle = folder.path().join(name(&mut seed));
+    symlink(&circle, &circle).expect("a link in our folder");
+    must_tell(&run(&circle).finish(), "ELOOP");
+    must_tell(&run(&folder.path().join("n".repeat(300))).finish(), "ENAMETOOLONG");
+}
+
+#[test]
+fn what_the_kernel_seldom_says_is_another_error() {
+    grader::worth(1);
+    let mut seed = Seed::of("seldom");
+    let folder = Folder::new();
+    let file = folder.put(&name(&mut seed), "text");
+    // In words: too many open files in system; operation not permitted, which std puts together with EACCES; cannot allocate memory.
+    for error in ["ENFILE", "EPERM", "ENOMEM"] {
+        let fails = ["open", "openat", "openat2"]
+            .map(|call| Injection::fail(&format!("{call}:1={error}")).expect("it is well written"));
+        let recording = fails.into_iter().fold(run(&file).recorded(), grader::Recording::inject);
+        let Some(seen) = recording.record() else { return };
+        must_tell(&seen.outcome, error);
     }
 }
 

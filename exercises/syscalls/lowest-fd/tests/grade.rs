@@ -14,9 +14,12 @@ fn file(folder: &Folder, seed: &mut Seed) -> (std::path::PathBuf, String) {
 }
 
 fn run(folder: &Folder, file: &Path, gate: &Gates) -> Run {
+    arguments(Run::new(grader::program!("lowest-fd")), folder, file, gate)
+}
+
+fn arguments(run: Run, folder: &Folder, file: &Path, gate: &Gates) -> Run {
     // It needs no more than to read there; but one who opens for writing is to be told so, and not be refused.
-    Run::new(grader::program!("lowest-fd"))
-        .may_write(folder.path())
+    run.may_write(folder.path())
         .arg(file)
         .args(gate.paths())
         .stdin("this is the old standard input\n")
@@ -89,11 +92,14 @@ fn zero_leads_to_the_file() {
     let zero = at(&stands, 0);
     let verdict = match (zero, elsewhere) {
         (Some(zero), _) if zero.target == path => {
-            let reads = zero.flags & nix::libc::O_ACCMODE != nix::libc::O_WRONLY;
-            if reads && zero.offset == 0 {
+            let access = zero.flags & nix::libc::O_ACCMODE;
+            if access == nix::libc::O_RDONLY && zero.offset == 0 {
                 return;
             }
-            if reads {
+            if access == nix::libc::O_RDWR {
+                Verdict::new("0 leads to FILE, and is open for writing, too: a FILE that may only be read could not be opened so.")
+                    .ask("Who writes to a standard input, and which files may you only read?")
+            } else if access == nix::libc::O_RDONLY {
                 Verdict::new("0 leads to FILE, and not to its beginning any more.")
                     .saw(format!("the next read begins at byte {}", zero.offset))
                     .ask("Who has read from it, and whose are those bytes?")
@@ -148,6 +154,34 @@ fn nothing_else_has_changed() {
     } else if at(&stands, 0).is_none_or(|it| it.target != path) {
         Verdict::new("0 does not lead to FILE yet.")
             .ask("Which number does a file get that is opened?")
+    } else {
+        return;
+    };
+    verdict.saw_all(told(&stands)).fail()
+}
+
+#[test]
+fn numbers_that_are_taken_stay_so() {
+    grader::worth(1);
+    let mut seed = Seed::of("taken");
+    let folder = Folder::new();
+    let (path, _) = file(&folder, &mut seed);
+    let mut gate = Gates::new(1);
+    // A shell that has 3 open, and becomes the program.
+    let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$@""#, "sh"]);
+    let program = shell.arg(grader::program!("lowest-fd"));
+    let mut running = arguments(program, &folder, &path, &gate).start();
+    let Some(stands) = at_the_gate(&mut running, &mut gate) else { never_came(running) };
+    let leads = |number, to: &Path| at(&stands, number).is_some_and(|it| it.target == to);
+    let verdict = if !leads(3, Path::new("/dev/null")) {
+        Verdict::new("3 was open from the beginning, and does not lead where it led.")
+            .ask("Which numbers were free, and who says which one `open` returns?")
+    } else if !leads(0, &path) {
+        Verdict::new("3 was open from the beginning, and 0 does not lead to FILE.")
+            .ask("Which number has FILE got, and who says so?")
+    } else if let Some(new) = held(&stands).find(|it| it.number > 3) {
+        Verdict::new(format!("{} is open beside 3, and was not before.", new.number))
+            .ask("Who will close it, and when?")
     } else {
         return;
     };

@@ -3,7 +3,7 @@
 use grader::facts::*;
 use grader::{Call, Exit, Folder, Outcome, Process, Run, Seed, Verdict};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 const FILE: &str = "output.txt";
@@ -92,6 +92,56 @@ fn what_stood_there_before_is_gone() {
     folder.put(FILE, OLD);
     let outcome = run(&folder).args(["/bin/echo", &word]).finish();
     must_have_gone_there(&folder, &outcome, &word, &seed);
+}
+
+#[test]
+fn a_file_is_emptied_and_not_replaced() {
+    grader::worth(1);
+    let mut seed = Seed::of("link");
+    let (folder, word) = (Folder::new(), word(&mut seed));
+    let target = folder.put("target.txt", OLD);
+    symlink(&target, folder.path().join(FILE)).expect("a link in our folder");
+    let outcome = run(&folder).args(["/bin/echo", &word]).finish();
+    outcome.must_end();
+    let now = String::from_utf8_lossy(&fs::read(&target).unwrap_or_default()).into_owned();
+    let verdict = if outcome.complaint().is_some_and(|text| text.contains("os error 40")) {
+        Verdict::new("FILE is a symbolic link to a file, and the program does not follow it.")
+            .ask("What does open(2) do with a link, and which flag forbids it?")
+    } else if now == OLD {
+        Verdict::new("Another file stands in FILE's place: what was there has its old text, and nobody writes to it.")
+            .ask("Who else may know that file, by another name or by a descriptor? And which flag empties a file?")
+    } else {
+        return must_have_gone_there(&folder, &outcome, &word, &seed);
+    };
+    verdict
+        .saw(format!("FILE was a symbolic link to target.txt, and there stands {now:?}"))
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .fail()
+}
+
+#[test]
+fn numbers_that_are_taken_stay_so() {
+    grader::worth(1);
+    let mut seed = Seed::of("taken");
+    let (folder, word) = (Folder::new(), word(&mut seed));
+    // A shell that has 3 open, and becomes the program.
+    let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$@""#, "sh"]);
+    let run = shell.may_write(folder.path()).arg(grader::program!("redirect-stdout"));
+    let run = run.arg(folder.path().join(FILE)).args(["/bin/sh", "-c"]);
+    let outcome = run.arg(format!("echo {word}; [ -e /proc/self/fd/3 ]")).finish();
+    outcome.must_end();
+    let line = format!("{word}\n").into_bytes();
+    let verdict = if folder.read(FILE).is_some_and(|text| text != line) {
+        Verdict::new("3 was open from the beginning, and 1 does not lead to FILE in the command.")
+            .ask("Which number has FILE got, and who says so?")
+    } else if outcome.exit != Exit::Code(0) {
+        Verdict::new("3 was open from the beginning, and the command does not find it.")
+            .ask("Which numbers has the program made itself, and which were there?")
+    } else {
+        return must_have_gone_there(&folder, &outcome, &word, &seed);
+    };
+    verdict.saw(outcome.ending()).saw_all(outcome.complaint()).fail()
 }
 
 /// A command that has begun and stays; `None`: this machine doesn't show that.

@@ -4,8 +4,8 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seed, Signals, State,
-    Verdict,
+    Exit, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seed, Seen, Signals,
+    State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use std::ops::Range;
@@ -14,6 +14,17 @@ use std::ops::Range;
 const TIMES: usize = 40;
 /// So many of its reads fail in a row, where somebody may trace: whoever counts has no patience left by then.
 const MANY: u32 = 110;
+/// The calls in which one may sleep by the clock.
+const SLEEPS: [&str; 8] = [
+    "nanosleep",
+    "clock_nanosleep",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "futex",
+    "rt_sigtimedwait",
+];
 /// More reads than anybody needs who reads to the end once.
 const ENOUGH: u32 = MANY + 200;
 
@@ -27,16 +38,17 @@ fn run() -> Run {
     Run::new(grader::program!("retry-eintr"))
 }
 
-/// A recorded run whose reads with these numbers fail with this. Fails if the program goes on reading for ever.
-fn failing(text: &str, numbers: Range<u32>, error: &str) -> Option<Recorded> {
+/// A recorded run whose reads with these numbers fail with that. Fails if the program goes on reading for ever.
+fn failing(text: &str, failures: &[(Range<u32>, &str)]) -> Option<Recorded> {
     let fails = |nth: u32, error: &str| {
         Injection::fail(&format!("read:{nth}={error}")).expect("it is well written")
     };
     // Nobody who stops at the end of the input comes to this one.
     let last = fails(ENOUGH, "EBADF");
     let run = run().stdin(text).recorded().inject(last.clone());
-    let failures = numbers.map(|nth| fails(nth, error));
-    let mut seen = failures.fold(run, grader::Recording::inject).record()?;
+    let each =
+        failures.iter().flat_map(|(numbers, error)| numbers.clone().map(|nth| fails(nth, error)));
+    let mut seen = each.fold(run, grader::Recording::inject).record()?;
     let came_to_it = !seen.unmet.contains(&last);
     seen.unmet.retain(|injection| *injection != last);
     if came_to_it {
@@ -133,6 +145,35 @@ fn gave_up(running: Running, withstood: usize) -> ! {
         .fail()
 }
 
+/// Fails if the program has told the kernel to begin its reads anew.
+fn must_let_reads_be_interrupted(seen: &Recorded) {
+    let restarts = |step: &&Seen| {
+        ["SIGUSR1", "SA_RESTART"].iter().all(|it| step.sentence.contains(it))
+            && step.begins() == Some("rt_sigaction")
+    };
+    if let Some(step) = seen.steps.iter().find(restarts) {
+        Verdict::new("The handler of SIGUSR1 is set so that no read is interrupted any more (SA_RESTART): the kernel asks again.")
+            .saw(step.to_string())
+            .ask("Whose handler is it, and which calls does SA_RESTART not begin anew (signal(7))?")
+            .fail();
+    }
+}
+
+/// Fails if the program sleeps after an interruption before it asks again.
+fn must_ask_at_once(seen: &Recorded) {
+    let mut interrupted = false;
+    for step in &seen.steps {
+        if step.returns() == Some("read") {
+            interrupted = step.sentence.contains("EINTR");
+        } else if interrupted && step.begins().is_some_and(|call| SLEEPS.contains(&call)) {
+            Verdict::new("The program sleeps after an interruption, and asks again when it has slept.")
+                .saw(step.to_string())
+                .ask("What has the program to wait for between the two calls, and where does it wait for its input?")
+                .fail();
+        }
+    }
+}
+
 #[test]
 fn what_is_read_comes_out() {
     grader::worth(1);
@@ -177,8 +218,10 @@ fn an_interrupted_read_is_made_again() {
     let mut seed = Seed::of("interrupted");
     let text = text(&mut seed);
     let first = seed.random().u32(1..=4);
-    let Some(seen) = failing(&text, first..first + MANY, "EINTR") else { return };
+    let Some(seen) = failing(&text, &[(first..first + MANY, "EINTR")]) else { return };
     seen.must(survive_eintr());
+    must_let_reads_be_interrupted(&seen);
+    must_ask_at_once(&seen);
     must_have_read(&seen.outcome, &text, &seed);
     seen.must(meet_every_injection());
 }
@@ -205,8 +248,29 @@ fn what_might_pass_is_reported_all_the_same() {
     let mut seed = Seed::of("other errors");
     let text = text(&mut seed);
     for (error, code) in [("EAGAIN", 11), ("EIO", 5)] {
-        let Some(seen) = failing(&text, 2..3, error) else { return };
+        let Some(seen) = failing(&text, &[(2..3, error)]) else { return };
         seen.must(give_up_after(error));
         must_have_reported(&seen.outcome, code, error);
     }
+}
+
+#[test]
+fn another_error_after_an_interruption_is_final() {
+    grader::worth(1);
+    let text = text(&mut Seed::of("interrupted, then refused"));
+    let Some(seen) = failing(&text, &[(2..5, "EINTR"), (5..6, "EIO")]) else { return };
+    let outcome = &seen.outcome;
+    outcome.must_end();
+    let verdict = match outcome.exit {
+        Exit::Code(0) => Verdict::new("Once it was interrupted, the program takes every error for an interruption: after EIO, it asks again.")
+            .ask("Which answer decides whether the call is made once more: the first one, or the last?"),
+        Exit::Code(4) => Verdict::new("The last read failed with EIO, and the program reports EINTR, which an earlier one had.")
+            .ask("Which answer is the final one?"),
+        _ => return must_have_reported(outcome, 5, "EIO"),
+    };
+    verdict
+        .saw("three reads were interrupted, and the next failed with EIO")
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .fail()
 }

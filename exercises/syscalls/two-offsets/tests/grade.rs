@@ -1,6 +1,6 @@
 //! Where the two descriptors of `two-offsets` must stand, and what must have become of the file.
 
-use grader::{Descriptor, Exit, Folder, Gates, Outcome, Run, Running, Seed, Verdict};
+use grader::{Descriptor, Exit, Folder, Gates, Outcome, Run, Running, Seed, Seen, Verdict};
 
 /// What a run is about.
 struct Case {
@@ -28,11 +28,14 @@ impl Case {
     }
 
     fn run(&self) -> Run {
+        self.without_a_gate().args(self.gate.paths())
+    }
+
+    fn without_a_gate(&self) -> Run {
         Run::new(grader::program!("two-offsets"))
             .may_write(self.folder.path())
             .arg(self.folder.path().join(FILE))
             .args([&self.word, &self.count.to_string()])
-            .args(self.gate.paths())
     }
 
     /// Starts the program, and looks at what leads to FILE when it stands at its gate.
@@ -164,6 +167,32 @@ fn the_word_stands_at_the_beginning_and_the_rest_stays() {
             .ask("Where does the first write begin, and what has become of the rest?")
     };
     case.fail(verdict, &outcome)
+}
+
+#[test]
+fn what_stands_there_is_never_taken_away() {
+    grader::worth(1);
+    let case = Case::new("meanwhile");
+    // More than a page, or a buffer.
+    let text = case.text.repeat(500);
+    case.folder.put(FILE, &text);
+    // A gate at which nobody waits.
+    let Some(seen) = case.without_a_gate().arg("/dev/null").recorded().record() else { return };
+    let empties = |step: &&Seen| step.sentence.contains(FILE) && step.sentence.contains("O_TRUNC");
+    if let Some(step) = seen.steps.iter().find(empties) {
+        Verdict::new("FILE is emptied on the way, whatever is put back into it afterwards.")
+            .saw(step.to_string())
+            .ask("What does somebody find who reads FILE at that moment, and what is left of it if the program ends there?")
+            .fail();
+    }
+    seen.outcome.must_end();
+    let now = case.folder.read(FILE).unwrap_or_default();
+    if seen.outcome.exit == Exit::Code(0) && now.len() < text.len() {
+        Verdict::new("The end of a longer FILE is gone.")
+            .saw(format!("FILE had {} bytes, and now it has {}", text.len(), now.len()))
+            .ask("Who has said how long FILE is to be?")
+            .fail();
+    }
 }
 
 #[test]

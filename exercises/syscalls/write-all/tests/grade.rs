@@ -46,6 +46,9 @@ fn must_have_written(outcome: &Outcome, text: &[u8], seed: &Seed) {
     let same = came.iter().zip(text).take_while(|(one, other)| one == other).count();
     let verdict = if came == text && outcome.exit == Exit::Code(0) {
         return;
+    } else if came == text && text.is_empty() {
+        Verdict::new("There is nothing to write, and the program takes that for a failure.")
+            .ask("What does a write of no bytes return, and who has to ask for one?")
     } else if came == text {
         Verdict::new("All bytes have been written, and the program does not report success.")
             .ask("Which call's answer was taken for an error?")
@@ -102,6 +105,10 @@ fn all_bytes_come_out_where_there_is_room() {
     // Any bytes: few files are text.
     let bytes: Vec<u8> = (0..length).map(|_| seed.random().u8(..)).collect();
     must_have_written(&run(&bytes).finish(), &bytes, &seed);
+    // The smallest texts: one byte, which is the first and the last, and none.
+    for few in [1, 0] {
+        must_have_written(&run(&bytes[..few]).finish(), &bytes[..few], &seed);
+    }
 }
 
 #[test]
@@ -113,7 +120,7 @@ fn no_byte_is_lost_where_the_kernel_takes_a_few() {
     let Some(seen) = recorded(&text, short("*", few)) else { return };
     seen.must(survive_short_writes());
     must_have_written(&seen.outcome, &text, &seed);
-    seen.must(keep_open(1));
+    seen.must(keep_open(1)).must(leave_open_only(&[0, 1, 2]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{Exit, Recorded, Seen, Verdict};
 use std::collections::HashMap;
 use trace::call::Argument;
 use trace::event::Outcome;
-use trace::why::Wait;
+use trace::why::{self, Wait};
 use trace::{Task, What};
 
 /// So many answers "nothing yet" in a row are asking again and again.
@@ -144,9 +144,12 @@ fn by_the_clock(seen: &Recorded) -> Vec<usize> {
 pub fn set_no_timeout() -> Claim<impl Check> {
     claim("set no timeout", |seen| {
         let timed = |step: &&Seen| {
-            let Some(blocked) = &step.blocked else { return false };
             let time = |wait: &Wait| matches!(wait, Wait::Time(_));
-            blocked.at_most.is_some() || blocked.waits.iter().any(time)
+            let ends_so = |blocked: &why::Blocked| {
+                blocked.at_most.is_some() || blocked.waits.iter().any(time)
+            };
+            // What a futex's timeout was is told only where it was over: as at a condition, a channel or a parked thread.
+            step.blocked.as_ref().is_some_and(ends_so) || took_too_long(step)
         };
         let Some(step) = seen.steps.iter().find(timed) else { return Ok(()) };
         Err(Verdict::new(format!(
@@ -156,6 +159,15 @@ pub fn set_no_timeout() -> Claim<impl Check> {
         .saw(step.to_string())
         .ask("What is it waiting for, and which call sleeps exactly until that has happened?"))
     })
+}
+
+/// Whether a call has ended because its time was over: seen even where nobody has looked while it slept.
+fn took_too_long(step: &Seen) -> bool {
+    let What::Leave { name, result: Outcome::Error(error), arguments } = &step.event.what else {
+        return false;
+    };
+    let timed = || arguments.iter().any(|it| matches!(it, Argument::Time(1..)));
+    error == "ETIMEDOUT" || name == "rt_sigtimedwait" && error == "EAGAIN" && timed()
 }
 
 /// Nobody sets a timer, whose signal, or readiness, ends a sleep by the clock as a timeout does.

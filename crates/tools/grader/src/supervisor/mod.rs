@@ -29,7 +29,7 @@ mod report;
 mod rooms;
 
 pub(crate) use doorman::Attempt;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{NO_CORE, Plan};
 pub(crate) use program::FILE_SIZE;
 pub(crate) use report::{ENDED, FAILED, READY, REFUSED, Report, STARTED, step_name};
 pub(crate) use report::{FILTER, RULES, USER};

@@ -7,6 +7,9 @@ use nix::unistd::{ForkResult, Pid};
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
+/// Not 0: where cores are piped to a program, that would be no limit, and 1 means none (core(5) is silent about it).
+pub(crate) const NO_CORE: u64 = 1;
+
 /// Everything that happens between the fork and the exec, made ready before the fork.
 pub(crate) struct Plan {
     pub(super) program: CString,
@@ -28,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) processes: Option<u64>,
     /// The limit on descriptors.
     pub(crate) descriptors: u64,
+    /// The limit on core files.
+    pub(crate) core: u64,
     /// Where the program is started.
     pub(crate) folder: CString,
     /// The namespaces that it gets.
@@ -65,6 +70,7 @@ impl Plan {
             go: -1,
             processes: None,
             descriptors: 1024,
+            core: NO_CORE,
             folder: c"/".into(),
             rooms: None,
             rules: None,

@@ -61,8 +61,7 @@ fn lower_limits(plan: &Plan) -> Step<()> {
     for (resource, limit) in [
         (Resource::RLIMIT_AS, ADDRESS_SPACE),
         (Resource::RLIMIT_FSIZE, FILE_SIZE),
-        // Not 0: where cores are piped to a program, that would be no limit, and 1 means none (core(5) is silent about it).
-        (Resource::RLIMIT_CORE, 1),
+        (Resource::RLIMIT_CORE, plan.core),
         (Resource::RLIMIT_NOFILE, plan.descriptors),
     ] {
         lower_limit(resource, limit)?;

@@ -1,7 +1,9 @@
-//! By the kinds of std where there are some, and announced last.
+//! Whatever may pass is told as something to try later.
+//! Told: "The kernel said ENOMEM"
+
+#![allow(dead_code, reason = "until `try_to_open` is written")]
 
 use nix::sys::resource::{Resource, setrlimit};
-use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,22 +39,23 @@ fn main() -> ExitCode {
     ExitCode::from(try_to_open(Path::new(&path)))
 }
 
-fn try_to_open(path: &Path) -> u8 {
-    let code = match File::open(path) {
-        Ok(_) => return OPENED,
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound => NO_INPUT,
-            io::ErrorKind::PermissionDenied => NO_PERMISSION,
-            _ if error.raw_os_error() == Some(libc::EMFILE) => TRY_LATER,
-            _ => IO_ERROR,
-        },
-    };
-    announce(path);
-    code
-}
-
 /// Says that the file at `path` cannot be opened; in bold, where somebody sees that.
 fn announce(path: &Path) {
     let [bold, plain] = if io::stderr().is_terminal() { ["\x1b[1m", "\x1b[0m"] } else { ["", ""] };
     eprintln!("{bold}errno-map: cannot open {}{plain}", path.display());
+}
+
+fn try_to_open(path: &Path) -> u8 {
+    match std::fs::File::open(path) {
+        Ok(_) => OPENED,
+        Err(e) => {
+            announce(path);
+            match e.raw_os_error() {
+                Some(2) => NO_INPUT,
+                Some(13) => NO_PERMISSION,
+                Some(24 | 12 | 11 | 16) => TRY_LATER,
+                _ => IO_ERROR,
+            }
+        }
+    }
 }
