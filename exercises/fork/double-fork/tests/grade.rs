@@ -2,7 +2,7 @@
 //!
 //! The program and the daemon stand at a gate each, so the family can be looked at for as long as that takes.
 
-use grader::facts::{end_by_itself, reap_the_first_child};
+use grader::facts::*;
 use grader::{Exit, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict};
 use nix::unistd::{Pid, getsid};
 
@@ -209,4 +209,5 @@ fn the_middle_is_reaped_and_the_daemon_outlives_the_program() {
     let slow = run.slow_child(&["setsid", "setpgid", "clone", "clone3", "fork", "exit_group"]);
     let Some(seen) = slow.record() else { return };
     seen.must(end_by_itself()).must(reap_the_first_child());
+    seen.must(never_spin()).must(never_look_by_the_clock());
 }

@@ -1,7 +1,7 @@
 //! What must have come out of `exit-or-_exit`, and what the kernel must have seen of it.
 
 use grader::facts::{leave_to_its_children, reap_every_child};
-use grader::{Exit, Outcome, Run, Seed, Verdict};
+use grader::{Exit, Outcome, Recorded, Run, Seed, Seen, Verdict};
 
 const CHILD_SAYS: &str = " | the child was here";
 const PARENT_SAYS: &str = " | the parent saw it end";
@@ -82,7 +82,22 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
     }
     if let Some(seen) = run(&text).recorded().slow_child(&["write", "writev"]).record() {
         seen.must(leave_to_its_children(CHILD_SAYS)).must(reap_every_child());
+        must_say_its_own_words(&seen);
     }
     // Last: whom it looked for in time, it leaves only now and then.
     outcome.must_leave_nobody();
+}
+
+/// Fails if a child says what the parent is to say.
+fn must_say_its_own_words(seen: &Recorded) {
+    let by_a_child = |step: &&Seen| {
+        let writes = step.begins().is_some_and(|call| call.starts_with("write"));
+        writes && step.process.to_string() != "P1" && step.sentence.contains(PARENT_SAYS)
+    };
+    if let Some(step) = seen.steps.iter().find(by_a_child) {
+        Verdict::new("A child says the parent's words.")
+            .saw(step.to_string())
+            .ask("Which process has seen the child end, and comes to the line that says so?")
+            .fail();
+    }
 }

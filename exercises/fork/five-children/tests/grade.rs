@@ -3,9 +3,9 @@
 //! The children stay until the test ends standard input. So there is a moment at which everybody stands still, and the
 //! family can be looked at for as long as that takes.
 
-use grader::facts::{end_by_itself, have_children_exit_with};
+use grader::facts::*;
 use grader::{
-    Exit, Injection, Interrupted, Outcome, Policy, Run, Running, Seed, Snapshot, Verdict,
+    Exit, Injection, Interrupted, Outcome, Policy, Recorded, Run, Running, Seed, Snapshot, Verdict,
 };
 use std::time::Duration;
 
@@ -222,11 +222,53 @@ fn must_have_told(outcome: &Outcome, count: usize, seed: &Seed) {
 #[test]
 fn each_ends_with_the_code_that_stay_returns() {
     grader::worth(1);
-    // The first child to be made can't read, and the others find the end of standard input at once.
-    let fails = Injection::fail("P2:read:1=EIO").expect("it is well written");
+    // The second child to be made can't read, and the others find the end of standard input at once.
+    let fails = Injection::fail("P3:read:1=EIO").expect("it is well written");
     let run = Run::new(grader::program!("five-children")).arg("3").recorded();
     let Some(seen) = run.policy(Policy::ChildFirst).inject(fails).record() else { return };
     seen.must(end_by_itself());
     let codes = if seen.unmet.is_empty() { [0, 0, 1] } else { [0; 3] };
     seen.must(have_children_exit_with(codes));
+}
+
+#[test]
+fn nobody_gets_up_by_the_clock_or_ends_a_child() {
+    grader::worth(1);
+    for until in ["", "=P1:wait4:2"] {
+        // The parent goes on until it sleeps, or asks once more in vain; who looks at a flag before a pause is held in between.
+        let holds = [
+            "P1:pause:1=P3:exit_group:1".to_owned(),
+            format!("P2:read:1{until}"),
+            format!("P3:read:1{until}"),
+        ];
+        let holds = holds.map(|it| Injection::hold(&it).expect("it is well written"));
+        let run = Run::new(grader::program!("five-children")).arg("2");
+        let run = run.deadline(Duration::from_secs(3)).recorded().policy(Policy::ParentFirst);
+        let Some(seen) = holds.into_iter().fold(run, grader::Recording::inject).record() else {
+            return;
+        };
+        seen.must(set_no_timeout()).must(set_no_timer()).must(end_by_itself());
+        must_not_trust_the_end_of_a_pipe(&seen);
+        seen.must(have_children_exit_with([0; 2])).must(exit_with(0));
+    }
+}
+
+/// Fails if the parent reaps once, without waiting, when a pipe has ended: that comes before there is a zombie.
+fn must_not_trust_the_end_of_a_pipe(seen: &Recorded) {
+    let waits = |step: &&grader::Seen| matches!(step.begins(), Some("wait4" | "waitid"));
+    let of_parent = || seen.steps.iter().filter(|step| step.sentence.starts_with("P1 "));
+    if of_parent().filter(waits).any(|step| !step.sentence.contains("WNOHANG")) {
+        return;
+    }
+    let before = |step: &&grader::Seen| !waits(step);
+    let last_read = of_parent().take_while(before).filter(|step| step.returns() == Some("read"));
+    if let Some(step) = last_read.last().filter(|step| step.result() == Some(0))
+        && of_parent().any(|step| waits(&step))
+    {
+        Verdict::new("The parent takes the end of a pipe for the end of its children, and then reaps with WNOHANG: who lets go of a pipe is no zombie yet.")
+            .saw(step.to_string())
+            .saw_all(of_parent().find(waits).map(ToString::to_string))
+            .ask("In which order does a process that ends close its descriptors and become a zombie, and which call waits for the latter?")
+            .fail();
+    }
 }

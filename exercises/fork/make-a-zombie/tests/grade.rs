@@ -5,8 +5,7 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
-    Verdict,
+    Exit, Gates, Injection, Interrupted, Policy, Process, Run, Running, Snapshot, State, Verdict,
 };
 use std::time::Duration;
 

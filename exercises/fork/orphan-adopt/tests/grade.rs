@@ -3,10 +3,10 @@
 //! The process in the middle ends at a gate, so the test decides when the orphan becomes one. Whoever speaks of
 //! an adoption before that guesses.
 
-use grader::facts::{end_by_itself, exit_with, leave_to_its_children};
+use grader::facts::*;
 use grader::{
-    Containment, Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Snapshot, State,
-    Verdict,
+    Containment, Exit, Gates, Interrupted, Outcome, Policy, Process, Recorded, Run, Running,
+    Snapshot, State, Verdict,
 };
 use std::time::Duration;
 
@@ -262,8 +262,7 @@ fn the_orphan_sleeps_until_it_is_one() {
 fn one_whose_parent_has_ended_before_is_an_orphan_too() {
     grader::worth(1);
     // A gate that stands open, and an orphan that is always the last to go on: the middle has ended before it does anything.
-    let run = Run::new(grader::program!("orphan-adopt")).args(["/dev/null", "adopt"]);
-    let Some(seen) = run.recorded().policy(Policy::ParentFirst).record() else { return };
+    let Some(seen) = recorded(Policy::ParentFirst) else { return };
     seen.must(end_by_itself()).must(leave_to_its_children("adopted by pid")).must(exit_with(0));
     if told(&seen.outcome).len() != 1 {
         Verdict::new(
@@ -273,5 +272,24 @@ fn one_whose_parent_has_ended_before_is_an_orphan_too() {
         .saw_all(seen.outcome.complaint())
         .ask("What does the orphan do first, and may the middle have ended by then?")
         .fail();
+    }
+}
+
+fn recorded(policy: Policy) -> Option<Recorded> {
+    let run = Run::new(grader::program!("orphan-adopt")).args(["/dev/null", "adopt"]);
+    run.recorded().policy(policy).record()
+}
+
+#[test]
+fn one_that_is_always_first_to_go_on_is_an_orphan_when_it_speaks() {
+    grader::worth(1);
+    let Some(seen) = recorded(Policy::ChildFirst) else { return };
+    seen.must(set_no_timeout()).must(set_no_timer()).must(end_by_itself()).must(exit_with(0));
+    let speaks = seen.steps.iter().find(|step| step.sentence.contains("adopted by pid"));
+    if let Some(step) = speaks.filter(|step| step.sentence.contains("adopted by pid P2")) {
+        Verdict::new("The orphan speaks while the middle (P2) is still there: it was woken before that had ended.")
+            .saw(step.to_string())
+            .ask("What is the last thing that the middle does, and who knows when it has ended?")
+            .fail();
     }
 }

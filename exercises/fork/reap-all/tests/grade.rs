@@ -3,9 +3,10 @@
 //! Nothing here goes by the clock: the children stand at named pipes, the test opens one pipe after the other in a
 //! random order, and goes on when it has seen what must follow.
 
-use grader::facts::end_by_itself;
+use grader::facts::*;
 use grader::{
-    Exit, Gates, Interrupted, Outcome, Policy, Process, Run, Running, Seed, State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Policy, Process, Run, Running, Seed, State,
+    Verdict,
 };
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -231,4 +232,25 @@ fn the_parent_sleeps_while_no_child_has_ended() {
         );
     }
     drop(gates);
+}
+
+#[test]
+fn nobody_gets_up_by_the_clock() {
+    grader::worth(1);
+    for until in ["", "=P1:wait4:2"] {
+        // The parent goes on until it sleeps, or asks once more in vain; who looks at a flag before a pause is held in between.
+        let holds = [
+            "P1:pause:1=P3:exit_group:1".to_owned(),
+            format!("P2:openat:1{until}"),
+            format!("P3:openat:1{until}"),
+        ];
+        let holds = holds.map(|it| Injection::hold(&it).expect("it is well written"));
+        let run = Run::new(grader::program!("reap-all")).args(["/dev/null"; 2]);
+        let run = run.deadline(Duration::from_secs(3)).recorded().policy(Policy::ParentFirst);
+        let Some(seen) = holds.into_iter().fold(run, grader::Recording::inject).record() else {
+            return;
+        };
+        seen.must(set_no_timeout()).must(set_no_timer()).must(end_by_itself());
+        seen.must(reap_every_child()).must(exit_with(0));
+    }
 }

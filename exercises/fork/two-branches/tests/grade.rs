@@ -1,7 +1,7 @@
 //! What the kernel must have seen of `two-branches`.
 
-use grader::facts::{end_by_itself, exit_with, have_children_exit_with};
-use grader::{Exit, Outcome, Policy, Run, Seed, Verdict};
+use grader::facts::*;
+use grader::{Exit, Injection, Outcome, Policy, Run, Seed, Verdict};
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -129,4 +129,21 @@ fn the_child_may_be_the_first_to_end() {
     let run = Run::new(grader::program!("two-branches")).stdin(format!("{code}\n"));
     let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };
     seen.must(end_by_itself()).must(have_children_exit_with([code])).must(exit_with(code));
+}
+
+#[test]
+fn nobody_gets_up_by_the_clock() {
+    grader::worth(1);
+    for until in ["", "=P1:wait4:2"] {
+        // The parent goes on until it sleeps, or asks once more in vain; who looks at a flag before a pause is held in between.
+        let holds = ["P1:pause:1=P2:exit_group:1".to_owned(), format!("P2:read:1{until}")];
+        let holds = holds.map(|it| Injection::hold(&it).expect("it is well written"));
+        let run = Run::new(grader::program!("two-branches")).stdin("42\n");
+        let run = run.deadline(Duration::from_secs(3)).recorded().policy(Policy::ParentFirst);
+        let Some(seen) = holds.into_iter().fold(run, grader::Recording::inject).record() else {
+            return;
+        };
+        seen.must(set_no_timeout()).must(set_no_timer()).must(end_by_itself());
+        seen.must(have_children_exit_with([42])).must(exit_with(42));
+    }
 }

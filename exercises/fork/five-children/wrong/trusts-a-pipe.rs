@@ -1,0 +1,58 @@
+//! When all have let go of a pipe, they are taken away without waiting.
+//! Told: "takes the end of a pipe for the end of its children"
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(count) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("five-children: expected a number of children, such as 5");
+        return ExitCode::from(2);
+    };
+    match fan_out(count) {
+        Ok(()) => {
+            println!("all children have ended");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("five-children: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A child's part: says who it is and stays until standard input ends. What it returns is the child's exit code.
+#[allow(dead_code, reason = "until `fan_out` calls it")]
+fn stay(number: u8) -> u8 {
+    println!(
+        "child {number} is pid {}, made by pid {}",
+        std::process::id(),
+        std::os::unix::process::parent_id()
+    );
+    match std::io::stdin().read_to_end(&mut Vec::new()) {
+        Ok(_) => 0,
+        Err(_) => 1,
+    }
+}
+
+fn fan_out(count: u8) -> nix::Result<()> {
+    use nix::{
+        sys::wait::{WaitPidFlag, waitpid},
+        unistd::{ForkResult, fork},
+    };
+    use std::io::Read as _;
+    let (mut r, w) = std::io::pipe().unwrap();
+    let mut pids = vec![];
+    for n in 1..=count {
+        match unsafe { fork() }? {
+            ForkResult::Child => std::process::exit(stay(n).into()),
+            ForkResult::Parent { child } => pids.push(child),
+        }
+    }
+    drop(w);
+    r.read_to_end(&mut vec![]).unwrap();
+    for p in pids {
+        waitpid(p, Some(WaitPidFlag::WNOHANG))?;
+    }
+    Ok(())
+}
