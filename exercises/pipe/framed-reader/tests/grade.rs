@@ -196,9 +196,7 @@ fn a_message_is_any_bytes() {
         Verdict::new("A message whose bytes are no text comes out otherwise than it went in.")
             .saw(format!("it said: {said:?}"))
             .saw_all(outcome.complaint())
-            .ask(
-                "Who has said that messages are text, and what was done to these bytes on the way?",
-            )
+            .ask("Who has said that messages are text, and what was done to them on the way?")
             .fail();
     }
 }
@@ -243,15 +241,20 @@ fn an_input_that_ends_within_a_message_is_an_error() {
         }
         let pieces = format!("{left} of the last message's {} bytes came", last.len() + 2);
         must_have_said(&outcome, &sent, Pieces::Whole(&pieces), &seed, true);
-        if outcome.exit != Exit::Code(1) {
-            Verdict::new("The input ended within a message, and the program takes that for a good end.")
-                .saw(pieces)
-                .saw(outcome.ending())
-                .saw(format!("it said: {:?}", String::from_utf8_lossy(&outcome.stdout)))
-                .ask("Who has to hear that a message got lost, and how does `read_message` tell an end from an accident?")
-                .replay(&seed)
-                .fail();
-        }
+        let verdict = match outcome.exit {
+            Exit::Code(1) => continue,
+            Exit::Code(2) => Verdict::new("The input ended within a message, and another error is returned than `UnexpectedEof`.")
+                .ask("Of which kind is the error that `read_message` returns?"),
+            _ => Verdict::new("The input ended within a message, and the program takes that for a good end.")
+                .ask("Who has to hear that a message got lost, and how does `read_message` tell an end from an accident?"),
+        };
+        verdict
+            .saw(pieces)
+            .saw(outcome.ending())
+            .saw(format!("it said: {:?}", String::from_utf8_lossy(&outcome.stdout)))
+            .saw_all(outcome.complaint())
+            .replay(&seed)
+            .fail();
     }
 }
 
@@ -278,7 +281,7 @@ fn a_read_that_fails_is_no_end() {
             Verdict::new("A read failed, and the program takes that for the end of the input.").ask(
                 "Which answer of read says that nothing more will come, and what has an error said?",
             )
-        } else if outcome.exit != Exit::Code(1)
+        } else if outcome.exit != Exit::Code(2)
             || !outcome.complaint().is_some_and(|text| text.contains("os error 5"))
         {
             Verdict::new("A read failed, and what the program reports is something else.")

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("framed-reader: {error}");
-            ExitCode::from(1)
+            ExitCode::from(if error.kind() == io::ErrorKind::UnexpectedEof { 1 } else { 2 })
         }
     }
 }
