@@ -3,7 +3,9 @@
 //! The test is the client. It connects to the old program, which never accepts it; then the old one passes its gate, and its
 //! successor runs somebody who stands at the second gate while the descriptors of all are looked at.
 
-use grader::{Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, Verdict};
+use grader::{
+    Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict,
+};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -125,6 +127,17 @@ fn must_be_the_same_socket(moment: &Moment) {
         .ask("If the new one fails now, who serves?")
         .fail();
     }
+    if successor.parent != now.program {
+        Verdict::new(
+            "The new program is not the old one's own child: somebody stands between them.",
+        )
+        .saw(format!(
+            "the old program is pid {}, the new one's parent is pid {}",
+            now.program, successor.parent
+        ))
+        .ask("What does a fork within a child make, and who can wait for that?")
+        .fail();
+    }
     if listening(successor).any(|target| target == socket) {
         return;
     }
@@ -151,9 +164,15 @@ fn the_new_program_goes_on_with_the_same_socket() {
     grader::worth(3);
     let moment = hand_over();
     must_be_the_same_socket(&moment);
-    let Moment { running, mut second_gate, folder, successor, client, .. } = moment;
-    let second_client = connect(&folder, "to the new program");
+    let Moment { mut running, mut second_gate, folder, successor, client, .. } = moment;
     second_gate.open(1);
+    // It has answered all who waited, and sleeps until somebody comes.
+    let waits = |p: &&Process| p.blocked() && matches!(p.call_name(), Some("accept" | "accept4"));
+    let goes_on = running.until(|now| match now.get(successor.pid) {
+        Some(p) if p.state != State::Zombie => Some(p).filter(waits).map(|_| true),
+        _ => Some(false),
+    });
+    let second_client = (goes_on != Ok(false)).then(|| connect(&folder, "to the new program"));
     let outcome = running.finish();
     let expected = format!("served by pid {}", successor.pid);
     let first = answer(client);
@@ -164,6 +183,13 @@ fn the_new_program_goes_on_with_the_same_socket() {
     outcome.must_end();
     outcome.must_leave_nobody();
     must_be(&expected, &first, "before", &outcome);
+    let Some(second_client) = second_client else {
+        Verdict::new("The new program ended when nobody waited, and did not sleep until its next client came.")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What does accept say when nobody waits, and what does that depend on? Who shares that flag?")
+            .fail()
+    };
     must_be(&expected, &answer(second_client), "after", &outcome);
     if outcome.exit != Exit::Code(0) {
         Verdict::new("The new program succeeded, and the old one does not say so.")
@@ -222,6 +248,14 @@ fn it_is_left_for_nobody_else() {
         Verdict::new("A program that the new one runs is told LISTENER_FD, too.")
             .saw(format!("`sh` said LISTENER_FD={told}"))
             .ask("Who inherits an environment, and for whom was this variable meant?")
+            .fail();
+    }
+    // That it is empty is said by `sh`, and this says whether it is there.
+    let environment = std::fs::read(format!("/proc/{}/environ", somebody.host)).unwrap_or_default();
+    if environment.split(|byte| *byte == 0).any(|line| line.starts_with(b"LISTENER_FD=")) {
+        Verdict::new("A program that the new one runs finds LISTENER_FD in its environment: it is empty, and it is there.")
+            .saw("`sh` was told LISTENER_FD=, with nothing behind it")
+            .ask("What would a program of this kind make of an empty variable? How does one go away?")
             .fail();
     }
     if somebody.descriptors.iter().any(|d| d.target == *socket) {

@@ -2,34 +2,18 @@
 //!
 //! `main` says who speaks: `[run PID] it ended with CODE`. Whoever says that under another pid is a copy of the program.
 
+mod told;
 mod who;
 
 use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use std::time::Duration;
+use told::{Told, must_be_found, told};
 use who::{must_be_a_child, must_be_said_by_one};
 
 /// `run sh -c SCRIPT WORDS…`.
 fn run_sh(script: &str, words: &[&str]) -> Run {
     Run::new(grader::program!("run")).args(["sh", "-c", script]).args(words)
-}
-
-/// The lines of standard output, and what of them speaks of an end: who says so, and which code.
-struct Told {
-    lines: Vec<String>,
-    ends: Vec<(String, String)>,
-}
-
-fn told(outcome: &Outcome) -> Told {
-    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
-    let end = |line: &str| {
-        let (pid, code) = line.strip_prefix("[run ")?.split_once("] it ended with ")?;
-        Some((pid.to_owned(), code.to_owned()))
-    };
-    Told {
-        lines: text.lines().filter(|line| end(line).is_none()).map(str::to_owned).collect(),
-        ends: text.lines().filter_map(end).collect(),
-    }
 }
 
 /// Fails if anybody but the program has come back from `run`, or nobody has.
@@ -71,25 +55,6 @@ fn must_come_back_once(outcome: &Outcome) -> String {
         _ => evidence(Verdict::new("The program was run. Nobody is left to say how it ended."))
             .ask("exec replaces the one who calls it. Who should be replaced here, and who should be there afterwards?")
             .fail(),
-    }
-}
-
-/// Fails if `sh` is found by its path only.
-fn must_be_found(outcome: &Outcome) {
-    if outcome.exit != Exit::Code(127) {
-        return;
-    }
-    let succeeds = |sh| {
-        let run = Run::new(grader::program!("run")).args([sh, "-c", "exit 0"]);
-        run.finish().exit == Exit::Code(0)
-    };
-    if !succeeds("sh") && succeeds("/bin/sh") {
-        Verdict::new("`sh` was not found, and it is there: in one of the folders of PATH.")
-            .saw("`run /bin/sh -c 'exit 0'` succeeds")
-            .saw_all(outcome.complaint())
-            .saw(outcome.ending())
-            .ask("exec(3): which of the exec functions look for a name in PATH, and which take it as it is?")
-            .fail();
     }
 }
 
@@ -164,6 +129,21 @@ fn the_program_is_told_what_the_command_line_says() {
             .fail();
     }
     must_relay(&outcome, 0, |_| Verdict::new("The program succeeded, and `run` says otherwise."));
+    must_be_told_its_own_name();
+}
+
+/// Fails unless the program's own name is the first word, and not the place where it was found.
+fn must_be_told_its_own_name() {
+    // With no word behind it, that is what `sh` was told first.
+    let outcome = run_sh(r#"printf '<%s>\n' "$0""#, &[]).finish();
+    let Told { lines, .. } = told(&outcome);
+    if lines != ["<sh>"] {
+        Verdict::new("The program was told another name than the one on your command line.")
+            .saw(format!("`run sh -c …` was asked for; as its own name, sh was told {lines:?}"))
+            .saw_all(outcome.complaint())
+            .ask("exec takes a file and a list of words: which of the two says where the program lies, and which one what it was called?")
+            .fail();
+    }
 }
 
 #[test]
@@ -233,6 +213,32 @@ fn what_is_not_there_is_127_and_said_by_one_process() {
         });
         let Some(seen) = run().recorded().record() else { return };
         must_be_said_by_one(&seen);
+    }
+}
+
+#[test]
+fn who_exits_as_exec_would_have_failed_was_run() {
+    grader::worth(1);
+    // A code that says nothing but itself, and those that are exec's when it fails: whatever else is said, it is as much.
+    let lines = |code: u8| {
+        let outcome = run_sh(&format!("exit {code}"), &[]).finish();
+        must_relay(&outcome, code, |_| {
+            Verdict::new(format!("`sh` exited with {code}, and `run` says otherwise."))
+        });
+        let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        (said.lines().count(), outcome.complaint())
+    };
+    let (usual, _) = lines(42);
+    for code in [126, 127] {
+        let (count, complaint) = lines(code);
+        if count != usual {
+            Verdict::new(format!(
+                "`sh` was run, and exited with {code}; and a failure of exec is complained of."
+            ))
+            .saw_all(complaint)
+            .ask("Who alone knows that exec has failed? Who else may end with that number?")
+            .fail();
+        }
     }
 }
 
