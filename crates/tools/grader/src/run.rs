@@ -154,9 +154,13 @@ impl Run {
         self
     }
 
-    /// Lets a process that a signal kills leave its memory in a file, where it may write and the machine does so (core(5)).
+    /// Lets a process that a signal kills leave its memory in a file, where it may write and the machine does so (core(5)). Where cores are
+    /// piped to a program, which may keep them, none is left.
     pub fn may_dump_core(mut self) -> Self {
-        self.core = self.memory;
+        let pattern = std::fs::read("/proc/sys/kernel/core_pattern");
+        if pattern.is_ok_and(|pattern| !pattern.starts_with(b"|")) {
+            self.core = self.memory;
+        }
         self
     }
 
