@@ -155,16 +155,13 @@ fn the_second_programs_exit_code_counts() {
     must_wait_for_who_is_stopped(second, &seed);
 }
 
-/// Fails unless the second program's exit code counts when the first one has closed its output, and ends after the second one.
-fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
-    let (folder, mut gate) = (Folder::new(), Gates::new(1));
-    let (path, passed) = (gate.paths()[0].display(), folder.path().join("passed"));
-    let one = format!("exec >&-; read line < {path}; : > {}; exit {first}", passed.display());
-    let other = format!("cat; exit {second}");
-    let mut running = pipeline(&folder, &["sh", "-c", &one], &["sh", "-c", &other]).start();
+/// Runs two scripts. One of them stands at the gate until the other one has ended, and whoever waits for that has heard of it; whether it was so.
+fn one_after_the_other(folder: &Folder, scripts: [&str; 2], mut gate: Gates) -> (bool, Outcome) {
+    let [one, other] = scripts.map(|script| ["sh", "-c", script]);
+    let mut running = pipeline(folder, &one, &other).start();
     let (mut stands, mut ended) = (false, false);
     let over = running.until(|now| {
-        // Looked at only when the first one stands there already: the second one was made, or will be soon.
+        // Looked at only when it stands there already: the other one was made, or will be soon.
         if !std::mem::replace(&mut stands, gate.arrived() == 1) {
             return None;
         }
@@ -175,7 +172,16 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
         now.program().filter(|p| before && p.blocked()).map(drop)
     });
     gate.open(1);
-    let outcome = running.finish();
+    (over.is_ok(), running.finish())
+}
+
+/// Fails unless the second program's exit code counts when the first one has closed its output, and ends after the second one.
+fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
+    let (folder, gate) = (Folder::new(), Gates::new(1));
+    let (path, passed) = (gate.paths()[0].display(), folder.path().join("passed"));
+    let one = format!("exec >&-; read line < {path}; : > {}; exit {first}", passed.display());
+    let other = format!("cat; exit {second}");
+    let (over, outcome) = one_after_the_other(&folder, [&one, &other], gate);
     outcome.must_end();
     outcome.must_leave_nobody();
     if folder.read("passed").is_none() {
@@ -185,7 +191,7 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
             .ask("By what is a program told that nobody reads any more, and what may it do then?")
             .fail();
     }
-    if over.is_ok() && outcome.exit != Exit::Code(second.into()) {
+    if over && outcome.exit != Exit::Code(second.into()) {
         let cause = if outcome.exit == Exit::Code(first.into()) {
             "The exit code of the program that ended last is returned, and not the second one's."
         } else {
@@ -202,12 +208,12 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
     }
 }
 
-/// Fails unless that is the program's exit code when the first one's is this, and the second one ends so.
+/// Fails unless that is the program's exit code when the first one's is this, and the second one ends so, as the last.
 fn must_return(expected: u8, (first, end): (u8, &str), seed: &Seed) {
-    let scripts = [format!("exit {first}"), format!("cat; {end}")];
-    let [one, other] = scripts.each_ref().map(|script| ["sh", "-c", script]);
-    let folder = Folder::new();
-    let outcome = pipeline(&folder, &one, &other).finish();
+    let (folder, gate) = (Folder::new(), Gates::new(1));
+    let path = gate.paths()[0].display();
+    let scripts = [format!("exit {first}"), format!("cat; read line < {path}; {end}")];
+    let (_, outcome) = one_after_the_other(&folder, scripts.each_ref().map(String::as_str), gate);
     outcome.must_end();
     outcome.must_leave_nobody();
     let killed = expected > 128;
