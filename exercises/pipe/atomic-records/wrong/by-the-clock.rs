@@ -6,9 +6,6 @@ use nix::unistd::{ForkResult, fork};
 use std::io;
 use std::process::ExitCode;
 
-/// Up to so many bytes, one write to a pipe goes in as a whole (pipe(7)).
-const PIPE_BUF: usize = 4096;
-
 fn main() -> ExitCode {
     let texts: Vec<String> = std::env::args().skip(1).collect();
     match run(&texts) {

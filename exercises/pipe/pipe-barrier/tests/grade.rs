@@ -231,7 +231,7 @@ fn they_begin_together() {
     let Some(seen) = (2..=4).map(hold).fold(run, grader::Recording::inject).record() else {
         return;
     };
-    seen.must(end_by_itself());
+    seen.must(end_by_itself()).must(exit_with(0));
     let ends =
         |step: &&Seen| step.begins() == Some("exit_group") && step.process.to_string() != "P1";
     let Some(end) = seen.steps.iter().find(ends) else { return };

@@ -7,6 +7,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 const FILE: &str = "output.txt";
+/// Where FILE leads, when it is a link.
+const TARGET: &str = "target.txt";
 /// What stands in it before, where it is there.
 const OLD: &str = "a longer text, which stood in the file before\n";
 
@@ -21,9 +23,13 @@ fn word(seed: &mut Seed) -> String {
 
 /// Fails unless `word`, and nothing else, stands in FILE, and it went nowhere else.
 fn must_have_gone_there(folder: &Folder, outcome: &Outcome, word: &str, seed: &Seed) {
+    must_have_gone(folder.read(FILE), outcome, word, seed);
+}
+
+/// The same for what stands in FILE, or where it leads.
+fn must_have_gone(file: Option<Vec<u8>>, outcome: &Outcome, word: &str, seed: &Seed) {
     outcome.must_end();
     let line = format!("{word}\n").into_bytes();
-    let file = folder.read(FILE);
     let old = &OLD.as_bytes()[OLD.len() / 2..];
     let verdict = match &file {
         Some(bytes) if *bytes == line && outcome.stdout.is_empty() => return,
@@ -99,7 +105,7 @@ fn a_file_is_emptied_and_not_replaced() {
     grader::worth(1);
     let mut seed = Seed::of("link");
     let (folder, word) = (Folder::new(), word(&mut seed));
-    let target = folder.put("target.txt", OLD);
+    let target = folder.put(TARGET, OLD);
     symlink(&target, folder.path().join(FILE)).expect("a link in our folder");
     let outcome = run(&folder).args(["/bin/echo", &word]).finish();
     outcome.must_end();
@@ -111,10 +117,10 @@ fn a_file_is_emptied_and_not_replaced() {
         Verdict::new("Another file stands in FILE's place: what was there has its old text, and nobody writes to it.")
             .ask("Who else may know that file, by another name or by a descriptor? And which flag empties a file?")
     } else {
-        return must_have_gone_there(&folder, &outcome, &word, &seed);
+        return must_have_gone(folder.read(TARGET), &outcome, &word, &seed);
     };
     verdict
-        .saw(format!("FILE was a symbolic link to target.txt, and there stands {now:?}"))
+        .saw(format!("FILE was a symbolic link to {TARGET}, and there stands {now:?}"))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
         .fail()
