@@ -1,8 +1,8 @@
 //! What must end the sleep of `master-sleep`, and what must not: a worker's end, whenever it comes; the time, whatever else comes.
 
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Seen, Snapshot, State,
-    Verdict, facts::*,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seen, Snapshot,
+    State, Verdict, facts::*,
 };
 use nix::sys::signal::{Signal, kill};
 use std::path::PathBuf;
@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 /// Calls that wait for a descriptor.
 const WAITS: [&str; 7] =
     ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
+/// Whether somebody who may sleep for 300 ms sleeps for longer, and not just by a rounding.
+fn too_long(nanoseconds: u64) -> bool {
+    nanoseconds > 302_000_000
+}
+
 /// So much processor time is none that a master needs for going to sleep.
 const SPINNING: Duration = Duration::from_millis(200);
 /// A timeout that a right answer never comes to, since its byte is there.
@@ -24,6 +29,9 @@ fn master(timeout: Duration, workers: usize, gates: &[PathBuf]) -> Run {
 fn timed_out(outcome: &Outcome) -> bool {
     String::from_utf8_lossy(&outcome.stdout).lines().any(|line| line == "timeout")
 }
+
+/// More than fit into a table that somebody thought large enough.
+const MANY: usize = 12;
 
 /// Holds the master before the first of each of these calls until this worker has ended. `None`: nobody may trace here.
 fn held_until_the_end_of(worker: usize, calls: &[&str]) -> Option<Recorded> {
@@ -131,6 +139,9 @@ fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
         let before = std::mem::replace(&mut arrived, gates.arrived() == 2);
         (before && now.program()?.blocked()).then_some(())
     });
+    if both.is_ok() {
+        stop_for_a_moment(&mut running);
+    }
     gates.open(1);
     let mut one_is_left = false;
     let rests = running.until(|now| {
@@ -157,6 +168,13 @@ fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
     must_survive_a_signal(&outcome);
     must_not_end_early(&outcome, took, timeout);
     outcome.must_end();
+    if outcome.exit == Exit::Code(0) && outcome.snapshot.others().count() > 0 {
+        Verdict::new("The master has counted an end that was none: it has left, and a worker lives.")
+            .saw("a worker was stopped for a moment, and went on; then one of the two ended")
+            .saw(outcome.ending())
+            .ask("What does waitpid tell of besides an end, and who asks it to? Which of its answers does `reap` count?")
+            .fail();
+    }
     outcome.must_leave_nobody();
     if outcome.exit != Exit::Code(0) || timed_out(&outcome) {
         Verdict::new("Both workers have ended well, and the master does not say so.")
@@ -166,6 +184,17 @@ fn a_workers_end_ends_the_sleep_and_then_it_sleeps_again() {
             .ask("What has ended each of its sleeps, and what did it find?")
             .fail();
     }
+}
+
+/// Stops a worker, and lets it go on: a SIGCHLD comes, and nobody has ended. The master has come to rest when this returns.
+fn stop_for_a_moment(running: &mut Running) {
+    let Some(worker) = running.snapshot().others().next().map(|p| p.host) else { return };
+    kill(worker, Signal::SIGSTOP).expect("it stands at its gate");
+    let _ = running.until(|now| now.others().find(|p| p.has_stopped()).map(drop));
+    // Whoever asks for stops is told of this one before it is over.
+    let rests = |now: &Snapshot| now.program().filter(|p| p.blocked()).map(drop);
+    let _ = running.until(rests);
+    kill(worker, Signal::SIGCONT).expect("it can go on");
 }
 
 #[test]
@@ -181,7 +210,7 @@ fn a_worker_that_ends_between_the_look_and_the_sleep_is_not_overlooked() {
 #[test]
 fn all_are_reaped_however_few_signals_came() {
     grader::worth(2);
-    let Some(seen) = held_until_the_end_of(3, &WAITS) else { return };
+    let Some(seen) = held_until_the_end_of(MANY, &WAITS) else { return };
     must_not_be_overlooked(&seen);
     seen.must(reap_every_child()).must(exit_with(0));
 }
@@ -189,12 +218,78 @@ fn all_are_reaped_however_few_signals_came() {
 #[test]
 fn the_timeout_comes_in_time_whatever_else_comes() {
     grader::worth(2);
+    must_hear_a_signal_after_its_time();
+    must_count_from_each_sleep();
     // On a busy machine the signals may fail to come: then a sleep that begins anew would not have been noticed.
     if !(0..10).any(|_| has_ended_in_time_among_signals()) {
         grader::skip(
             "the timeout comes in time",
             "this machine is too busy to send signals until then",
         );
+    }
+}
+
+/// Fails unless a master comes to its timeout that a signal wakes when the time is over: it is stopped meanwhile.
+fn must_hear_a_signal_after_its_time() {
+    const TIMEOUT: Duration = Duration::from_millis(300);
+    let gates = Gates::new(1);
+    let mut running = master(TIMEOUT, 1, gates.paths()).start();
+    let pid = running.pid();
+    let sleeps = |p: &&Process| p.blocked() && !is_in_wait(p);
+    let rests = running.until(|now| {
+        must_not_sleep_by_the_clock(now);
+        now.program().filter(sleeps).filter(|_| now.others().count() == 1).map(drop)
+    });
+    if rests.is_ok() {
+        kill(pid, Signal::SIGSTOP).expect("it is there until it is reaped");
+        std::thread::sleep(TIMEOUT);
+        kill(pid, Signal::SIGUSR1).expect("it is there until it is reaped");
+        kill(pid, Signal::SIGCONT).expect("it is there until it is reaped");
+    }
+    let outcome = running.finish();
+    must_not_sleep_in_wait(&outcome);
+    must_survive_a_signal(&outcome);
+    if outcome.exit != Exit::Code(0) && outcome.exit != Exit::Deadline {
+        Verdict::new(
+            "A signal came when the time was over already, and the master did not survive it.",
+        )
+        .saw(outcome.ending())
+        .saw_all(outcome.complaint())
+        .ask("How much time is left then, and what type can say so?")
+        .fail();
+    }
+}
+
+/// Fails if a later sleep has less time than the first one: a worker ends in the middle of the time, and the other one hangs.
+fn must_count_from_each_sleep() {
+    const TIMEOUT: Duration = Duration::from_millis(800);
+    let mut gates = Gates::new(2);
+    let mut running = master(TIMEOUT, 2, gates.paths()).start();
+    let mut rests = None::<Instant>;
+    let half = running.until(|now| {
+        let sleeps = |p: &&Process| p.blocked() && !is_in_wait(p);
+        if gates.arrived() == 2 && now.program().is_some_and(|p| sleeps(&p)) {
+            rests.get_or_insert_with(Instant::now);
+        }
+        rests.filter(|since| since.elapsed() > TIMEOUT / 2).map(drop)
+    });
+    let since = Instant::now();
+    gates.open(1);
+    // Where the machine was too slow, both were killed for the first timeout, and there is no second sleep.
+    let goes_on = |now: &Snapshot| {
+        let one_is_left = now.others().count() == 1 && now.others().all(|p| p.blocked());
+        now.program().filter(|p| one_is_left && p.blocked()).map(drop)
+    };
+    let in_time = half.is_ok() && running.until(goes_on).is_ok();
+    let _ = running.until(|_| None::<()>);
+    let took = since.elapsed();
+    let outcome = running.finish();
+    if in_time && timed_out(&outcome) && outcome.exit == Exit::Code(0) && took < TIMEOUT {
+        Verdict::new("The second sleep had less than its time: it ended with that of the first one.")
+            .saw(format!("the timeout is {TIMEOUT:?}; a worker's end had ended the first sleep, and {took:?} later the second one was over"))
+            .saw(outcome.ending())
+            .ask("From when on does the time of a sleep count, and where does yours begin?")
+            .fail();
     }
 }
 
@@ -302,6 +397,15 @@ fn one_sleep_is_one_call() {
             .ask("Which call sleeps until there is a byte, and no longer than some time?")
             .fail();
     }
+    let long =
+        |step: &&&Seen| step.blocked.as_ref().and_then(|it| it.at_most).is_some_and(too_long);
+    if let Some(step) = sleeps.iter().find(long) {
+        Verdict::new("The master would sleep for longer than its timeout.")
+            .saw("the timeout is 300 ms")
+            .saw(step.to_string())
+            .ask("In which unit is the time told to this call, and how is it rounded?")
+            .fail();
+    }
     if sleeps.is_empty() || !timed_out(&seen.outcome) {
         let cause = if timed_out(&seen.outcome) {
             "The master does not sleep at all: its timeout comes at once."
@@ -320,9 +424,9 @@ fn one_sleep_is_one_call() {
 fn a_sleep_empties_the_pipe() {
     grader::worth(1);
     // A byte for each worker that is made, though nobody has ended.
-    let gates = Gates::new(3);
-    let bytes = (1..=3).map(|number| Injection::signal(&format!("P1:fork:{number}=CHLD")));
-    let run = master(Duration::from_millis(300), 3, gates.paths());
+    let gates = Gates::new(MANY * 2);
+    let bytes = (1..=MANY * 2).map(|number| Injection::signal(&format!("P1:fork:{number}=CHLD")));
+    let run = master(Duration::from_millis(300), MANY * 2, gates.paths());
     let run = run.deadline(Duration::from_secs(3)).recorded();
     let run = bytes.fold(run, |run, it| run.inject(it.expect("it is well written")));
     let Some(seen) = run.record() else { return };
@@ -337,7 +441,7 @@ fn a_sleep_empties_the_pipe() {
     // A clock may be among what it waits for.
     if woken.len() > 2 {
         Verdict::new("A sleep leaves bytes in the pipe, and so the next one is none.")
-            .saw("three bytes were in the pipe when the master first slept, and no more came")
+            .saw(format!("{} bytes were in the pipe when the master first slept, and no more came", MANY * 2))
             .saw_all(woken.iter().map(ToString::to_string))
             .ask("How many bytes may there be, how many did one read take, and how does one know that none is left?")
             .fail();
