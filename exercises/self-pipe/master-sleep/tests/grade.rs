@@ -186,8 +186,9 @@ fn stop_for_a_moment(running: &mut Running) {
     let Some(worker) = running.snapshot().others().next().map(|p| p.host) else { return };
     kill(worker, Signal::SIGSTOP).expect("it stands at its gate");
     let _ = running.until(|now| now.others().find(|p| p.has_stopped()).map(drop));
-    // Whoever asks for stops is told of this one before it is over.
-    let rests = |now: &Snapshot| now.program().filter(|p| p.blocked()).map(drop);
+    // Whoever asks for stops is told of this one before it is over. One that spins never comes to rest.
+    let rests =
+        |now: &Snapshot| now.program().filter(|p| p.blocked() || p.cpu > SPINNING).map(drop);
     let _ = running.until(rests);
     kill(worker, Signal::SIGCONT).expect("it can go on");
 }
