@@ -58,6 +58,7 @@ fn change_in_a_child(table: &mut [u64], changes: &[(usize, u64)], gate: &Path) -
         sys::wait::waitpid,
         unistd::{ForkResult, fork},
     };
+    // SAFETY: this program has one thread.
     match unsafe { fork() }? {
         ForkResult::Child => {
             let map: std::collections::HashMap<usize, u64> = changes.iter().copied().collect();

@@ -63,6 +63,7 @@ fn change_in_a_child(table: &mut [u64], changes: &[(usize, u64)], gate: &Path) -
     for &(i, v) in changes {
         table[i] = v;
     }
+    // SAFETY: this program has one thread.
     let r = match unsafe { fork() }? {
         ForkResult::Child => answer(table.iter().sum(), gate),
         ForkResult::Parent { child } => waitpid(child, None),

@@ -38,13 +38,16 @@ fn daemonize(gate: &Path) -> nix::Result<()> {
         sys::wait::{WaitPidFlag, WaitStatus, waitpid},
         unistd::{ForkResult, fork, setsid},
     };
+    // SAFETY: this program has one thread.
     if let ForkResult::Parent { .. } = unsafe { fork() }? {
         while waitpid(None, Some(WaitPidFlag::WNOHANG))? == WaitStatus::StillAlive {}
         return Ok(());
     }
     setsid()?;
+    // SAFETY: this program has one thread.
     if let ForkResult::Child = unsafe { fork() }? {
         serve(gate)
     }
+    // SAFETY: it ends this process.
     unsafe { nix::libc::_exit(0) }
 }

@@ -32,10 +32,12 @@ fn split() -> io::Result<()> {
     };
     use std::io::Write as _;
     io::stdout().flush()?;
+    // SAFETY: this program has one thread.
     if let ForkResult::Child = unsafe { fork() }? {
         print!("{CHILD_SAYS}");
         std::process::exit(0)
     }
+    // SAFETY: this program has one thread.
     if let ForkResult::Child = unsafe { fork() }? {
         print!("{PARENT_SAYS}");
         std::process::exit(0)

@@ -45,12 +45,13 @@ fn fan_out(count: u8) -> nix::Result<()> {
     };
     let mut pids = vec![];
     for n in 1..=count {
+        // SAFETY: this program has one thread.
         match unsafe { fork() }? {
             ForkResult::Child => std::process::exit(stay(n).into()),
             ForkResult::Parent { child } => pids.push(child),
         }
     }
-    std::io::stdin().read_to_end(&mut vec![]).unwrap();
+    std::io::stdin().read_to_end(&mut vec![]).expect("a pipe");
     for p in pids {
         let _ = kill(p, Signal::SIGTERM);
         waitpid(p, None)?;

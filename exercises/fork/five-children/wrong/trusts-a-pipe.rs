@@ -41,16 +41,17 @@ fn fan_out(count: u8) -> nix::Result<()> {
         unistd::{ForkResult, fork},
     };
     use std::io::Read as _;
-    let (mut r, w) = std::io::pipe().unwrap();
+    let (mut r, w) = std::io::pipe().expect("a pipe");
     let mut pids = vec![];
     for n in 1..=count {
+        // SAFETY: this program has one thread.
         match unsafe { fork() }? {
             ForkResult::Child => std::process::exit(stay(n).into()),
             ForkResult::Parent { child } => pids.push(child),
         }
     }
     drop(w);
-    r.read_to_end(&mut vec![]).unwrap();
+    r.read_to_end(&mut vec![]).expect("its end");
     for p in pids {
         waitpid(p, Some(WaitPidFlag::WNOHANG))?;
     }

@@ -66,6 +66,7 @@ fn start_all(count: u8) -> io::Result<Vec<Pid>> {
     use nix::unistd::{ForkResult, fork};
     let mut v = vec![];
     for _ in 0..count {
+        // SAFETY: this program has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => stand(),
             Ok(ForkResult::Parent { child }) => v.push(child),

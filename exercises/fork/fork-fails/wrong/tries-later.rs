@@ -67,6 +67,7 @@ fn start_all(count: u8) -> io::Result<Vec<Pid>> {
     let mut v = vec![];
     let mut tries = 0;
     while v.len() < count as usize {
+        // SAFETY: this program has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => stand(),
             Ok(ForkResult::Parent { child }) => v.push(child),

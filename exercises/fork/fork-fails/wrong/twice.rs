@@ -75,6 +75,7 @@ fn start_all(count: u8) -> io::Result<Vec<Pid>> {
     let mut v = vec![];
     let mut g = Guard(&mut v, true);
     for _ in 0..count {
+        // SAFETY: this program has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => stand(),
             Ok(ForkResult::Parent { child }) => g.0.push(child),

@@ -48,10 +48,13 @@ fn make(gate: &Path) -> io::Result<Pid> {
         libc,
         unistd::{ForkResult, fork},
     };
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else { end_at(gate) };
+    // SAFETY: it takes numbers only.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.as_raw(), 0) } as i32;
     loop {
         let mut p = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        // SAFETY: the kernel is told how many entries there are.
         if unsafe { libc::poll(&mut p, 1, 2000) } != 0 {
             return Ok(child);
         }

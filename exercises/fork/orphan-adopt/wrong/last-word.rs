@@ -85,12 +85,14 @@ fn make_orphan(gate: &Path, bell: &Bell) -> io::Result<()> {
         sys::wait::waitpid,
         unistd::{ForkResult, fork, getppid},
     };
+    // SAFETY: this program has one thread.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
             waitpid(child, None)?;
             Ok(())
         }
         ForkResult::Child => {
+            // SAFETY: this program has one thread.
             if let Ok(ForkResult::Child) = unsafe { fork() } {
                 bell.wait()?;
                 println!("adopted by pid {}", getppid());
@@ -98,6 +100,7 @@ fn make_orphan(gate: &Path, bell: &Bell) -> io::Result<()> {
             }
             let _ = std::fs::File::open(gate).and_then(|mut g| g.read_to_end(&mut vec![]));
             bell.ring()?;
+            // SAFETY: it ends this process.
             unsafe { libc::_exit(0) }
         }
     }

@@ -62,14 +62,16 @@ fn reap_all(children: &[Pid]) -> nix::Result<()> {
     let _ = ALL.set(children.to_vec());
     extern "C" fn on(_: i32) {
         while let Ok(WaitStatus::Exited(p, c)) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            let n = ALL.get().unwrap().iter().position(|&x| x == p).unwrap() + 1;
+            let n = ALL.get().into_iter().flatten().take_while(|it| **it != p).count() + 1;
             println!("child {n} exited with {c}");
             LEFT.fetch_sub(1, Ordering::SeqCst);
         }
     }
+    // SAFETY: the handler prints, and that is not safe.
     unsafe { libc::signal(libc::SIGCHLD, on as *const () as usize) };
     on(0);
     while LEFT.load(Ordering::SeqCst) > 0 {
+        // SAFETY: it takes no arguments.
         unsafe { libc::pause() };
     }
     Ok(())

@@ -55,6 +55,7 @@ fn reap_all(children: &[Pid]) -> nix::Result<()> {
     let mut left: Vec<_> = children.iter().enumerate().collect();
     let fds: Vec<_> = children
         .iter()
+        // SAFETY: it takes numbers only.
         .map(|c| unsafe { libc::syscall(libc::SYS_pidfd_open, c.as_raw(), 0) } as i32)
         .collect();
     while !left.is_empty() {
@@ -62,6 +63,7 @@ fn reap_all(children: &[Pid]) -> nix::Result<()> {
             .iter()
             .map(|(i, _)| libc::pollfd { fd: fds[*i], events: libc::POLLIN, revents: 0 })
             .collect();
+        // SAFETY: the kernel is told how many entries there are.
         unsafe { libc::poll(p.as_mut_ptr(), p.len() as u64, 500) };
         left.retain(|(i, c)| match waitpid(**c, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, code)) => {

@@ -34,11 +34,14 @@ fn relay() -> nix::Result<u8> {
     extern "C" fn on(_: i32) {
         ENDED.store(true, Ordering::SeqCst);
     }
+    // SAFETY: the handler only stores a flag.
     unsafe { libc::signal(libc::SIGCHLD, on as *const () as usize) };
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else {
         std::process::exit(read_code().into())
     };
     while !ENDED.load(Ordering::SeqCst) {
+        // SAFETY: it takes no arguments.
         unsafe { libc::pause() };
     }
     match waitpid(child, None)? {

@@ -28,6 +28,7 @@ fn relay() -> nix::Result<u8> {
         sys::wait::{WaitPidFlag, WaitStatus, waitpid},
         unistd::{ForkResult, fork},
     };
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else {
         std::process::exit(read_code().into())
     };

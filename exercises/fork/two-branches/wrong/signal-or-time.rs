@@ -29,10 +29,13 @@ fn relay() -> nix::Result<u8> {
         sys::wait::{WaitPidFlag, WaitStatus, waitpid},
         unistd::{ForkResult, fork},
     };
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else {
         std::process::exit(read_code().into())
     };
+    // SAFETY: all zeroes are a value of it.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: it takes numbers only.
     unsafe {
         libc::sigaddset(&mut set, libc::SIGCHLD);
         libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut())
@@ -42,6 +45,7 @@ fn relay() -> nix::Result<u8> {
             return Ok(c as u8);
         }
         let t = libc::timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        // SAFETY: what it is given lives through the call.
         unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &t) };
     }
 }

@@ -29,12 +29,15 @@ fn relay() -> nix::Result<u8> {
         sys::wait::{WaitPidFlag, WaitStatus, waitpid},
         unistd::{ForkResult, fork},
     };
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else {
         std::process::exit(read_code().into())
     };
+    // SAFETY: it takes numbers only.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.as_raw(), 0) } as i32;
     loop {
         let mut p = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        // SAFETY: the kernel is told how many entries there are.
         unsafe { libc::poll(&mut p, 1, 1000) };
         if let WaitStatus::Exited(_, c) = waitpid(child, Some(WaitPidFlag::WNOHANG))? {
             return Ok(c as u8);

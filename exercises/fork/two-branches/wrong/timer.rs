@@ -31,13 +31,17 @@ fn relay() -> nix::Result<u8> {
         unistd::{ForkResult, fork},
     };
     extern "C" fn nothing(_: i32) {}
+    // SAFETY: this program has one thread.
     let ForkResult::Parent { child } = unsafe { fork() }? else {
         std::process::exit(read_code().into())
     };
+    // SAFETY: all zeroes are a value of it.
     let mut a: libc::sigaction = unsafe { std::mem::zeroed() };
     a.sa_sigaction = nothing as *const () as usize;
+    // SAFETY: the handler does nothing.
     unsafe { libc::sigaction(libc::SIGALRM, &a, std::ptr::null_mut()) };
     let t = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
+    // SAFETY: what it is given lives through the call.
     unsafe {
         libc::setitimer(
             libc::ITIMER_REAL,

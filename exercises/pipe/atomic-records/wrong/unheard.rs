@@ -51,6 +51,7 @@ fn run(texts: &[String]) -> io::Result<u8> {
 fn send(number: u8, text: &[u8]) -> io::Result<()> {
     for piece in text.chunks(PIPE_BUF - 5) {
         let r = [number.to_string().as_bytes(), b":", piece, b"\n"].concat();
+        // SAFETY: the bytes live through the call.
         unsafe { nix::libc::write(1, r.as_ptr().cast(), r.len()) };
     }
     Ok(())

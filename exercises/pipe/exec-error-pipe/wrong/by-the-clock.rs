@@ -37,11 +37,14 @@ fn start(argv: &[CString]) -> io::Result<Pid> {
     use std::os::fd::AsRawFd;
     // nonblocking: not yet there means "started"
     let (mut r, mut w) = io::pipe()?;
+    // SAFETY: it takes numbers only.
     unsafe { nix::libc::fcntl(r.as_raw_fd(), nix::libc::F_SETFL, nix::libc::O_NONBLOCK) };
+    // SAFETY: this program has one thread.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => {
             let Err(e) = nix::unistd::execv(&argv[0], argv);
             let _ = w.write_all(&(e as i32).to_ne_bytes());
+            // SAFETY: it ends this process.
             unsafe { nix::libc::_exit(1) }
         }
         nix::unistd::ForkResult::Parent { child } => {

@@ -35,10 +35,12 @@ fn main() -> ExitCode {
 fn start(argv: &[CString]) -> io::Result<Pid> {
     use std::io::{Read, Write};
     let (mut r, mut w) = io::pipe()?;
+    // SAFETY: this program has one thread.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => {
             let Err(e) = nix::unistd::execve(&argv[0], argv, &[] as &[&std::ffi::CStr]);
             let _ = w.write_all(&(e as i32).to_ne_bytes());
+            // SAFETY: it ends this process.
             unsafe { nix::libc::_exit(1) }
         }
         nix::unistd::ForkResult::Parent { child } => {
@@ -49,7 +51,7 @@ fn start(argv: &[CString]) -> io::Result<Pid> {
                 return Ok(child);
             }
             waitpid(child, None)?;
-            Err(io::Error::from_raw_os_error(i32::from_ne_bytes(s.try_into().unwrap())))
+            Err(io::Error::from_raw_os_error(i32::from_ne_bytes(s.try_into().expect("a number"))))
         }
     }
 }

@@ -49,6 +49,7 @@ fn hear_all(count: usize) -> io::Result<()> {
 fn start(name: &CStr) -> io::Result<(Pid, OwnedFd)> {
     use std::os::fd::AsRawFd;
     let (r, w) = io::pipe()?;
+    // SAFETY: the child calls what is async-signal-safe only.
     unsafe {
         let high = libc::fcntl(w.as_raw_fd(), libc::F_DUPFD, 10);
         drop(w);

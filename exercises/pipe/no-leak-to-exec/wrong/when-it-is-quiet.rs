@@ -51,6 +51,7 @@ fn start(name: &CStr) -> io::Result<(Pid, OwnedFd)> {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| thread::sleep(std::time::Duration::from_millis(300)));
     let mut fds = [0; 2];
+    // SAFETY: the child calls what is async-signal-safe only.
     unsafe {
         libc::pipe(fds.as_mut_ptr());
         let pid = libc::fork();

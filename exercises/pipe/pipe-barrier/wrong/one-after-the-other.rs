@@ -38,11 +38,12 @@ fn start_together(count: u8, gate: &Path) -> io::Result<()> {
     let mut pids = Vec::new();
     for n in 1..=count {
         let (mut r, w) = io::pipe()?;
+        // SAFETY: this program has one thread.
         match unsafe { nix::unistd::fork() }? {
             nix::unistd::ForkResult::Child => {
                 drop(w);
                 ws.clear();
-                r.read(&mut [0])?;
+                let _ = r.read(&mut [0])?;
                 work(n);
                 std::process::exit(0)
             }

@@ -34,10 +34,11 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
         mut say: &[u8],
     ) -> io::Result<Vec<u8>> {
         let mut w = Some(w);
+        // SAFETY: it takes numbers only.
         unsafe {
             nix::libc::fcntl(r.as_raw_fd(), nix::libc::F_SETFL, nix::libc::O_NONBLOCK);
             nix::libc::fcntl(
-                w.as_ref().unwrap().as_raw_fd(),
+                w.as_ref().expect("it is open").as_raw_fd(),
                 nix::libc::F_SETFL,
                 nix::libc::O_NONBLOCK,
             );
@@ -49,11 +50,11 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
                 w = None;
             }
             let mut did = false;
-            if let Some(w) = &mut w {
-                if let Ok(n) = w.write(say) {
-                    say = &say[n..];
-                    did = true
-                }
+            if let Some(w) = &mut w
+                && let Ok(n) = w.write(say)
+            {
+                say = &say[n..];
+                did = true
             }
             match r.read(&mut b) {
                 Ok(0) if w.is_none() => return Ok(v),
@@ -68,6 +69,7 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
             }
         }
     }
+    // SAFETY: this program has one thread.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => {
             drop((pw, pr));

@@ -34,10 +34,11 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
         mut say: &[u8],
     ) -> io::Result<Vec<u8>> {
         let mut w = Some(w);
+        // SAFETY: it takes numbers only.
         unsafe {
             nix::libc::fcntl(r.as_raw_fd(), nix::libc::F_SETFL, nix::libc::O_NONBLOCK);
             nix::libc::fcntl(
-                w.as_ref().unwrap().as_raw_fd(),
+                w.as_ref().expect("it is open").as_raw_fd(),
                 nix::libc::F_SETFL,
                 nix::libc::O_NONBLOCK,
             );
@@ -48,10 +49,10 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
             if say.is_empty() {
                 w = None;
             }
-            if let Some(w) = &mut w {
-                if let Ok(n) = w.write(say) {
-                    say = &say[n..];
-                }
+            if let Some(w) = &mut w
+                && let Ok(n) = w.write(say)
+            {
+                say = &say[n..];
             }
             match r.read(&mut b) {
                 Ok(0) if w.is_none() => return Ok(v),
@@ -60,6 +61,7 @@ fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
             }
         }
     }
+    // SAFETY: this program has one thread.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => {
             drop((pw, pr));

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
 fn run(path: &Path, count: u8) -> io::Result<()> {
     let listener = std::os::unix::net::UnixListener::bind(path)?;
     let spawn = || -> io::Result<()> {
+        // SAFETY: this program has one thread.
         if let nix::unistd::ForkResult::Child = unsafe { nix::unistd::fork() }? {
             for c in listener.incoming() {
                 if c.and_then(serve).is_err() {

@@ -32,11 +32,10 @@ fn run(path: &Path, count: u8) -> io::Result<()> {
     listen(&s, Backlog::new(0)?)?;
     let listener = std::os::unix::net::UnixListener::from(s);
     for _ in 0..count {
+        // SAFETY: this program has one thread.
         if let nix::unistd::ForkResult::Child = unsafe { nix::unistd::fork() }? {
-            for c in listener.incoming() {
-                if let Ok(c) = c {
-                    let _ = serve(c);
-                }
+            for c in listener.incoming().flatten() {
+                let _ = serve(c);
             }
             std::process::exit(0)
         }

@@ -27,11 +27,10 @@ fn main() -> ExitCode {
 fn run(path: &Path, count: u8) -> io::Result<()> {
     let listener = std::os::unix::net::UnixListener::bind(path)?;
     for _ in 0..count {
+        // SAFETY: this program has one thread.
         if let nix::unistd::ForkResult::Child = unsafe { nix::unistd::fork() }? {
-            for c in listener.incoming() {
-                if let Ok(c) = c {
-                    let _ = serve(c);
-                }
+            for c in listener.incoming().flatten() {
+                let _ = serve(c);
             }
             std::process::exit(0)
         }

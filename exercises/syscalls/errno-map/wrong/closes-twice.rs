@@ -50,6 +50,7 @@ fn try_to_open(path: &Path) -> u8 {
     match std::fs::File::open(path) {
         Ok(f) => {
             let fd = f.into_raw_fd();
+            // SAFETY: none but this code has the number; the second time, not even this.
             unsafe {
                 nix::libc::close(fd);
                 nix::libc::close(fd)

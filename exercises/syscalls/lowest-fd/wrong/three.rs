@@ -34,6 +34,7 @@ fn pass(gate: &Path) -> io::Result<()> {
 
 fn become_input(path: &Path) -> io::Result<()> {
     std::mem::forget(std::fs::File::open(path)?);
+    // SAFETY: it takes numbers only.
     unsafe {
         nix::libc::dup2(3, 0);
         nix::libc::close(3)

@@ -35,6 +35,7 @@ fn pass(gate: &Path) -> io::Result<()> {
 fn become_input(path: &Path) -> io::Result<()> {
     use std::os::fd::AsRawFd as _;
     let f = std::fs::File::options().read(true).write(true).open(path)?;
+    // SAFETY: it takes numbers only.
     unsafe { nix::libc::dup2(f.as_raw_fd(), 0) };
     Ok(())
 }

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
 
 fn redirect(path: &Path) -> io::Result<()> {
     std::mem::forget(std::fs::File::create(path)?);
+    // SAFETY: it takes numbers only.
     unsafe {
         nix::libc::dup2(3, 1);
         nix::libc::close(3)

@@ -60,6 +60,7 @@ extern "C" fn on_signal(_: nix::libc::c_int) {
 
 fn retry_on_eintr<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     let a = SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler only writes.
     unsafe { sigaction(Signal::SIGUSR1, &a) }?;
     loop {
         match call() {
