@@ -35,7 +35,7 @@ fn relay() -> nix::Result<u8> {
     };
     // SAFETY: all zeroes are a value of it.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: it takes numbers only.
+    // SAFETY: the set lives through the calls.
     unsafe {
         libc::sigaddset(&mut set, libc::SIGCHLD);
         libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut())
