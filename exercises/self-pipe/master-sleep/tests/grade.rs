@@ -25,7 +25,7 @@ fn timed_out(outcome: &Outcome) -> bool {
     String::from_utf8_lossy(&outcome.stdout).lines().any(|line| line == "timeout")
 }
 
-/// More than fit into a table that somebody thought large enough.
+/// More than somebody thought would ever have ended at once.
 const MANY: usize = 5;
 
 /// Holds the master before the first of each of these calls until this worker has ended. `None`: nobody may trace here.
