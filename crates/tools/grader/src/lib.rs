@@ -38,6 +38,7 @@ mod between;
 mod calls;
 mod client;
 mod clock;
+mod copies;
 mod enough;
 mod explain;
 pub mod facts;

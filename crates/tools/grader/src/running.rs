@@ -1,6 +1,7 @@
 //! Watching a program while it runs.
 
 use crate::clock::Clock;
+use crate::copies::copies_are_closed;
 use crate::fds::{Stream, readable, wait_for};
 use crate::leash::{Leash, Lost};
 use crate::live::Audience;
@@ -149,6 +150,8 @@ impl Running {
     /// The processes of the run as they are now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        // What the test has closed, nobody sleeps for.
+        copies_are_closed();
         Snapshot::take(self.supervisor, self.program)
     }
 

@@ -46,13 +46,14 @@ use nix::unistd::{ForkResult, Pid, getpid, setsid};
 use plan::Kept;
 use program::become_program;
 use report::*;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// How many refused calls are reported: nobody reads the pipe while the program runs, so they must fit into it.
 const REPORTED_REFUSALS: usize = 64;
 
-fn supervise(plan: &Plan, kept: &Kept) -> ! {
-    let (program, doorman) = match begin(plan, kept) {
+/// `mark` is closed when everything is that is not kept.
+fn supervise(plan: &Plan, kept: &Kept, mark: RawFd) -> ! {
+    let (program, doorman) = match begin(plan, kept, mark) {
         Ok(begun) => begun,
         Err((step, errno)) => {
             write_report(plan.report, [FAILED, step, errno as i32]);
@@ -71,7 +72,7 @@ fn supervise(plan: &Plan, kept: &Kept) -> ! {
     exit(0)
 }
 
-fn begin(plan: &Plan, kept: &Kept) -> Step<(Pid, Option<Doorman>)> {
+fn begin(plan: &Plan, kept: &Kept, mark: RawFd) -> Step<(Pid, Option<Doorman>)> {
     // A session of its own and no signal let in: a ^C at the terminal ends the test, and then the lifeline ends;
     // the supervisor has to outlive both.
     setsid().map_err(|e| (SETSID, e))?;
@@ -83,6 +84,8 @@ fn begin(plan: &Plan, kept: &Kept) -> Step<(Pid, Option<Doorman>)> {
     prctl::set_child_subreaper(true).map_err(|e| (SUBREAPER, e))?;
     // Above all the lifelines of the other runs of this test process: holding one would keep that run alive.
     close_all_but(kept)?;
+    // By a call of its own: within one, the kernel may let go of the last one first.
+    close(mark);
     if let Some(rooms) = &plan.rooms {
         rooms.furnish()?;
     }

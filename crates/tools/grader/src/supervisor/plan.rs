@@ -2,10 +2,15 @@
 
 use super::rooms::Rooms;
 use super::{calls, supervise};
+use crate::copies::copying;
+use crate::fds::wait_for;
 use libc::{c_char, sock_filter};
-use nix::unistd::{ForkResult, Pid};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags};
+use nix::unistd::{ForkResult, Pid, pipe2};
 use std::ffi::CString;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
+use std::time::Duration;
 
 /// Not 0: where cores are piped to a program, that would be no limit, and 1 means none (core(5) is silent about it).
 pub(crate) const NO_CORE: u64 = 1;
@@ -82,20 +87,30 @@ impl Plan {
         }
     }
 
-    /// Forks the supervisor; returns in the test only.
+    /// Forks the supervisor; returns in the test only, and when the supervisor has nothing open that is not its own.
     pub(crate) fn launch(&self) -> nix::Result<Pid> {
         let [stdin, stdout, stderr] = self.stdio;
         let rules = self.rules.unwrap_or(-1);
-        let &Self { lifeline, report, exec_error, go, .. } = self;
-        let mut kept = [stdin, stdout, stderr, lifeline, report, exec_error, go, rules, self.file];
+        let &Self { lifeline, report, exec_error, go, file, .. } = self;
+        let (all_closed, mark) = pipe2(OFlag::O_CLOEXEC)?;
+        let last = mark.as_raw_fd();
+        let mut kept = [stdin, stdout, stderr, lifeline, report, exec_error, go, rules, file, last];
         kept.sort_unstable();
+        let _copying = copying();
         match calls::clone(self.rooms.as_ref().map_or(0, Rooms::flags))? {
-            ForkResult::Parent { child } => Ok(child),
+            ForkResult::Parent { child } => {
+                drop(mark);
+                while !wait_for(
+                    &mut [PollFd::new(all_closed.as_fd(), PollFlags::POLLIN)],
+                    Duration::MAX,
+                ) {}
+                Ok(child)
+            }
             // Keeps to what is async-signal-safe, and never returns.
-            ForkResult::Child => supervise(self, &kept),
+            ForkResult::Child => supervise(self, &kept, last),
         }
     }
 }
 
 /// The descriptors of a plan, sorted; −1 stands for one that it does without.
-pub(super) type Kept = [RawFd; 9];
+pub(super) type Kept = [RawFd; 10];
