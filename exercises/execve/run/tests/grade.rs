@@ -8,7 +8,7 @@ mod who;
 use grader::{Exit, Gates, Outcome, Process, Run, Seed, Verdict};
 use nix::sys::signal::{Signal, kill};
 use std::time::Duration;
-use told::{Told, must_be_found, told};
+use told::{Told, must_be_found, must_be_told_its_own_name, no_exec, told};
 use who::{must_be_a_child, must_be_said_by_one};
 
 /// `run sh -c SCRIPT WORDS…`.
@@ -132,20 +132,6 @@ fn the_program_is_told_what_the_command_line_says() {
     must_be_told_its_own_name();
 }
 
-/// Fails unless the program's own name is the first word, and not the place where it was found.
-fn must_be_told_its_own_name() {
-    // With no word behind it, that is what `sh` was told first.
-    let outcome = run_sh(r#"printf '<%s>\n' "$0""#, &[]).finish();
-    let Told { lines, .. } = told(&outcome);
-    if lines != ["<sh>"] {
-        Verdict::new("The program was told another name than the one on your command line.")
-            .saw(format!("`run sh -c …` was asked for; as its own name, sh was told {lines:?}"))
-            .saw_all(outcome.complaint())
-            .ask("exec takes a file and a list of words: which of the two says where the program lies, and which one what it was called?")
-            .fail();
-    }
-}
-
 #[test]
 fn a_death_by_signal_is_no_exit() {
     grader::worth(1);
@@ -255,6 +241,16 @@ fn what_can_not_be_executed_is_126() {
         };
         Verdict::new(cause)
             .ask("Which error does exec report here, and which one where there is no such file?")
+    });
+    let mut seed = Seed::of("why not");
+    let error = ["ETXTBSY", "EIO", "E2BIG"][seed.random().usize(..3)];
+    let Some(outcome) = no_exec(error) else { return };
+    must_relay(&outcome, 126, |_| {
+        Verdict::new(format!(
+            "There is a program that can't be executed, for another reason than EACCES: {error}. That is 126, too."
+        ))
+        .ask("Which one error says that there is no such program, and what do all others say?")
+        .replay(&seed)
     });
 }
 

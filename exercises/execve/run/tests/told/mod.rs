@@ -1,6 +1,6 @@
-//! What was said on standard output, and by whom; and whether `sh` was found at all.
+//! What was said on standard output, and by whom; whether `sh` was found, and by which name; and what is said when it can't be executed.
 
-use grader::{Exit, Outcome, Run, Verdict};
+use grader::{Exit, Injection, Outcome, Run, Verdict};
 
 /// The lines of standard output, and what of them speaks of an end: who says so, and which code.
 pub(crate) struct Told {
@@ -37,4 +37,27 @@ pub(crate) fn must_be_found(outcome: &Outcome) {
             .ask("exec(3): which of the exec functions look for a name in PATH, and which take it as it is?")
             .fail();
     }
+}
+
+/// Fails unless the program's own name is the first word, and not the place where it was found.
+pub(crate) fn must_be_told_its_own_name() {
+    // With no word behind it, that is what `sh` was told first.
+    let outcome =
+        Run::new(grader::program!("run")).args(["sh", "-c", r#"printf '<%s>\n' "$0""#]).finish();
+    let Told { lines, .. } = told(&outcome);
+    if lines != ["<sh>"] {
+        Verdict::new("The program was told another name than the one on your command line.")
+            .saw(format!("`run sh -c …` was asked for; as its own name, sh was told {lines:?}"))
+            .saw_all(outcome.complaint())
+            .ask("exec takes a file and a list of words: which of the two says where the program lies, and which one what it was called?")
+            .fail();
+    }
+}
+
+/// How `run /bin/sh` ends where each exec fails with this error. `None`: that can't be had here, or it takes another call than execve.
+pub(crate) fn no_exec(error: &str) -> Option<Outcome> {
+    let fails = Injection::fail(&format!("execve:*={error}")).expect("it is well written");
+    let run = Run::new(grader::program!("run")).args(["/bin/sh", "-c", "exit 0"]);
+    let seen = run.recorded().inject(fails).record()?;
+    seen.unmet.is_empty().then_some(seen.outcome)
 }
