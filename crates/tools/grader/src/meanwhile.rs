@@ -1,5 +1,6 @@
 //! What is done from outside while a recording stands still.
 
+use crate::copies::copies_are_closed;
 use nix::unistd::Pid;
 use std::fs::File;
 use std::sync::mpsc::Receiver;
@@ -38,6 +39,7 @@ impl<'a> Meanwhile<'a> {
             && let Ok((program, stdin)) = self.begun.recv()
         {
             deed(program, stdin);
+            copies_are_closed();
         }
     }
 }

@@ -90,6 +90,7 @@ impl Running {
         if let Err(why) = self.stdout.close() {
             fault(&format!("cannot close the program's standard output: {why}"));
         }
+        copies_are_closed();
     }
 
     /// Waits for the next line on standard output, and returns it without its end.

@@ -1,6 +1,7 @@
 //! What a program is told on its standard input while it runs.
 
 use crate::Running;
+use crate::copies::copies_are_closed;
 use crate::running::LOOK_AGAIN;
 use crate::verdict::fault;
 use std::io::{ErrorKind, Write as _};
@@ -14,6 +15,7 @@ impl Running {
     pub fn tell(&mut self, bytes: &[u8]) {
         self.say(bytes);
         self.to_stdin = None;
+        copies_are_closed();
     }
 
     /// Puts these bytes, at most a pipe's worth, into standard input, which stays open until the end of the run: whoever reads on, waits.
