@@ -3,13 +3,16 @@
 //! A limit that must not be waited for is a minute, far behind the run's deadline. One that has to pass is short, and only compared one
 //! way: nobody may be signalled before it. How long after it, is the machine's business.
 
+mod ended;
+mod slept;
+
+use ended::must_end_with;
 use grader::facts::*;
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seen, Signals,
-    Snapshot, State, Verdict,
+    Exit, Gates, Injection, Interrupted, Process, Recorded, Run, Running, Snapshot, State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
-use std::collections::BTreeMap;
+use slept::*;
 use std::time::{Duration, Instant};
 
 /// Longer than any run.
@@ -24,100 +27,6 @@ fn run(limit: u64, grace: u64, kind: &str) -> Run {
         grace.to_string(),
         kind.into(),
     ])
-}
-
-/// Fails unless the program ends with this code, as its child did.
-fn must_end_with(outcome: &Outcome, code: i32) {
-    let now = &outcome.snapshot;
-    if outcome.exit == Exit::Deadline {
-        if now.others().any(|p| p.state == State::Zombie) {
-            Verdict::new(
-                "The child has ended long before its limit, and the program does not hear of it.",
-            )
-            .saw_all(now.explain())
-            .ask("What else than the time should end this sleep?")
-            .fail();
-        }
-        // Who was sent SIGTERM has it pending, or is not there any more, or stands at its gate.
-        let not_asked = |p: &&Process| {
-            p.call_name().is_some_and(|call| pauses(call) || call == "rt_sigtimedwait")
-                && !p.signals.pending.contains(&Signal::SIGTERM)
-        };
-        let over = matches!(code, 143 | 137 | 7);
-        if let (true, Some(child)) = (over, now.others().find(not_asked)) {
-            Verdict::new("The child's time is long over, and nobody has asked it to end.")
-                .saw(format!("no SIGTERM has come to pid {}", child.pid))
-                .saw_all(now.explain())
-                .ask("For how long does the program sleep now, and in which unit was it told the limit?")
-                .fail();
-        }
-        if code == 128 + 9 {
-            Verdict::new("The child lives on. It was asked to end, and it does not: nothing else happens to it.")
-                .saw_all(now.explain())
-                .ask("How long does the program wait for an answer to SIGTERM, and what then?")
-                .fail();
-        }
-    }
-    outcome.must_end();
-    if let Exit::Signal(signal @ (9 | 15)) = outcome.exit {
-        let name = if signal == 9 { "SIGKILL" } else { "SIGTERM" };
-        Verdict::new(format!("The program has ended itself: its {name} went to itself as well."))
-            .saw(outcome.ending())
-            .ask("kill(2): to whom does a signal go, by which value of its pid?")
-            .fail();
-    }
-    // What main says when `watch` has returned something else than an end.
-    let returned = |status: &str| outcome.complaint().is_some_and(|text| text.contains(status));
-    if returned("Ok(StillAlive)") {
-        Verdict::new("`watch` has returned before the child has ended: nobody has waited for that.")
-            .saw(outcome.ending())
-            .saw_all(outcome.complaint())
-            .ask("How long does it take until a child ends that was sent a signal? Which call sleeps for that?")
-            .fail();
-    }
-    if returned("Ok(Stopped") || returned("Ok(Continued") {
-        Verdict::new("The child was stopped for a moment, and the program takes that for its end.")
-            .saw(outcome.ending())
-            .saw_all(outcome.complaint())
-            .ask("What does waitpid tell of besides an end, and who asks it to? Which of its answers is the end?")
-            .fail();
-    }
-    // Or an error.
-    if outcome.exit == Exit::Code(2) && !outcome.stderr.is_empty() {
-        Verdict::new("A call has failed, and the program gave its child up for that.")
-            .saw(outcome.ending())
-            .saw_all(outcome.complaint())
-            .ask("Which call was it, what was it told, and what does its man page say of this error?")
-            .fail();
-    }
-    outcome.must_leave_nobody();
-    if outcome.exit == Exit::Code(code) {
-        return;
-    }
-    let verdict = match outcome.exit {
-        Exit::Code(137) if outcome.stdout.starts_with(b"tidying up") => {
-            Verdict::new("The child was asked to end, and had no time to answer: SIGKILL came in the middle of its work.")
-                .ask("What is GRACE for, and from when on does it count?")
-        }
-        Exit::Code(137) => Verdict::new("The child was not asked to end, or had no time to answer: SIGKILL ended it.")
-            .ask("Which signal lets a child tidy up, and how long is it given for that?"),
-        Exit::Code(other) if let Some(signal) = another_signal(other) => {
-            Verdict::new(format!("The child was ended by {signal}, which it should not have been sent."))
-                .ask("By which signal is somebody asked to end, and by which one is it made to?")
-        }
-        _ => Verdict::new("The program does not exit as its child did."),
-    };
-    verdict
-        .saw(format!("expected: exit code {code}"))
-        .saw(outcome.ending())
-        .saw_all(outcome.complaint())
-        .fail()
-}
-
-/// The signal, neither SIGTERM nor SIGKILL, by which a child was ended if that is the program's exit code.
-fn another_signal(code: i32) -> Option<Signal> {
-    let signal = Signal::try_from(code - 128).ok();
-    signal.filter(|signal| ![Signal::SIGTERM, Signal::SIGKILL].contains(signal))
 }
 
 /// Fails if so much time has not passed since.
@@ -310,129 +219,4 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     }
     judge(late.record());
     plain.as_ref().inspect(|seen| must_not_signal_beside_a_reaper(seen));
-}
-
-/// Fails unless it hears of an end that came before `watch` has begun: the program is held behind its fork until the child has ended.
-fn must_hear_of_an_end_before(seen: &Recorded) {
-    let own: Vec<_> =
-        seen.steps.iter().filter(|step| step.event.task.to_string() == "P1").collect();
-    let forks =
-        |step: &&Seen| matches!(step.returns(), Some("fork" | "vfork" | "clone" | "clone3"));
-    let Some(fork) = own.iter().position(forks) else { return };
-    let masks = |step: &&&Seen| step.begins() == Some("rt_sigprocmask");
-    let nth = own[..fork].iter().filter(masks).count() + 1;
-    let hold = Injection::hold(&format!("P1:rt_sigprocmask:{nth}=P2:exit_group:1"));
-    let run = run(NEVER, NEVER, "quick").deadline(Duration::from_secs(2)).recorded();
-    let Some(seen) = run.inject(hold.expect("it is well written")).record() else { return };
-    if seen.outcome.exit == Exit::Deadline {
-        Verdict::new("The child had ended before the program began to watch it, and nobody had looked before the sleep.")
-            .saw_all(seen.outcome.snapshot.explain())
-            .ask("What is left of a SIGCHLD that came when nobody listened, and what of the child?")
-            .fail();
-    }
-    must_end_with(&seen.outcome, 5);
-}
-
-/// So many looks for one limit are more than rounding makes of it.
-const IN_PARTS: usize = 3;
-
-/// Fails if a limit is slept through in parts: nothing happens until it is over.
-fn must_sleep_as_a_whole(seen: &Recorded) {
-    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
-    let mut slept: BTreeMap<String, &Seen> = BTreeMap::new();
-    let mut parts: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
-    for step in until.filter(|step| step.process.to_string() == "P1") {
-        let task = step.event.task.to_string();
-        let sleeps = parts.entry(task.clone()).or_default();
-        match &step.blocked {
-            // With a timeout, which must be shorter than the limit if there is another sleep.
-            Some(blocked) if blocked.at_most.is_some() => sleeps.push(step),
-            Some(_) => drop(slept.insert(task.clone(), step)),
-            // It was up, and nothing had happened.
-            None if step.sentence.contains("none has") => sleeps.extend(slept.remove(&task)),
-            None => {}
-        }
-        if sleeps.len() == IN_PARTS {
-            Verdict::new(format!("{task} gets up by the clock, again and again, to look whether the child has ended."))
-                .saw_all(sleeps.iter().map(ToString::to_string))
-                .ask("What else than the time should end this sleep, so that it can be as long as the limit?")
-                .fail();
-        }
-    }
-}
-
-/// Fails if somebody signals the child while somebody else sleeps in a wait that reaps it: no lock could keep the two apart.
-fn must_not_signal_beside_a_reaper(seen: &Recorded) {
-    for (at, step) in seen.steps.iter().enumerate().filter(|(_, it)| it.begins() == Some("kill")) {
-        let mut met = vec![step.event.task];
-        for last in seen.steps[..at].iter().rev() {
-            if met.contains(&last.event.task) {
-                continue;
-            }
-            // Its last step until now.
-            met.push(last.event.task);
-            let call = last.blocked.as_ref().map_or("", |blocked| blocked.call.as_str());
-            let reaps = call.starts_with("wait4")
-                || call.starts_with("waitid") && !call.contains("WNOWAIT");
-            if reaps {
-                Verdict::new(format!("{} signals the child while {} sleeps in a wait that reaps it, at whichever moment.", step.event.task, last.event.task))
-                    .saw(last.to_string())
-                    .saw(step.to_string())
-                    .ask("Who knows, right before the signal, that the child has not been reaped yet? What does WNOWAIT leave to be done?")
-                    .fail();
-            }
-        }
-    }
-}
-
-/// Whether it asks after its child before it first sleeps.
-fn looks_before_it_sleeps(seen: &Recorded) -> bool {
-    let own = seen.steps.iter().filter(|step| step.process.to_string() == "P1");
-    let awake = own.take_while(|step| step.blocked.is_none());
-    awake.into_iter().any(|step| step.sentence.contains("asks for a child that has ended"))
-}
-
-/// Whether it has a thread that asks after the child.
-fn a_thread_reaps(seen: &Recorded) -> bool {
-    seen.steps
-        .iter()
-        .any(|step| step.event.task.to_string() == "P3" && step.begins() == Some("wait4"))
-}
-
-/// The calls that have a signal come when a time is over.
-const TIMERS: [&str; 3] = ["alarm", "setitimer", "timer_settime"];
-/// The calls that such a signal may be to interrupt.
-const SLEEPS: [&str; 8] =
-    ["wait4", "waitid", "pause", "poll", "select", "nanosleep", "clock_nanosleep", "read"];
-
-/// Where a timer is to end a sleep, it rings once just before that begins. Fails if the program then sleeps all the same.
-fn must_hear_a_timer_that_rings_early(seen: &Recorded) {
-    let own: Vec<_> =
-        seen.steps.iter().filter(|step| step.event.task.to_string() == "P1").collect();
-    let begins = |calls: &[&str], step: &Seen| step.begins().is_some_and(|it| calls.contains(&it));
-    let Some(set) = own.iter().position(|step| begins(&TIMERS, step)) else { return };
-    let Some(sleeps) = own[set..].iter().position(|step| step.blocked.is_some()) else { return };
-    let before = &own[..set + sleeps];
-    let Some(call) = before.iter().rev().find_map(|step| step.begins()) else { return };
-    let nth = before.iter().filter(|step| step.begins() == Some(call)).count();
-    if !SLEEPS.contains(&call) {
-        return;
-    }
-    let hold = Injection::hold(&format!("P1:{call}:{nth}")).expect("it is well written");
-    // It was set before, so that it rings before: nobody goes on until the signal is there.
-    let rings = |program, _| {
-        let give_up = Instant::now() + Duration::from_millis(10 * SHORT);
-        while Signals::of(program).pending.is_empty() && Instant::now() < give_up {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    };
-    let run = run(SHORT, LONG, "plain").recorded().inject(hold);
-    let Some(seen) = run.record_meanwhile(&[], rings) else { return };
-    if !seen.stuck.is_empty() {
-        Verdict::new(format!("The timer rang just before the program went to sleep in {call}, and nothing wakes it any more."))
-            .saw_all(seen.stuck.iter().cloned())
-            .ask("What does a signal interrupt that comes a moment too early? Which call takes the time along into the sleep?")
-            .fail();
-    }
-    must_end_with(&seen.outcome, 128 + 15);
 }

@@ -1,0 +1,131 @@
+//! How the program has slept, for whom it looked, and whom it signalled meanwhile, by what a recording shows.
+
+use super::{LONG, NEVER, SHORT, must_end_with, run};
+use grader::{Exit, Injection, Recorded, Seen, Signals, Verdict};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Fails unless it hears of an end that came before `watch` has begun: the program is held behind its fork until the child has ended.
+pub(crate) fn must_hear_of_an_end_before(seen: &Recorded) {
+    let own: Vec<_> =
+        seen.steps.iter().filter(|step| step.event.task.to_string() == "P1").collect();
+    let forks =
+        |step: &&Seen| matches!(step.returns(), Some("fork" | "vfork" | "clone" | "clone3"));
+    let Some(fork) = own.iter().position(forks) else { return };
+    let masks = |step: &&&Seen| step.begins() == Some("rt_sigprocmask");
+    let nth = own[..fork].iter().filter(masks).count() + 1;
+    let hold = Injection::hold(&format!("P1:rt_sigprocmask:{nth}=P2:exit_group:1"));
+    let run = run(NEVER, NEVER, "quick").deadline(Duration::from_secs(2)).recorded();
+    let Some(seen) = run.inject(hold.expect("it is well written")).record() else { return };
+    if seen.outcome.exit == Exit::Deadline {
+        Verdict::new("The child had ended before the program began to watch it, and nobody had looked before the sleep.")
+            .saw_all(seen.outcome.snapshot.explain())
+            .ask("What is left of a SIGCHLD that came when nobody listened, and what of the child?")
+            .fail();
+    }
+    must_end_with(&seen.outcome, 5);
+}
+
+/// So many looks for one limit are more than rounding makes of it.
+const IN_PARTS: usize = 3;
+
+/// Fails if a limit is slept through in parts: nothing happens until it is over.
+pub(crate) fn must_sleep_as_a_whole(seen: &Recorded) {
+    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
+    let mut slept: BTreeMap<String, &Seen> = BTreeMap::new();
+    let mut parts: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
+    for step in until.filter(|step| step.process.to_string() == "P1") {
+        let task = step.event.task.to_string();
+        let sleeps = parts.entry(task.clone()).or_default();
+        match &step.blocked {
+            // With a timeout, which must be shorter than the limit if there is another sleep.
+            Some(blocked) if blocked.at_most.is_some() => sleeps.push(step),
+            Some(_) => drop(slept.insert(task.clone(), step)),
+            // It was up, and nothing had happened.
+            None if step.sentence.contains("none has") => sleeps.extend(slept.remove(&task)),
+            None => {}
+        }
+        if sleeps.len() == IN_PARTS {
+            Verdict::new(format!("{task} gets up by the clock, again and again, to look whether the child has ended."))
+                .saw_all(sleeps.iter().map(ToString::to_string))
+                .ask("What else than the time should end this sleep, so that it can be as long as the limit?")
+                .fail();
+        }
+    }
+}
+
+/// Fails if somebody signals the child while somebody else sleeps in a wait that reaps it: no lock could keep the two apart.
+pub(crate) fn must_not_signal_beside_a_reaper(seen: &Recorded) {
+    for (at, step) in seen.steps.iter().enumerate().filter(|(_, it)| it.begins() == Some("kill")) {
+        let mut met = vec![step.event.task];
+        for last in seen.steps[..at].iter().rev() {
+            if met.contains(&last.event.task) {
+                continue;
+            }
+            // Its last step until now.
+            met.push(last.event.task);
+            let call = last.blocked.as_ref().map_or("", |blocked| blocked.call.as_str());
+            let reaps = call.starts_with("wait4")
+                || call.starts_with("waitid") && !call.contains("WNOWAIT");
+            if reaps {
+                Verdict::new(format!("{} signals the child while {} sleeps in a wait that reaps it, at whichever moment.", step.event.task, last.event.task))
+                    .saw(last.to_string())
+                    .saw(step.to_string())
+                    .ask("Who knows, right before the signal, that the child has not been reaped yet? What does WNOWAIT leave to be done?")
+                    .fail();
+            }
+        }
+    }
+}
+
+/// Whether it asks after its child before it first sleeps.
+pub(crate) fn looks_before_it_sleeps(seen: &Recorded) -> bool {
+    let own = seen.steps.iter().filter(|step| step.process.to_string() == "P1");
+    let awake = own.take_while(|step| step.blocked.is_none());
+    awake.into_iter().any(|step| step.sentence.contains("asks for a child that has ended"))
+}
+
+/// Whether it has a thread that asks after the child.
+pub(crate) fn a_thread_reaps(seen: &Recorded) -> bool {
+    seen.steps
+        .iter()
+        .any(|step| step.event.task.to_string() == "P3" && step.begins() == Some("wait4"))
+}
+
+/// The calls that have a signal come when a time is over.
+const TIMERS: [&str; 3] = ["alarm", "setitimer", "timer_settime"];
+/// The calls that such a signal may be to interrupt.
+const SLEEPS: [&str; 8] =
+    ["wait4", "waitid", "pause", "poll", "select", "nanosleep", "clock_nanosleep", "read"];
+
+/// Where a timer is to end a sleep, it rings once just before that begins. Fails if the program then sleeps all the same.
+pub(crate) fn must_hear_a_timer_that_rings_early(seen: &Recorded) {
+    let own: Vec<_> =
+        seen.steps.iter().filter(|step| step.event.task.to_string() == "P1").collect();
+    let begins = |calls: &[&str], step: &Seen| step.begins().is_some_and(|it| calls.contains(&it));
+    let Some(set) = own.iter().position(|step| begins(&TIMERS, step)) else { return };
+    let Some(sleeps) = own[set..].iter().position(|step| step.blocked.is_some()) else { return };
+    let before = &own[..set + sleeps];
+    let Some(call) = before.iter().rev().find_map(|step| step.begins()) else { return };
+    let nth = before.iter().filter(|step| step.begins() == Some(call)).count();
+    if !SLEEPS.contains(&call) {
+        return;
+    }
+    let hold = Injection::hold(&format!("P1:{call}:{nth}")).expect("it is well written");
+    // It was set before, so that it rings before: nobody goes on until the signal is there.
+    let rings = |program, _| {
+        let give_up = Instant::now() + Duration::from_millis(10 * SHORT);
+        while Signals::of(program).pending.is_empty() && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let run = run(SHORT, LONG, "plain").recorded().inject(hold);
+    let Some(seen) = run.record_meanwhile(&[], rings) else { return };
+    if !seen.stuck.is_empty() {
+        Verdict::new(format!("The timer rang just before the program went to sleep in {call}, and nothing wakes it any more."))
+            .saw_all(seen.stuck.iter().cloned())
+            .ask("What does a signal interrupt that comes a moment too early? Which call takes the time along into the sleep?")
+            .fail();
+    }
+    must_end_with(&seen.outcome, 128 + 15);
+}
