@@ -6,7 +6,7 @@ use grader::{Client, Process, State, Verdict};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::MsgFlags;
 use nix::unistd::Pid;
-use server::{Server, WORKERS, must_not_be_the_master, must_share, names};
+use server::{Server, WORKERS, must_not_be_the_master, must_share, names, who_serves};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -25,18 +25,18 @@ fn so_many_clients_are_served_by_so_many_workers() {
     must_be_workers(&server);
 }
 
-/// Fails if somebody has time for a client, while each worker has one that stays.
-fn must_not_be_served(server: &mut Server, client: &io::Result<BufReader<Client>>) {
-    // Whoever is woken by it has come to rest then.
+/// Fails if somebody has time for one of these clients, while each worker has one that stays.
+fn must_not_be_served(server: &mut Server, clients: &mut [BufReader<Client>]) {
+    // Whoever is woken by them has come to rest then.
     server.settled();
-    let Ok(client) = client else { return };
-    let mut byte = [0];
-    let peeked = nix::sys::socket::recv(
-        client.get_ref().as_fd().as_raw_fd(),
-        &mut byte,
-        MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
-    );
-    if matches!(peeked, Ok(1..)) {
+    let has_heard = |client: &&mut BufReader<Client>| {
+        let (fd, mut byte) = (client.get_ref().as_fd().as_raw_fd(), [0]);
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        matches!(nix::sys::socket::recv(fd, &mut byte, flags), Ok(1..))
+    };
+    if let Some(client) = clients.iter_mut().find(has_heard) {
+        let served_by = who_serves(client);
+        must_not_be_the_master(server, &served_by.into_iter().collect());
         server.fail(serves_several(format!(
             "{WORKERS} workers have {WORKERS} clients, which stay; one more client comes, and is served"
         )));
@@ -121,17 +121,29 @@ fn a_client_that_left_before_it_was_accepted_takes_no_worker_along() {
     let mut server = served_one();
     let workers: Vec<Pid> = server.sockets().into_keys().collect();
     let busy = server.serve_all();
-    // Nobody is free, so these two stand in the queue, in this order.
+    // Nobody is free, so these stand in the queue, in this order: as many as there are workers.
     let left = server.connect().map(drop);
-    let next = server.connect();
-    must_not_be_served(&mut server, &next);
+    let others: io::Result<Vec<_>> = (1..WORKERS).map(|_| server.connect()).collect();
+    let others = left.and(others).map(|mut others| {
+        must_not_be_served(&mut server, &mut others);
+        others
+    });
     drop(busy);
-    let mut line = String::new();
-    let served = left.and(next).and_then(|mut client| client.read_line(&mut line));
+    let served = others.and_then(|others| {
+        others.into_iter().try_for_each(|mut it| it.read_line(&mut String::new()).map(drop))
+    });
     // Who had the first of them has had it by now.
     let settled = server.settled();
     // Whoever has come for one that gave up is none of them.
-    let stayed = server.sockets().into_keys().eq(workers);
+    let now = server.sockets();
+    if !now.contains_key(&server.running.snapshot().program) {
+        server.fail(
+            Verdict::new("The program has ended when a client had left before it was served.").ask(
+                "Whose concern is it that this client is gone, and how long does the program stay?",
+            ),
+        );
+    }
+    let stayed = now.into_keys().eq(workers);
     if settled < WORKERS || served.is_err() || !stayed {
         server.fail(
             Verdict::new(

@@ -1,4 +1,4 @@
-//! A queue with room for one.
+//! A queue with room for two, where four may have to wait.
 //! Told: "stand in the queue: it is full"
 
 use std::io::{self, Read as _, Write as _};
@@ -29,7 +29,7 @@ fn run(path: &Path, count: u8) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let s = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
     bind(s.as_raw_fd(), &UnixAddr::new(path)?)?;
-    listen(&s, Backlog::new(0)?)?;
+    listen(&s, Backlog::new(1)?)?;
     let listener = std::os::unix::net::UnixListener::from(s);
     for _ in 0..count {
         // SAFETY: this program has one thread.

@@ -54,8 +54,16 @@ impl Worker {
                 .ask("Who could wake it, and at which moment? What is the timeout there for?")
                 .fail();
         }
+        if let Ok((_, true, Some("read"), does)) = &asleep
+            && self.greets
+        {
+            Verdict::new("The worker doesn't sleep for two things in one call: after a client it sleeps in read, for its master's word only.")
+                .saw(format!("a client was greeted, and then the worker {does}"))
+                .ask("Who hears of the next client there? Which call sleeps for both, and how many does it take for that?")
+                .fail();
+        }
         if let Ok((_, alone, call, does)) = &asleep
-            && (!alone || self.greets && matches!(call, Some("read" | "futex" | "wait4")))
+            && (!alone || self.greets && matches!(call, Some("futex" | "wait4")))
         {
             Verdict::new("The worker doesn't sleep for two things in one call: somebody else, a thread or a process, does the other half.")
                 .saw(format!("clients are greeted, and the worker itself {does}"))

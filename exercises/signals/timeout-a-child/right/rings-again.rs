@@ -51,7 +51,13 @@ fn watch(child: Pid, limit: Duration, grace: Duration) -> nix::Result<WaitStatus
         // It has not been reaped: the pid is its own, be it alive or not.
         kill(child, signal)?;
     }
-    waitpid(child, None)
+    // It rings on.
+    loop {
+        match waitpid(child, None) {
+            Err(Errno::EINTR) => {}
+            end => return end,
+        }
+    }
 }
 
 /// Its end, if it comes within that time. It is reaped then, and its pid is no longer its own.

@@ -64,7 +64,7 @@ pub fn never_spin() -> Claim<impl Check> {
             }
             if asks.len() >= SPINS {
                 return Err(Verdict::new(format!(
-                    "{} spins: it asks again and again with {name}, and never sleeps.",
+                    "{} spins: it asks again and again with {name}, and does not sleep in between.",
                     step.event.task
                 ))
                 .saw_all(asks.iter().map(ToString::to_string))

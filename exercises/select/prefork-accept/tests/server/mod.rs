@@ -100,11 +100,8 @@ impl Server {
         // Who serves two at once is told so below: the first of them stays.
         let mut staying = Vec::new();
         for (number, mut client) in clients {
-            let mut line = String::new();
-            let read = client.read_line(&mut line);
-            let pid = line.trim().strip_prefix("worker ").and_then(|pid| pid.parse().ok());
-            if let (Ok(_), Some(pid)) = (read, pid) {
-                staying.extend(served.insert(Pid::from_raw(pid), client));
+            if let Some(pid) = who_serves(&mut client) {
+                staying.extend(served.insert(pid, client));
                 continue;
             }
             let served = served.into_keys().collect();
@@ -130,6 +127,13 @@ impl Server {
     pub(crate) fn fail(&self, verdict: Verdict) -> ! {
         verdict.saw_all(self.running.snapshot().explain()).fail()
     }
+}
+
+/// Who says to this client that it serves it.
+pub(crate) fn who_serves(client: &mut BufReader<Client>) -> Option<Pid> {
+    let mut line = String::new();
+    client.read_line(&mut line).ok()?;
+    line.trim().strip_prefix("worker ")?.parse().ok().map(Pid::from_raw)
 }
 
 /// Connects to a socket; EAGAIN: its queue has had no room for a client, for as long as one waits.
