@@ -113,3 +113,12 @@ fn who_was_told_of_what_is_there_already_is_told_so() {
         ]
     );
 }
+
+#[test]
+fn who_would_be_told_by_its_own_handler_needs_its_own_end() {
+    let only = Recording::with_pipe(0).sets_handler(P1, 10, &[]).reads(P1, 3);
+    assert_eq!(
+        said(&only),
+        ["only P1's own fd 4 keeps pipe 1 open: only a signal's handler of P1 could write to it"]
+    );
+}

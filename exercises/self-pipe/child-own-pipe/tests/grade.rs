@@ -7,6 +7,9 @@ use nix::sys::signal::{Signal, kill};
 const ON_THE_WAY: [&str; 6] =
     ["pipe2:1", "close:1", "close:2", "rt_sigprocmask:1", "rt_sigaction:1", "fcntl:1"];
 
+/// A signal that waits outside from the beginning on.
+const OTHER: Signal = Signal::SIGUSR2;
+
 fn program() -> Run {
     Run::new(grader::program!("child-own-pipe"))
 }
@@ -89,7 +92,8 @@ fn asleep(now: &Snapshot) -> Option<(Snapshot, Process)> {
 #[test]
 fn each_has_a_pipe_of_its_own_and_no_end_of_the_others() {
     grader::worth(2);
-    let mut running = program().start();
+    // Not one of those that are the exercise's: nobody has a reason to let it in.
+    let mut running = program().holding_back(OTHER).start();
     let Ok((now, worker)) = running.until(asleep) else {
         let outcome = running.finish();
         outcome.must_end();
@@ -138,6 +142,13 @@ fn each_has_a_pipe_of_its_own_and_no_end_of_the_others() {
         pipe.is_read_by(worker.pid) && pipe.is_written_by(worker.pid) && !pipe.is_read_by(parent)
     });
     let of_parent = pipes.iter().find(|pipe| pipe.is_read_by(parent) && pipe.is_written_by(parent));
+    if !own && pipes.iter().filter(|pipe| pipe.is_read_by(parent)).count() > 1 {
+        evidence(Verdict::new(
+            "There are two pipes, and the parent still holds the ends of its worker's.",
+        ))
+        .ask("Who has made the worker's pipe, and when: which descriptors does a fork copy, and which are made behind it?")
+        .fail();
+    }
     if !own {
         evidence(Verdict::new(
             "There is one pipe for both: what comes to one of them may wake the other.",
@@ -159,6 +170,12 @@ fn each_has_a_pipe_of_its_own_and_no_end_of_the_others() {
             .saw(output(&outcome))
             .saw_all(outcome.complaint())
             .ask("Which pipe does the handler write to, in whose process?")
+            .fail();
+    }
+    if now.program().is_some_and(|it| !it.signals.blocked.contains(&OTHER)) {
+        Verdict::new(format!("{OTHER} was held back when the program began, and the parent lets it in when it has made its worker."))
+            .saw(format!("while its worker sleeps, {OTHER} is not in the parent's mask"))
+            .ask("What stood in the mask before you changed it, and which argument of sigprocmask(2) tells that?")
             .fail();
     }
 }
@@ -209,20 +226,42 @@ fn must_wake_both(seen: &Recorded) {
     if !parent || !worker {
         let first_fork = seen.steps.iter().position(|step| step.begins() == Some("fork"));
         let before = &seen.steps[..first_fork.unwrap_or(0)];
-        let cause = if before.iter().any(|step| !step.handlers.is_empty()) {
+        let heard = of_the_parent(seen).any(|step| !step.handlers.is_empty());
+        let in_handlers = || before.iter().filter(|step| !step.handlers.is_empty());
+        let cause = if in_handlers().any(|step| step.sentence.contains("into pipe 1:")) {
+            "A signal had come to the parent before it made the worker, and the parent does not hear of it: its byte lies in the pipe that the parent had then."
+        } else if in_handlers().next().is_some() {
             "A signal had come to the parent before it made the worker, and the parent does not hear of it: its byte lies in the worker's pipe."
+        } else if was_ignored(seen) {
+            "A signal came to the parent while it ignored SIGUSR1, and is lost: nobody keeps it."
+        } else if worker && heard {
+            "The parent's handler has run for its signal, and the parent finds no byte: it looks into another pipe, or somebody else reads this one."
         } else if worker {
             "The parent does not hear its signals any more, when its worker is there."
         } else {
             "The worker was not woken, and a signal had come to it."
         };
-        let parents = seen.steps.iter().filter(|step| {
-            step.event.task.to_string() == "P1" && step.sentence.contains("SIGUSR1")
-        });
+        let parents = of_the_parent(seen).filter(|step| step.sentence.contains("SIGUSR1"));
         Verdict::new(cause)
             .saw(output(&seen.outcome))
             .saw_all(parents.take(3).map(ToString::to_string))
             .ask("Which of the two is a mask put back in, to what it was before, and which byte went where?")
             .fail();
     }
+}
+
+fn of_the_parent(seen: &Recorded) -> impl Iterator<Item = &Seen> {
+    seen.steps.iter().filter(|step| step.event.task.to_string() == "P1")
+}
+
+/// Whether the parent ignored SIGUSR1 when it came to it.
+fn was_ignored(seen: &Recorded) -> bool {
+    let parents = || of_the_parent(seen);
+    let came = |step: &&Seen| step.sentence.contains("sends SIGUSR1 to P1");
+    let before = parents().take_while(|step| !came(step));
+    before
+        .filter(|step| step.sentence.contains("calls rt_sigaction(SIGUSR1,"))
+        .last()
+        .is_some_and(|step| step.sentence.contains("SIG_IGN"))
+        && parents().any(|step| came(&step))
 }

@@ -1,5 +1,5 @@
 //! The worker keeps the pipe, with all that is in it, and the parent makes itself a new one.
-//! Told: "its byte lies in the worker's pipe"
+//! Told: "its byte lies in the pipe that the parent had then"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -1,6 +1,8 @@
 //! What must be left in the pipe of `drain-all` after one turn: nothing. And nobody may wait for more.
 
-use grader::{Exit, Outcome, Process, Run, Running, Seed, Snapshot, State, Verdict};
+use grader::{
+    Exit, Outcome, Process, Recorded, Run, Running, Seed, Snapshot, State, Verdict, facts::*,
+};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use std::fs::OpenOptions;
@@ -42,6 +44,13 @@ fn run(signals: u32) -> Seen {
     let mut running = Run::new(grader::program!("drain-all")).arg(signals.to_string()).start();
     if running.line().is_err() {
         let outcome = running.finish();
+        let now = &outcome.snapshot;
+        if now.waiting_writers().iter().any(|(who, pipe)| pipe.is_read_by(who.pid)) {
+            Verdict::new("The handler waits for room in the pipe, and only the process that it interrupts could make some.")
+                .saw_all(now.explain())
+                .ask("Which of the two ends does the handler use, and what must never happen to a handler?")
+                .fail();
+        }
         outcome.must_end();
         Verdict::new("The program ended, or hung, before its busy time was over.")
             .saw(outcome.ending())
@@ -73,12 +82,15 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
     let Seen { signals, rest, bytes, outcome } = seen;
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     let turns = said.lines().filter(|line| line.starts_with("turn ")).count();
+    let hangs = outcome.exit == Exit::Deadline;
     let how = |verdict: Verdict| {
         verdict
             .saw(format!("{signals} signals left a byte each, and after them came SIGTERM"))
             .saw_all(bytes.map(|count| format!("when the program had come to rest, or had used much time, {count} bytes were in the pipe")))
+            .saw_all(rest.explain().into_iter().map(|it| format!("then {it}")))
             .saw(format!("turns: {turns}"))
-            .saw_all(rest.explain())
+            .saw(outcome.ending())
+            .saw_all(outcome.snapshot.explain().into_iter().filter(|_| hangs).map(|it| format!("at its deadline {it}")))
             .saw_all(outcome.complaint())
             .replay(seed)
     };
@@ -117,15 +129,19 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
         };
         how(verdict).fail();
     }
-    if outcome.exit == Exit::Deadline && rest.program().is_some_and(|p| p.state == State::Running) {
+    let runs = |now: &Snapshot| now.program().is_some_and(|p| p.state == State::Running);
+    if hangs && (runs(rest) || runs(&outcome.snapshot)) {
         how(Verdict::new("The drain asks an empty pipe again and again, and never comes back."))
             .ask("Which answer of read says that there is nothing left, and what should follow from it?")
             .fail();
     }
+    // Why nobody was woken, a recording shows better than its end.
+    if hangs && let Some(seen) = a_few_recorded() {
+        seen.must(wake_only_itself());
+    }
     outcome.must_end();
     if turns < expected || outcome.exit != Exit::Code(0) {
         how(Verdict::new(format!("There should be {expected} turns, and then a good end.")))
-            .saw(outcome.ending())
             .ask("Which call failed, or which byte was never seen?")
             .fail();
     }
@@ -147,9 +163,14 @@ fn must_have_a_write_end_that_never_blocks(rest: &Snapshot) {
     }
 }
 
+/// A run that three signals come to, and no SIGTERM.
+fn a_few_recorded() -> Option<Recorded> {
+    Run::new(grader::program!("drain-all")).arg("3").recorded().record()
+}
+
 /// How many bytes it reads at a time, if that is more than one, and less than a pipe has room for.
 fn size_of_its_buffer() -> Option<u32> {
-    let seen = Run::new(grader::program!("drain-all")).arg("3").recorded().record()?;
+    let seen = a_few_recorded()?;
     let size = u32::try_from(seen.most_asked_for()?).ok()?;
     (2..MORE).contains(&size).then_some(size)
 }

@@ -4,7 +4,7 @@ mod ring;
 
 use ring::{Ring, rings};
 
-use crate::event::Task;
+use crate::event::{Disposition, Task};
 use crate::model::{Holder, Kind, Model, Place, State};
 use crate::names::{bytes, count, list};
 use crate::why::{Blocked, Wait, sleepers};
@@ -135,6 +135,10 @@ fn open_end(
         let what = list(&mine);
         // Another thread may have been meant to write there.
         let advice = match alone {
+            // Its own end is what it needs for that.
+            true if is_told_by_signals(model, own) => {
+                format!("only a signal's handler of {own} could write to {them}")
+            }
             true => format!("{own} should close {them} before it reads"),
             false => format!("no thread of {own} writes to {them} any more"),
         };
@@ -148,6 +152,13 @@ fn open_end(
     let (verb, them) = verb(others.len());
     (!others.is_empty())
         .then(|| format!("{} {verb} {place} open: nobody writes to {them} any more", list(&others)))
+}
+
+/// Whether it has a handler of its own, and not only those that Rust's runtime sets.
+fn is_told_by_signals(model: &Model, process: Task) -> bool {
+    const OF_THE_RUNTIME: [i32; 2] = [7, 11];
+    let own = |signal: &i32| !OF_THE_RUNTIME.contains(signal);
+    (1..=64).filter(own).any(|signal| model.disposition(process, signal) == Disposition::Handler)
 }
 
 fn verb(number: usize) -> (&'static str, &'static str) {

@@ -4,7 +4,7 @@ use super::{Row, RowKind};
 use crate::event::{Event, Outcome, What};
 use crate::model::{Arguments, Change, Kind, Model, Place};
 use crate::names::{bytes, list};
-use crate::words::{aftermath, closed, line, quoted, ready_words, status_words};
+use crate::words::{aftermath, closed, line, quoted, ready_words, refusal, status_words};
 
 /// What a step means, in a few words; `None`: the label says it all.
 pub(super) fn note(model: &Model, event: &Event, changes: &[Change]) -> Option<String> {
@@ -48,7 +48,9 @@ fn returned(
     changes: &[Change],
 ) -> Option<String> {
     match result {
-        Outcome::Error(error) => return crate::names::error(error).map(str::to_owned),
+        Outcome::Error(error) => {
+            return refusal(model, event.task, arguments.0, error).map(str::to_owned);
+        }
         Outcome::Interrupted => return None,
         Outcome::Task(child) if name.starts_with("wait") => {
             let status = model.processes.get(child).and_then(|child| child.status);

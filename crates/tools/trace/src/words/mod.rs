@@ -13,6 +13,7 @@ pub use label::{call_words, result_words};
 pub(crate) use label::{line, quoted};
 pub(crate) use ready::ready_words;
 
+use crate::call::Argument;
 use crate::event::{Disposition, Event, Injected, Outcome, Status, Task, What};
 use crate::model::{Change, Kind, Model};
 use crate::names;
@@ -42,7 +43,7 @@ pub fn sentence(model: &Model, event: &Event, changes: &[Change]) -> String {
         What::Pidfd { number, of } => format!("{task} has descriptor {number}, a pidfd of {of}"),
         What::Connected { by } => format!("{task} has the connection that {by} has asked for"),
         What::Leave { name, result, arguments } => match result {
-            Outcome::Error(error) => failed(task, name, arguments, error),
+            Outcome::Error(error) => failed(model, task, (name, arguments), error),
             Outcome::Interrupted => {
                 format!(
                     "{task} is interrupted in {} by a signal",
@@ -162,12 +163,35 @@ fn waits(model: &Model, task: Task) -> String {
     }
 }
 
-fn failed(task: Task, name: &str, arguments: &[crate::Argument], error: &str) -> String {
+fn failed(
+    model: &Model,
+    task: Task,
+    (name, arguments): (&str, &[Argument]),
+    error: &str,
+) -> String {
     let call = call_words(name, arguments, false);
-    match names::error(error) {
+    match refusal(model, task, arguments, error) {
         Some(meaning) => format!("{task}'s {call} fails with {error}: {meaning}"),
         None => format!("{task}'s {call} fails with {error}"),
     }
+}
+
+/// What an error means to the task that got it from a call with these arguments.
+pub(crate) fn refusal(
+    model: &Model,
+    task: Task,
+    arguments: &[Argument],
+    error: &str,
+) -> Option<&'static str> {
+    let is_open = |argument: &Argument| match argument {
+        Argument::Descriptor(fd) => model.slot(task, *fd).is_some(),
+        _ => true,
+    };
+    // To write where is only to read, or the other way round.
+    if error == "EBADF" && arguments.first().is_some_and(is_open) {
+        return Some("that descriptor is open, and not for this");
+    }
+    names::error(error)
 }
 
 fn signalled(model: &Model, task: Task, signal: i32, by: Option<Task>) -> String {

@@ -1,0 +1,124 @@
+//! Lets all signals in behind the fork, and not only those that were let in before.
+//! Told: "SIGUSR2 was held back when the program began"
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+
+/// The pipe's write end, where the handler finds it.
+static WRITER: AtomicI32 = AtomicI32::new(-1);
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("child-own-pipe: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let mut pipe = SelfPipe::new()?;
+    let action = SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::all());
+    // SAFETY: the handler makes one write, and keeps errno.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }?;
+    let worker = start_worker(&mut pipe)?;
+    match waitpid(worker, None)? {
+        WaitStatus::Exited(_, 0) => {}
+        otherwise => println!("the worker did not end well: {otherwise:?}"),
+    }
+    let woken = pipe.has_been_written_to(PollTimeout::ZERO)?;
+    println!("the parent was {}", if woken { "woken" } else { "not woken" });
+    Ok(())
+}
+
+/// A pipe from a process to itself.
+struct SelfPipe {
+    reader: OwnedFd,
+    #[allow(dead_code, reason = "it is held open for the handler, which goes by its number")]
+    writer: OwnedFd,
+}
+
+impl SelfPipe {
+    /// Makes the pipe, and shows its write end to the handler.
+    fn new() -> io::Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        WRITER.store(writer.as_raw_fd(), SeqCst);
+        Ok(Self { reader, writer })
+    }
+
+    /// Whether there is something to read, or will be before the time is over.
+    fn has_been_written_to(&self, at_most: PollTimeout) -> io::Result<bool> {
+        let mut wanted = [PollFd::new(self.reader.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut wanted, at_most) {
+                Err(Errno::EINTR) => {}
+                ready => return Ok(ready? > 0),
+            }
+        }
+    }
+}
+
+/// Runs in the middle of anything. So: one byte, errno put back.
+extern "C" fn on_signal(_: nix::libc::c_int) {
+    let errno = Errno::last_raw();
+    // SAFETY: one byte, from a constant.
+    unsafe { nix::libc::write(WRITER.load(SeqCst), b"!".as_ptr().cast(), 1) };
+    Errno::set_raw(errno);
+}
+
+/// Makes a worker, which `work`s with a pipe of its own: its signals wake it and nobody else, and it holds no end of this
+/// process's pipe.
+///
+/// No SIGUSR1 to either of them is lost, whenever it comes. Returns in the parent only, whose signals are as they were.
+fn start_worker(pipe: &mut SelfPipe) -> io::Result<Pid> {
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
+    let let_in = || sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    // SAFETY: this program has one thread.
+    match unsafe { fork() } {
+        Ok(ForkResult::Child) => {
+            let renewed = SelfPipe::new().and_then(|own| {
+                *pipe = own;
+                Ok(let_in()?)
+            });
+            match renewed {
+                Ok(()) => work(pipe),
+                Err(error) => {
+                    eprintln!("[worker] {error}");
+                    std::process::exit(1)
+                }
+            }
+        }
+        Ok(ForkResult::Parent { child }) => let_in().map(|()| child).map_err(io::Error::from),
+        Err(error) => {
+            let_in()?;
+            Err(error.into())
+        }
+    }
+}
+
+/// A worker's life: it sleeps until its pipe wakes it, and ends.
+fn work(pipe: &SelfPipe) -> ! {
+    let woken = pipe.has_been_written_to(PollTimeout::NONE);
+    let code = match woken.and_then(|_| Ok(read(&pipe.reader, &mut [0; 512])?)) {
+        Ok(_) => {
+            println!("the worker was woken");
+            0
+        }
+        Err(error) => {
+            eprintln!("[worker] {error}");
+            1
+        }
+    };
+    std::process::exit(code)
+}
