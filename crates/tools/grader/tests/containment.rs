@@ -6,8 +6,6 @@ use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 fn subject(args: &[&str]) -> Run {
@@ -282,15 +280,4 @@ fn the_test_and_the_program_write_in_one_folder() {
     assert_eq!(folder.read("made").as_deref(), Some(&b"from the test\n"[..]));
     assert_eq!(folder.read("given").as_deref(), Some(&b"from the test\nfrom the program\n"[..]));
     assert_eq!(folder.read("other"), None);
-}
-
-#[test]
-fn a_shell_can_become_a_program_whose_folder_is_closed_to_it() {
-    let (closed, folder) = (tempfile::tempdir().expect("a folder"), Folder::new());
-    let program = closed.path().join("program");
-    std::fs::copy("/bin/true", &program).expect("it can be copied");
-    std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("it is ours");
-    let shell = Run::new("/bin/sh").args(["-c", r#"exec "$@""#, "sh"]).may_write(folder.path());
-    let outcome = shell.arg(folder.put_program(&program)).finish();
-    assert_eq!(outcome.exit, Exit::Code(0), "{:?}", outcome.complaint());
 }
