@@ -152,8 +152,8 @@ fn nothing_else_has_changed() {
         Verdict::new(format!("{} is open, that was not open before.", new.number))
             .ask("Who will close it, and when?")
     } else if at(&stands, 0).is_none_or(|it| it.target != path) {
-        Verdict::new("0 does not lead to FILE yet.")
-            .ask("Which number does a file get that is opened?")
+        Verdict::new("0 does not lead to FILE.")
+            .ask("Which number does a file get that is opened, and how long does it keep it?")
     } else {
         return;
     };
