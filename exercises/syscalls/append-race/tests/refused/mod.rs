@@ -21,7 +21,7 @@ pub(crate) fn must_be_reported(count: usize) {
     let folder = Folder::new();
     folder.put(LOG, before());
     let shell = Run::new("/bin/sh").args(["-c", SHELL, "sh"]).may_write(folder.path());
-    let program = shell.arg(grader::program!("append-race"));
+    let program = shell.arg(folder.put_program(grader::program!("append-race")));
     let outcome = program.arg(folder.path().join(LOG)).arg(count.to_string()).finish();
     must_not_go_on(&outcome);
     let said = String::from_utf8_lossy(&outcome.stderr);
