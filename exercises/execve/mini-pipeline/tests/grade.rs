@@ -179,7 +179,7 @@ fn one_after_the_other(folder: &Folder, scripts: [&str; 2], mut gate: Gates) -> 
 fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
     let (folder, gate) = (Folder::new(), Gates::new(1));
     let (path, passed) = (gate.paths()[0].display(), folder.path().join("passed"));
-    let one = format!("exec >&-; read line < {path}; : > {}; exit {first}", passed.display());
+    let one = format!("exec >&-; read line < '{path}'; : > '{}'; exit {first}", passed.display());
     let other = format!("cat; exit {second}");
     let (over, outcome) = one_after_the_other(&folder, [&one, &other], gate);
     outcome.must_end();
@@ -212,7 +212,7 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
 fn must_return(expected: u8, (first, end): (u8, &str), seed: &Seed) {
     let (folder, gate) = (Folder::new(), Gates::new(1));
     let path = gate.paths()[0].display();
-    let scripts = [format!("exit {first}"), format!("cat; read line < {path}; {end}")];
+    let scripts = [format!("exit {first}"), format!("cat; read line < '{path}'; {end}")];
     let (_, outcome) = one_after_the_other(&folder, scripts.each_ref().map(String::as_str), gate);
     outcome.must_end();
     outcome.must_leave_nobody();
