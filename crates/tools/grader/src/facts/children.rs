@@ -109,6 +109,29 @@ pub fn reap_the_first_child() -> Claim<impl Check> {
     })
 }
 
+/// A process that has a child which was stopped, and goes on, does not end before that: that it goes on is no end, even where a wait tells of it
+/// (wait(2), WCONTINUED).
+pub fn stay_for_a_continued_child() -> Claim<impl Check> {
+    claim("stay for a child that goes on", |seen| {
+        for life in lives(seen) {
+            let goes_on =
+                seen.of(life.task).filter(|step| step.event.what == What::Continued).last();
+            let (Some(goes_on), Some(end)) = (goes_on, end_of(seen, life.parent)) else { continue };
+            let ended = life.ended.is_some_and(|ended| ended.event.step < end.event.step);
+            if goes_on.event.step < end.event.step && !ended {
+                let (parent, task) = (life.parent, life.task);
+                return Err(Verdict::new(format!(
+                    "{parent} ends when its child {task}, which was stopped, goes on: it has not ended yet."
+                ))
+                .saw_all([goes_on, end].map(ToString::to_string))
+                .saw_all(seen.outcome.complaint())
+                .ask("wait(2): of which changes do the flags let this call tell, and after which of them will there be no other?"));
+            }
+        }
+        Ok(())
+    })
+}
+
 /// When the program's first process ends, no other one is there, neither alive nor as a zombie.
 pub fn leave_nobody() -> Claim<impl Check> {
     claim("leave nobody behind", |seen| {
