@@ -192,10 +192,20 @@ pub fn have_children_exit_with(codes: impl Into<Vec<u8>>) -> Claim<impl Check> {
         if found == expected {
             return Ok(());
         }
-        Err(Verdict::new("The children exit otherwise than they should.")
+        let is_killed =
+            |end: &&&Seen| matches!(end.event.what, What::Ended { status: Status::Signal(_) });
+        let verdict = match ends.iter().find(is_killed) {
+            Some(end) => Verdict::new(format!(
+                "{} never comes to its own end: a signal kills it.",
+                end.event.task
+            ))
+            .ask("Who was to say when a child ends, and who has said it here?"),
+            None => Verdict::new("The children exit otherwise than they should.")
+                .ask("Who reads a child's exit code, and from which line does it come?"),
+        };
+        Err(verdict
             .saw(format!("expected, in whichever order: {expected:?}"))
-            .saw_all(ends.iter().take(6).map(ToString::to_string))
-            .ask("Who reads a child's exit code, and from which line does it come?"))
+            .saw_all(ends.iter().take(6).map(ToString::to_string)))
     })
 }
 

@@ -16,6 +16,9 @@ pub(super) const SPINS: usize = 3;
 /// what, and who holds the other end.
 pub fn end_by_itself() -> Claim<impl Check> {
     claim("end by itself", |seen| {
+        if let Some(verdict) = outlived(seen) {
+            return Err(verdict);
+        }
         let cause = match seen.outcome.exit {
             Exit::TooMuchOutput => "The program was stopped: it wrote more output than it may.",
             Exit::Deadline => "The program had not ended when its time was up.",
@@ -30,6 +33,18 @@ pub fn end_by_itself() -> Claim<impl Check> {
             .saw_all(evidence.into_iter().take(6))
             .ask("What would have to happen for the program to go on, and who would do it?"))
     })
+}
+
+/// What is told where the first process has ended, and others sleep on whom nobody wakes.
+fn outlived(seen: &Recorded) -> Option<Verdict> {
+    let end = seen.of(Task(1)).find(|step| matches!(step.event.what, What::Ended { .. }))?;
+    if seen.stuck.is_empty() || !matches!(seen.outcome.exit, Exit::Code(_) | Exit::Signal(_)) {
+        return None;
+    }
+    Some(Verdict::new("The program is gone, and others that it has made live on: they sleep, and nothing can wake them.")
+        .saw(end.to_string())
+        .saw_all(seen.stuck.iter().take(5).cloned())
+        .ask("What do they wait for, and who was to give it to them before the program ended?"))
 }
 
 /// Somebody sleeps in this call: `wait4`, `poll`.
