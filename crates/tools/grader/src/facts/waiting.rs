@@ -37,10 +37,10 @@ pub fn end_by_itself() -> Claim<impl Check> {
 
 /// What is told where the first process has ended, and others sleep on whom nobody wakes.
 fn outlived(seen: &Recorded) -> Option<Verdict> {
-    let end = seen.of(Task(1)).find(|step| matches!(step.event.what, What::Ended { .. }))?;
-    if seen.stuck.is_empty() || !matches!(seen.outcome.exit, Exit::Code(_) | Exit::Signal(_)) {
-        return None;
-    }
+    // Those who hang are ended after that.
+    let before = seen.steps.iter().take_while(|step| step.event.what != What::Stuck);
+    let mut ends = before.filter(|step| matches!(step.event.what, What::Ended { .. }));
+    let end = ends.find(|step| step.event.task == Task(1)).filter(|_| !seen.stuck.is_empty())?;
     Some(Verdict::new("The program is gone, and others that it has made live on: they sleep, and nothing can wake them.")
         .saw(end.to_string())
         .saw_all(seen.stuck.iter().take(5).cloned())
