@@ -72,7 +72,7 @@ pub fn reap_every_child() -> Claim<impl Check> {
             let Life { task, parent, .. } = life;
             let look = looks(seen, parent);
             let verdict = if life.ended.filter(before).is_some() {
-                Verdict::new(format!("A child stays a zombie: nobody waits for {task}."))
+                Verdict::new(format!("A child stays a zombie: nobody reaps {task}."))
                     .ask("How many children does one wait take, and how many are there?")
             } else {
                 let (what, ask) = match look {

@@ -140,3 +140,23 @@ pub fn write_to_pipes_at_most(limit: u64) -> Claim<impl Check> {
         .ask("Who decides how much is handed over at once, and what happens to the rest when there is too little room?"))
     })
 }
+
+/// The first process does not take the end of a pipe for the end of those that held it, to reap them then without waiting: that comes
+/// before there is a zombie.
+pub fn not_trust_the_end_of_a_pipe() -> Claim<impl Check> {
+    claim("not trust the end of a pipe", |seen| {
+        let is_wait = |step: &&Seen| matches!(step.begins(), Some("wait4" | "waitid"));
+        let own = || seen.steps.iter().filter(|step| step.process == Task(1));
+        let Some(first) = own().find(is_wait) else { return Ok(()) };
+        if own().filter(is_wait).any(|step| !step.sentence.contains("WNOHANG")) {
+            return Ok(());
+        }
+        let before = own().take_while(|step| step.event.step < first.event.step);
+        let last_read = before.filter(|step| step.returns() == Some("read")).last();
+        let Some(end) = last_read.filter(|step| step.result() == Some(0)) else { return Ok(()) };
+        Err(Verdict::new("The parent takes the end of a pipe for the end of its children, and then reaps with WNOHANG: who lets go of a pipe is no zombie yet.")
+            .saw(end.to_string())
+            .saw(first.to_string())
+            .ask("In which order does a process that ends close its descriptors and become a zombie, and which call waits for the latter?"))
+    })
+}
