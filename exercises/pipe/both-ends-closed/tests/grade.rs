@@ -156,11 +156,20 @@ fn must_end(outcome: &Outcome) {
 #[test]
 fn what_is_said_is_heard_to_its_end() {
     grader::worth(1);
-    let Pair { running, mut gates, child, .. } = start().must_be_connected();
+    let pair = start().must_be_connected();
+    if pair.is_at(&pair.child, 1) && pair.is_at(&pair.parent, 0) {
+        pair.fail(
+            Verdict::new("Each of the two stands at the gate of the other one.")
+                .saw("the child is to talk at the first gate, the parent to listen at the second")
+                .ask("Which path is handed to `talk`, and which one to `listen`?"),
+        );
+    }
+    let Pair { running, mut gates, child, .. } = pair;
     gates.open(1);
     gates.open(2);
     let outcome = running.finish();
     must_end(&outcome);
+    outcome.must_come_back_once("connect", "the child has ended");
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     let expected =
         format!("pid {} heard: pid {} is talking\n", outcome.snapshot.program, child.pid);
