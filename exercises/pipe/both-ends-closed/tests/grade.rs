@@ -2,7 +2,7 @@
 //!
 //! Each of the two stands at a gate while it has its end, and for so long the test can look at both descriptor tables.
 
-use grader::facts::reap_every_child;
+use grader::facts::{reap_every_child, wait_as_a_parent_only};
 use grader::{Exit, Gates, Interrupted, Outcome, Pipe, Process, Run, Running, Verdict};
 
 /// Both, at their gates.
@@ -186,7 +186,7 @@ fn what_is_said_is_heard_to_its_end() {
     // Gates that stand open, and a child that takes its time to end when it has talked.
     let run = Run::new(grader::program!("both-ends-closed")).args(["/dev/null", "/dev/null"]);
     if let Some(seen) = run.recorded().slow_child(&["exit_group"]).record() {
-        seen.must(reap_every_child());
+        seen.must(reap_every_child()).must(wait_as_a_parent_only());
     }
     // Last: whom it looked for in time, it leaves only now and then.
     outcome.must_leave_nobody();

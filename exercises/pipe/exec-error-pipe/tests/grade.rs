@@ -86,7 +86,7 @@ fn must_have_started(outcome: &Outcome, code: i32) {
             .ask("Which codes can a program end with, and who may say what they mean?")
     };
     verdict
-        .saw(format!("the other program ends with code {code}"))
+        .saw(format!("the other program was to end with code {code}"))
         .saw(format!("said: {said:?}"))
         .saw(outcome.ending())
         .saw_all((!complaint.is_empty()).then_some(complaint))
@@ -94,12 +94,14 @@ fn must_have_started(outcome: &Outcome, code: i32) {
 }
 
 /// Fails if a child has come to the end of `main`: it reports the error, and ends with the code that goes with that.
-fn must_come_back_once(seen: &Recorded) {
-    let reports = |said: &str| said.contains("exec-error-pipe: ");
+fn must_come_back_once(seen: &Recorded, error: i32) {
+    let report = format!("exec-error-pipe: {}", std::io::Error::from_raw_os_error(error));
     let end = |step: &Seen| step.sentence.contains("ends with exit code 125");
     for (process, said) in seen.said() {
         let ends = seen.of(process).find(|step| end(step));
-        if let Some(end) = ends.filter(|_| process != seen.steps[0].process && reports(&said)) {
+        if let Some(end) =
+            ends.filter(|_| process != seen.steps[0].process && said.contains(&report))
+        {
             Verdict::new("The child came back from `start`, and told the parent's story as well.")
                 .saw(format!("{process} said: {}", said.trim_end()))
                 .saw(end.to_string())
@@ -219,12 +221,15 @@ fn so_is_any_other_error() {
     ];
     let (name, error) = errors[seed.random().usize(..errors.len())];
     let fails = Injection::fail(&format!("execve:*={name}")).expect("it is well written");
-    // The child takes its time before its exec: who goes by the clock, or asks again and again, does so meanwhile. And it takes
-    // its time to end: who has not waited for that has not reaped it.
-    let slow = shell("exit 0").recorded().slow_child(&["execve", "exit_group"]);
-    let Some(seen) = slow.inject(fails).record() else { return };
+    let recording = shell("exit 0").recorded().inject(fails);
+    // The child takes its time before its exec: who goes by the clock does so meanwhile.
+    let hold = Injection::hold("P2:execve:1").expect("it is well written");
+    let Some(seen) = recording.clone().inject(hold).record() else { return };
     seen.must(never_spin()).must(never_sleep_by_the_clock()).must(set_no_timeout());
-    must_come_back_once(&seen);
+    // And it takes still more, for who asks again and again; and before it ends: who has not waited for that has not reaped it.
+    let Some(seen) = recording.slow_child(&["execve", "exit_group"]).record() else { return };
+    seen.must(never_spin());
+    must_come_back_once(&seen, error);
     seen.must(end_by_itself());
     let why = format!("each exec was made to fail: {}", std::io::Error::from_raw_os_error(error));
     must_have_failed(&seen.outcome, error, &why, &seed);

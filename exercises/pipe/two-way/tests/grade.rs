@@ -8,7 +8,7 @@ mod faults;
 use faults::{must_report_what_was_read, must_say_the_rest};
 use grader::facts::{
     end_by_itself, leave_to_its_children, never_sleep_by_the_clock, never_spin, read_in_all,
-    reap_every_child,
+    reap_every_child, wait_as_a_parent_only,
 };
 use grader::{Exit, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Verdict};
 use std::collections::BTreeMap;
@@ -247,7 +247,7 @@ fn it_does_so_whoever_is_the_faster_one() {
     must_not_try_in_vain(&seen);
     // A child that takes its time to end, when everything is said.
     let Some(seen) = run(9).recorded().slow_child(&["exit_group"]).record() else { return };
-    seen.must(reap_every_child());
+    seen.must(reap_every_child()).must(wait_as_a_parent_only());
     must_say_the_rest(&seed);
     must_report_what_was_read();
 }

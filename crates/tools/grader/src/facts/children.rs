@@ -3,7 +3,7 @@
 use super::waiting::nothing_yet;
 use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
-use trace::event::Status;
+use trace::event::{Outcome, Status};
 use trace::{Task, What};
 
 /// The life of a process, as far as others see it.
@@ -131,6 +131,31 @@ pub fn leave_nobody() -> Claim<impl Check> {
         .saw(end.to_string())
         .saw_all(left.iter().take(4).map(how))
         .ask("Who reaps a child, and what does the parent do in the meantime?"))
+    })
+}
+
+/// No child waits for children without ever having made one: who does that goes on with the lines of its parent.
+pub fn wait_as_a_parent_only() -> Claim<impl Check> {
+    claim("wait for children as a parent only", |seen| {
+        let lives = lives(seen);
+        let in_vain = |step: &&Seen| {
+            let What::Leave { name, result: Outcome::Error(error), .. } = &step.event.what else {
+                return false;
+            };
+            let made = |life: &Life<'_>| [step.process, step.event.task].contains(&life.parent);
+            matches!(name.as_str(), "wait4" | "waitid")
+                && error == "ECHILD"
+                && lives.iter().any(|life| life.task == step.process)
+                && !lives.iter().any(made)
+        };
+        let Some(step) = seen.steps.iter().find(in_vain) else { return Ok(()) };
+        let who = step.process;
+        Err(Verdict::new(format!(
+            "{who} waits for a child, and has none: it goes on with its parent's lines."
+        ))
+        .saw_all(lives.iter().find(|life| life.task == who).map(|life| life.born.to_string()))
+        .saw(step.to_string())
+        .ask("Which processes come to the lines behind the fork, and where was the child to end?"))
     })
 }
 

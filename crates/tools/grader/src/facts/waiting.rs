@@ -11,6 +11,8 @@ use trace::{Task, What};
 
 /// So many answers "nothing yet" in a row are asking again and again.
 pub(super) const SPINS: usize = 3;
+/// Calls that only ask what a descriptor leads to, as a library does before it reads: who makes them in between asks in vain all the same.
+const MERE_LOOKS: [&str; 4] = ["fstat", "statx", "newfstatat", "lseek"];
 
 /// The program comes to an end of its own. What keeps it from that is told: who is blocked in which call on
 /// what, and who holds the other end.
@@ -59,6 +61,9 @@ pub(super) fn spins(seen: &Recorded) -> Result<(), Verdict> {
     let mut in_vain: HashMap<Task, (&str, Vec<&Seen>)> = HashMap::new();
     for step in &seen.steps {
         let What::Leave { name, result, arguments } = &step.event.what else { continue };
+        if MERE_LOOKS.contains(&name.as_str()) {
+            continue;
+        }
         let (last, asks) = in_vain.entry(step.event.task).or_default();
         if *last != name || !nothing_yet(name, result, arguments) {
             asks.clear();
