@@ -69,7 +69,7 @@ pub fn claim<C: Check>(sentence: impl Into<String>, check: C) -> Claim<C> {
 
 /// A claim of what is so in the end. Of a program that hangs, nothing speaks against it yet: what is told is that it hangs, and where.
 pub fn in_the_end<C: Check>(sentence: impl Into<String>, check: C) -> Claim<impl Check> {
-    claim(sentence, move |seen| check(seen).or_else(|verdict| Err(hang(seen).unwrap_or(verdict))))
+    claim(sentence, move |seen| check(seen).map_err(|verdict| hang(seen).unwrap_or(verdict)))
 }
 
 /// What keeps a program from its end: it asks again and again, or nobody wakes it. One that has ended may have left others, who hang.
