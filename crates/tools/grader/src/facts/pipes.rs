@@ -1,6 +1,6 @@
 //! Facts about pipes: who reads to the end, who holds which end meanwhile, what is written at once.
 
-use super::{Check, Claim, claim};
+use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
 use trace::event::Outcome;
@@ -71,7 +71,7 @@ fn own_write_ends(model: &Model, task: Task, pipe: u32) -> Vec<i32> {
 
 /// Some process other than the first reads from a pipe until there is nobody left who could write: read(2) returns 0.
 pub fn have_a_child_read_to_the_end() -> Claim<impl Check> {
-    claim("have a child read a pipe to its end", |seen| {
+    in_the_end("have a child read a pipe to its end", |seen| {
         let reads = transfers(seen, READS, false);
         let childrens: Vec<_> = reads.iter().filter(|read| read.task != Task(1)).collect();
         if childrens.iter().any(|read| read.bytes == 0) {
@@ -90,7 +90,7 @@ pub fn have_a_child_read_to_the_end() -> Claim<impl Check> {
 
 /// Processes other than the first read so many bytes from pipes, all of them together.
 pub fn have_children_read(bytes: u64) -> Claim<impl Check> {
-    claim(format!("have its children read {bytes} bytes from pipes"), move |seen| {
+    in_the_end(format!("have its children read {bytes} bytes from pipes"), move |seen| {
         let reads = transfers(seen, READS, false);
         let childrens: Vec<_> = reads.iter().filter(|read| read.task != Task(1)).collect();
         let came: u64 = childrens.iter().map(|read| read.bytes).sum();
