@@ -48,7 +48,7 @@ fn returned(
     changes: &[Change],
 ) -> Option<String> {
     match result {
-        Outcome::Error(error) => return crate::names::error(error).map(str::to_owned),
+        Outcome::Error(error) => return crate::names::error(name, error).map(str::to_owned),
         Outcome::Interrupted => return None,
         Outcome::Task(child) if name.starts_with("wait") => {
             let status = model.processes.get(child).and_then(|child| child.status);

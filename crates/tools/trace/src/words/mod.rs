@@ -164,7 +164,7 @@ fn waits(model: &Model, task: Task) -> String {
 
 fn failed(task: Task, name: &str, arguments: &[crate::Argument], error: &str) -> String {
     let call = call_words(name, arguments, false);
-    match names::error(error) {
+    match names::error(name, error) {
         Some(meaning) => format!("{task}'s {call} fails with {error}: {meaning}"),
         None => format!("{task}'s {call} fails with {error}"),
     }
