@@ -64,7 +64,9 @@ fn reap() -> nix::Result<Vec<(Pid, i32)>> {
             Ok(WaitStatus::Exited(pid, code)) => last = Some((pid, code)),
             Ok(WaitStatus::Signaled(pid, signal, _)) => last = Some((pid, 128 + signal as i32)),
             // Those that are left live, or nobody is left.
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(last.into_iter().collect()),
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
+                return Ok(last.into_iter().collect());
+            }
             // Stopped or continued: it lives.
             Ok(_) => {}
             Err(error) => return Err(error),
