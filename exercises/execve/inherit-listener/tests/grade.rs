@@ -61,7 +61,8 @@ fn hand_over(three_is_taken: bool) -> Moment {
     let (mut gate, mut second_gate) = (Gates::new(1), Gates::new(1));
     let program = grader::program!("inherit-listener");
     let run = if three_is_taken {
-        Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$0" "$@""#]).arg(program)
+        let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$0" "$@""#]);
+        shell.arg(folder.put_program(program))
     } else {
         Run::new(program)
     };

@@ -134,7 +134,8 @@ fn numbers_that_are_taken_stay_so() {
     let (folder, word) = (Folder::new(), word(&mut seed));
     // A shell that has 3 open, and becomes the program.
     let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$@""#, "sh"]);
-    let run = shell.may_write(folder.path()).arg(folder.put_program(grader::program!("redirect-stdout")));
+    let run =
+        shell.may_write(folder.path()).arg(folder.put_program(grader::program!("redirect-stdout")));
     let run = run.arg(folder.path().join(FILE)).args(["/bin/sh", "-c"]);
     let outcome = run.arg(format!("echo {word}; [ -e /proc/self/fd/3 ]")).finish();
     outcome.must_end();
