@@ -1,5 +1,5 @@
 //! Gives the children some time to be gone, and then looks once, without waiting.
-//! Told: "it looks whether that has ended, and does not wait for it"
+//! Told: "asks for a child that has ended, and none has"
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
