@@ -29,7 +29,7 @@ pub enum Between {
 }
 
 /// Why there is nothing more to step through.
-enum Over {
+pub(crate) enum Over {
     /// The program has ended.
     Ended,
     /// Its handler takes its time, or never returns: to have it run after each instruction would take for ever.
@@ -37,7 +37,7 @@ enum Over {
     Refused(Errno),
 }
 
-type Stepped<T> = Result<T, Over>;
+pub(crate) type Stepped<T> = Result<T, Over>;
 
 impl Running {
     /// Has this signal's handler run after each instruction between the end of the program's next `write` and the call after that. What the handler
@@ -226,7 +226,7 @@ fn stop(pid: Pid) -> Stepped<Option<Signal>> {
     }
 }
 
-fn gone(errno: Errno) -> Over {
+pub(crate) fn gone(errno: Errno) -> Over {
     match errno {
         Errno::ESRCH => Over::Ended,
         errno => Over::Refused(errno),
@@ -266,7 +266,7 @@ fn set_mask(pid: Pid, mask: u64) -> Stepped<()> {
     Ok(())
 }
 
-fn number(call: &Call) -> Option<libc::c_long> {
+pub(crate) fn number(call: &Call) -> Option<libc::c_long> {
     match call {
         Call::In { number, .. } => Some(*number),
         Call::Hidden | Call::None => None,

@@ -73,7 +73,9 @@ mod snapshot;
 mod starved;
 mod supervisor;
 mod telling;
+mod tracee;
 mod tracing;
+mod turn;
 mod verdict;
 
 pub use between::Between;
@@ -95,6 +97,7 @@ pub use seed::Seed;
 pub use signals::Signals;
 pub use snapshot::Snapshot;
 pub use tracing::Recording;
+pub use turn::InATurn;
 pub use verdict::{Verdict, skip};
 
 use std::path::PathBuf;

@@ -72,6 +72,7 @@ impl Run {
         plan.folder = c_string(self.folder.as_deref().unwrap_or(scratch.path()).as_os_str())?;
         plan.descriptors = self.descriptors;
         plan.core = self.core;
+        plan.held_back = self.held_back.iter().copied().collect();
         plan.user = user;
         // A user of its own has no other processes, and the kernel does not hold root to this limit (setrlimit(2)).
         plan.processes = match (user, geteuid().is_root()) {

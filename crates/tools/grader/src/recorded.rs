@@ -48,6 +48,8 @@ pub struct Seen {
     /// Where a call begins: the open file description that its first descriptor leads to. The same number is the same description, whoever
     /// holds it.
     pub description: Option<u32>,
+    /// Where a call begins that sleeps for some time at most: for how many nanoseconds.
+    pub limit: Option<u64>,
     /// The descriptors that this event has opened.
     pub opened: Vec<i32>,
     /// At an exec: the descriptors that are open in the new program. At a process's end: those that were open until then. Lowest first.
@@ -171,13 +173,17 @@ impl Recorded {
                 stuck = knot::knot(&model);
             }
             let sleeps = event.what == What::Sleeps;
+            let begins = matches!(event.what, What::Enter { .. });
+            let in_call =
+                (sleeps || begins).then(|| why::Blocked::of(&model, event.task)).flatten();
             let execs = matches!(event.what, What::Exec { .. });
             let thread = model.threads.get(&event.task);
             let caught =
                 |signal: &i32| model.disposition(event.task, *signal) == Disposition::Handler;
             steps.push(Seen {
                 sentence: words::sentence(&model, &event, &changes),
-                blocked: sleeps.then(|| why::Blocked::of(&model, event.task)).flatten(),
+                limit: in_call.as_ref().filter(|_| begins).and_then(|call| call.at_most),
+                blocked: in_call.filter(|_| sleeps),
                 handlers: thread
                     .map(|thread| thread.handlers.iter().map(|frame| frame.signal).collect())
                     .unwrap_or_default(),

@@ -7,6 +7,7 @@ use crate::memory::Watch;
 use crate::ready::Traced;
 use crate::verdict::fault;
 use crate::{Containment, Outcome, Recording, Running};
+use nix::sys::signal::Signal;
 use nix::unistd::fchown;
 use std::ffi::OsString;
 use std::fs::File;
@@ -42,6 +43,7 @@ pub struct Run {
     memory: u64,
     pub(crate) descriptors: u64,
     pub(crate) core: u64,
+    pub(crate) held_back: Vec<Signal>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) network: Network,
@@ -82,6 +84,7 @@ impl Run {
             memory: MEMORY,
             descriptors: DESCRIPTORS,
             core: crate::supervisor::NO_CORE,
+            held_back: Vec::new(),
             folder: None,
             writable: Vec::new(),
             network: Network::Refused,
@@ -161,6 +164,12 @@ impl Run {
         if pattern.is_ok_and(|pattern| !pattern.starts_with(b"|")) {
             self.core = self.memory;
         }
+        self
+    }
+
+    /// Starts the program with this signal in its mask, as whoever has blocked it starts others. Not for a recording, which takes each mask to begin empty.
+    pub fn holding_back(mut self, signal: Signal) -> Self {
+        self.held_back.push(signal);
         self
     }
 

@@ -289,7 +289,7 @@ impl Running {
         self.read_output();
     }
 
-    fn read_output(&mut self) {
+    pub(crate) fn read_output(&mut self) {
         // One byte more than the limit shows that it was passed.
         self.stdout.read(self.output_limit + 1);
         self.stderr.read(self.output_limit + 1);

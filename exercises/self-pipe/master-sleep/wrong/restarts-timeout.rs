@@ -1,5 +1,5 @@
 //! Sleeps for the whole time anew after each signal.
-//! Told: "The timeout begins anew at each signal"
+//! Told: "A signal makes the sleep longer"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -3,9 +3,14 @@
 //! The program raises its signals itself, one after the other, so none of them coalesces with another one, and its pipe is one
 //! page long. From then on it is full.
 
-use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, Seen, State, Verdict};
+use grader::{
+    Exit, InATurn, Injection, Outcome, Recorded, Run, Seed, Seen, Snapshot, State, Verdict,
+};
 use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 /// A multiple of how far one byte counts, and two.
 const AROUND: u64 = 65_536;
@@ -200,6 +205,7 @@ fn a_signal_that_comes_while_the_pipe_is_emptied_is_told() {
     let said = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
     // Who never calls read empties the pipe otherwise. And who lets the signal in when the pipe is empty has its byte there, for the next time.
     if !seen.unmet.is_empty() || said.contains("heard SIGUSR1") || comes_after_the_reads(&seen) {
+        must_lose_none_in_a_turn();
         return;
     }
     let told = [" SIGUSR1", " calls read(", " calls write(1"];
@@ -210,6 +216,37 @@ fn a_signal_that_comes_while_the_pipe_is_emptied_is_told() {
         .ask("In which order are the pipe emptied and the notes looked at, and what does a signal in between find?")
         .replay(&seed)
         .fail();
+}
+
+/// Fails if SIGUSR1 is lost somewhere between two sleeps: the program sleeps here, since SIGTERM, which it raises itself, waits outside.
+fn must_lose_none_in_a_turn() {
+    let run = Run::new(grader::program!("never-block")).arg("0").may_compute();
+    let mut running = run.holding_back(Signal::SIGTERM).start();
+    let asleep = running.until(|now| now.program().filter(|p| p.blocked()).map(|_| now.clone()));
+    // Who lets SIGTERM in has ended.
+    let Some(mut pipe) = asleep.ok().as_ref().and_then(open_its_pipe) else { return };
+    // A byte without news: one turn more. Who has ended meanwhile is not asked.
+    let wake = || drop(pipe.write_all(b"!"));
+    match running.signal_within_a_turn(Signal::SIGUSR1, "heard SIGUSR1", wake) {
+        InATurn::Told => {}
+        InATurn::Refused(errno) => grader::skip("a signal at any instruction of a turn", errno.desc()),
+        InATurn::Lost { after, later } => Verdict::new("SIGUSR1 came after the look at the notes, and before they were wiped out or the pipe was emptied: it is lost.")
+            .saw(format!("the program was woken by a byte; {later} instructions after the end of a {after}(2), SIGUSR1 came, and its handler ran"))
+            .saw("the program slept again, and had not told it")
+            .ask("Which of these steps follow a look at the notes: could what was noted since be undone by one of them? How are notes taken and wiped out in one step?")
+            .fail(),
+    }
+}
+
+/// The pipe that leads from the program to itself, to write to it.
+fn open_its_pipe(now: &Snapshot) -> Option<File> {
+    let own = now
+        .pipes()
+        .into_iter()
+        .find(|it| it.is_read_by(now.program) && it.is_written_by(now.program))?;
+    let (_, number) = own.readers.into_iter().find(|(pid, _)| *pid == now.program)?;
+    let path = format!("/proc/{}/fd/{number}", now.program()?.host);
+    OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path).ok()
 }
 
 /// Whether SIGUSR1 was blocked while the pipe was read, and its handler has written to it since.

@@ -7,6 +7,7 @@ use crate::fds::wait_for;
 use libc::{c_char, sock_filter};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid, pipe2};
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) descriptors: u64,
     /// The limit on core files.
     pub(crate) core: u64,
+    /// The signals that it begins with held back.
+    pub(crate) held_back: SigSet,
     /// Where the program is started.
     pub(crate) folder: CString,
     /// The namespaces that it gets.
@@ -76,6 +79,7 @@ impl Plan {
             processes: None,
             descriptors: 1024,
             core: NO_CORE,
+            held_back: SigSet::empty(),
             folder: c"/".into(),
             rooms: None,
             rules: None,

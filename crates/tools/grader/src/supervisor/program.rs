@@ -7,7 +7,7 @@ use crate::{filter, landlock};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid, setsid};
 use std::os::fd::OwnedFd;
 
@@ -49,7 +49,7 @@ pub(super) fn become_program(
     for (number, fd) in (0..).zip(plan.stdio) {
         dup_to(fd, number)?;
     }
-    set_mask(&SigSet::empty())?;
+    set_mask(&plan.held_back)?;
     if plan.rehearsal {
         exit(0);
     }
