@@ -8,9 +8,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Pid, pipe2};
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{Seek as _, Write as _};
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::io::{self, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// One output stream of the program, as far as it has been read.
@@ -105,8 +106,25 @@ pub(crate) fn never_blocks(end: &OwnedFd) -> Result<(), String> {
     done.map(drop).map_err(|e| format!("fcntl(2): {e}"))
 }
 
-/// A descriptor that stands for this path and can do nothing but be executed; `None` when there is no such file.
-pub(crate) fn path_descriptor(path: &std::path::Path) -> Option<OwnedFd> {
+/// A descriptor that stands for this program and can do nothing but be executed: for a user to whom its path is closed. If its owner
+/// alone may execute it, it stands for a copy. `None` when there is no such file.
+pub(crate) fn executable(program: &Path) -> Option<OwnedFd> {
+    let file = path_descriptor(program)?;
+    let mode = nix::sys::stat::fstat(&file).ok()?.st_mode;
+    let owners_only = mode & 0o111 != 0 && mode & 0o001 == 0;
+    owners_only.then(|| executable_copy(program).ok()).flatten().or(Some(file))
+}
+
+fn executable_copy(program: &Path) -> Result<OwnedFd, String> {
+    let copy = File::from(unnamed_file(c"program")?);
+    let told = |error: io::Error| error.to_string();
+    io::copy(&mut File::open(program).map_err(told)?, &mut &copy).map_err(told)?;
+    // Opened anew: what is open for writing can't be executed.
+    let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+    path_descriptor(Path::new(&path)).ok_or_else(|| "it can't be opened".into())
+}
+
+fn path_descriptor(path: &Path) -> Option<OwnedFd> {
     nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()).ok()
 }
 

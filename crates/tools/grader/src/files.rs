@@ -51,6 +51,21 @@ impl Folder {
         path
     }
 
+    /// Puts a copy of this program there, which everybody may run; its path. For a program that another one is to become: where the original
+    /// lies, only the test may be let in.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn put_program(&self, program: impl AsRef<Path>) -> PathBuf {
+        let program = program.as_ref();
+        let path = self.path().join(program.file_name().unwrap_or(program.as_os_str()));
+        if let Err(error) = fs::copy(program, &path) {
+            fault(&format!("cannot copy {} to {}: {error}", program.display(), path.display()));
+        }
+        permit(&path, 0o755);
+        path
+    }
+
     /// What stands in this file; `None`: there is none.
     ///
     /// # Panics

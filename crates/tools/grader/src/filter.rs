@@ -5,6 +5,7 @@
 
 use libc::{c_long, sock_filter};
 use nix::errno::Errno;
+use nix::unistd::getpid;
 use std::os::fd::RawFd;
 
 /// Which of the calls the supervisor wants to be asked for.
@@ -24,6 +25,8 @@ enum When {
 }
 
 const EVERYBODY: u32 = -1i32 as u32;
+/// Stands for the program's own pid, which is known when the filter is installed. No pid is as high.
+const ITSELF: u32 = i32::MAX as u32;
 const SETOWN: [u32; 2] = [libc::F_SETOWN as u32, 15]; // F_SETOWN_EX
 /// Sockets that lead nowhere but to processes and to the kernel of this machine.
 const LOCAL: [u32; 2] = [libc::AF_UNIX as u32, libc::AF_NETLINK as u32];
@@ -94,7 +97,9 @@ pub(crate) fn filter(wanted: Wanted) -> Option<Vec<sock_filter>> {
     ];
     for number in AIMED {
         let when = if wanted.every_signal {
-            When::IsNot(0, &[0])
+            // Who signals itself ten thousand times is not to wait for ten thousand answers. Its pid is nobody else's before the run's end, for
+            // until then nobody reaps it.
+            When::IsNot(0, &[0, ITSELF])
         } else {
             // The supervisor is pid 1 where pids are the run's own.
             When::Is(0, &[EVERYBODY, 1])
@@ -154,15 +159,21 @@ fn answer(value: u32) -> sock_filter {
     sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: value }
 }
 
+/// More steps than any filter has.
+const MOST_STEPS: usize = 512;
+
 /// Puts the calling thread under this filter, for good; returns the descriptor on which the questions arrive.
 /// Async-signal-safe.
 pub(crate) fn install(code: &[sock_filter]) -> nix::Result<RawFd> {
-    let program = libc::sock_fprog {
-        len: code.len() as libc::c_ushort,
-        // The kernel only reads it.
-        filter: code.as_ptr().cast_mut(),
-    };
-    // SAFETY: the program's length is that of its code, and both live through the call.
+    let (mut steps, own) = ([answer(libc::SECCOMP_RET_ALLOW); MOST_STEPS], getpid().as_raw());
+    let steps = steps.get_mut(..code.len()).ok_or(Errno::E2BIG)?;
+    for (step, written) in steps.iter_mut().zip(code) {
+        *step =
+            sock_filter { k: if written.k == ITSELF { own as u32 } else { written.k }, ..*written };
+    }
+    let program =
+        libc::sock_fprog { len: steps.len() as libc::c_ushort, filter: steps.as_mut_ptr() };
+    // SAFETY: the program's length is that of its steps, and both live through the call.
     let listener = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
@@ -219,6 +230,7 @@ mod tests {
             (libc::SYS_kill, [77, 9], ALLOWED, ASKED),
             (libc::SYS_kill, [-77, 9], ALLOWED, ASKED),
             (libc::SYS_tgkill, [77, 77], ALLOWED, ASKED),
+            (libc::SYS_tgkill, [ITSELF as i32, 77], ALLOWED, ALLOWED),
             (libc::SYS_prlimit64, [0, 7], ALLOWED, ALLOWED),
             (libc::SYS_fcntl, [3, libc::F_SETOWN], ALLOWED, ASKED),
             (libc::SYS_fcntl, [3, libc::F_GETFL], ALLOWED, ALLOWED),

@@ -24,7 +24,8 @@ impl Folder {
         static ONCE: Once = Once::new();
         ONCE.call_once(remove_abandoned);
         loop {
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+            let owners = Permissions::from_mode(0o700);
+            let folder = tempfile::Builder::new().prefix(PREFIX).permissions(owners).tempdir()?;
             // Until it is locked, it looks abandoned.
             let lock = match File::open(folder.path()) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

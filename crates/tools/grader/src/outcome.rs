@@ -95,7 +95,7 @@ impl Outcome {
             Exit::Code(101) if stderr.contains("panicked at") => {
                 Verdict::new("The program panicked.")
                     .saw(message_of_panic(&stderr))
-                    .ask("Which call was refused, and why?")
+                    .ask("What does this line take for granted, and why is it not so here?")
                     .fail()
             }
             Exit::Code(_) | Exit::Signal(_) => {}

@@ -1,6 +1,6 @@
 //! From a [`Run`] to a supervisor: everything that a run needs, made before the fork.
 
-use crate::fds::{path_descriptor, pipe};
+use crate::fds::{executable, pipe};
 use crate::filter::{self, Wanted};
 use crate::layers::{Layers, user_of_a_run};
 use crate::leash::{Leash, Missing, read_report};
@@ -80,7 +80,7 @@ impl Run {
             (None, true) => None,
             (None, false) => Some(threads_of_this_user() + MORE_PROCESSES),
         };
-        let file = user.and_then(|_| path_descriptor(&program));
+        let file = user.and_then(|_| executable(&program));
         plan.file = file.as_ref().map_or(-1, |file| file.as_raw_fd());
         if layers.namespaces {
             plan.rooms = Some(self.rooms(&scratch)?);

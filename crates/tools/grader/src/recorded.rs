@@ -92,6 +92,11 @@ impl Seen {
         }
     }
 
+    /// Whether a process or a thread ends with this event.
+    pub fn is_end(&self) -> bool {
+        matches!(self.event.what, What::Ended { .. })
+    }
+
     /// What that call has returned, if it is a number and no error.
     pub fn result(&self) -> Option<i64> {
         match &self.event.what {

@@ -162,6 +162,19 @@ fn a_run_ends_while_somebody_holds_a_copy_of_all_that_the_test_has_open() {
 }
 
 #[test]
+fn who_signals_itself_does_not_wait_for_the_supervisor() {
+    let script = "trap 'echo heard' USR1; read line; kill -s USR1 $$";
+    let run = Run::new("/bin/sh").args(["-c", script]).contained(Containment::Fallback);
+    let mut running = run.stdin_later().start();
+    let supervisor = running.until(|now| now.program().map(|p| p.parent)).expect("it is there");
+    kill(supervisor, Signal::SIGSTOP).expect("a child of ours");
+    running.tell(b"go on\n");
+    let heard = running.line();
+    kill(supervisor, Signal::SIGCONT).expect("a child of ours");
+    assert_eq!(heard.as_deref(), Ok("heard"));
+}
+
+#[test]
 fn input_reaches_the_program() {
     let outcome = subject(&["cat"]).stdin("one\ntwo\n").finish();
     assert_eq!(

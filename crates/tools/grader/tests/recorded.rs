@@ -40,7 +40,7 @@ fn a_child_that_is_waited_for_satisfies_all() {
 fn a_zombie_is_told_with_its_steps() {
     let Some(seen) = recorded(&["leave-a-zombie"]) else { return };
     let text = verdict(&seen, reap_every_child());
-    assert!(text.starts_with("A child stays a zombie: nobody waits for P2.\n"), "{text}");
+    assert!(text.starts_with("A child stays a zombie: nobody reaps P2.\n"), "{text}");
     assert!(text.contains("P2 ends with exit code 7"), "{text}");
     assert!(text.contains("To think about: How many children"), "{text}");
     assert!(verdict(&seen, leave_nobody()).contains("P2 has ended, and is a zombie"));
@@ -213,7 +213,8 @@ fn a_verdict_against_a_fact_is_recorded_as_the_learners_and_not_as_a_fault() {
         .expect("it runs");
     assert!(again.status.success(), "{again:?}");
     let records = std::fs::read_to_string(file.path()).expect("records");
-    let fail = r#""status":"fail","points":0,"max":1,"cause":"A child stays a zombie: nobody waits for P2.""#;
+    let fail =
+        r#""status":"fail","points":0,"max":1,"cause":"A child stays a zombie: nobody reaps P2.""#;
     assert!(records.contains(fail) || records.contains("environment"), "{records}");
 }
 

@@ -98,7 +98,7 @@ fn what_a_handler_must_not_do_is_told() {
                 .starts_with("The handler of SIGUSR1 ")
         );
     };
-    told("prints", "The handler of SIGUSR1 panics.");
+    told("prints", "The handler of SIGUSR1 prints, and panics there.");
     told("allocates", "The handler of SIGUSR1 asks for memory, or gives it back.");
     told("locks", "The handler of SIGUSR1 waits for a lock.");
     told("leaves", "The handler of SIGUSR1 ends the program.");
@@ -121,7 +121,7 @@ fn slept_by(way: &str) -> Option<Recorded> {
 fn a_wake_up_that_is_lost_is_told_as_lost() {
     let Some(seen) = slept_by("pauses") else { return };
     let text = verdict(&seen, not_sleep_through(Signal::SIGUSR1));
-    assert!(text.starts_with("SIGUSR1 came between the look and the sleep"), "{text}");
+    assert!(text.starts_with("SIGUSR1 came before the sleep: its handler ran"), "{text}");
     assert!(text.contains("P1 sleeps in pause(), and waits for a signal"), "{text}");
     let Some(gap) = slept_by("unblocks") else { return };
     let text = verdict(&gap, not_sleep_through(Signal::SIGUSR1));

@@ -203,10 +203,13 @@ pub fn time(nanoseconds: u64) -> String {
     }
 }
 
-/// What an error means to the program that gets it.
+/// What an error of this call means to the program that gets it.
 #[must_use]
-pub fn error(name: &str) -> Option<&'static str> {
+pub fn error(call: &str, name: &str) -> Option<&'static str> {
     Some(match name {
+        "EAGAIN" if matches!(call, "fork" | "vfork" | "clone") => {
+            "there are as many processes as there may be"
+        }
         "EAGAIN" => "it would have to wait",
         "EINTR" => "a signal has interrupted it",
         "EPIPE" => "nobody is left who could read",

@@ -3,9 +3,14 @@
 //! The test is the client. It connects to the old program, which never accepts it; then the old one passes its gate, and its
 //! successor runs somebody who stands at the second gate while the descriptors of all are looked at.
 
+mod kept;
+
 use grader::{
-    Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State, Verdict,
+    Descriptor, Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Snapshot, State,
+    Verdict,
 };
+use kept::{must_accept_from, must_be_open_at_exec, must_take_what_it_was_told, was_told};
+use nix::libc::O_NONBLOCK;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -50,10 +55,18 @@ fn bound(running: &mut Running, gate: &mut Gates) -> Result<PathBuf, Interrupted
     })
 }
 
-fn hand_over() -> Moment {
+/// Number 3 is what the first file gets that a program opens: here it may be taken when the old program begins.
+fn hand_over(three_is_taken: bool) -> Moment {
     let folder = Folder::new();
     let (mut gate, mut second_gate) = (Gates::new(1), Gates::new(1));
-    let run = Run::new(grader::program!("inherit-listener")).may_write(folder.path());
+    let program = grader::program!("inherit-listener");
+    let run = if three_is_taken {
+        let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$0" "$@""#]);
+        shell.arg(folder.put_program(program))
+    } else {
+        Run::new(program)
+    };
+    let run = run.may_write(folder.path());
     let run = run.arg(folder.path().join("socket")).args(gate.paths()).args(second_gate.paths());
     let mut running = run.start();
     let socket = match bound(&mut running, &mut gate) {
@@ -94,6 +107,7 @@ fn hand_over() -> Moment {
 
 fn never_served(running: Running) -> ! {
     let outcome = running.finish();
+    must_be_open_at_exec();
     outcome.must_end();
     outcome.must_leave_nobody();
     Verdict::new("The new program did not come to serve.")
@@ -162,17 +176,22 @@ fn answer(mut client: UnixStream) -> io::Result<String> {
 #[test]
 fn the_new_program_goes_on_with_the_same_socket() {
     grader::worth(3);
-    let moment = hand_over();
+    let moment = hand_over(true);
     must_be_the_same_socket(&moment);
-    let Moment { mut running, mut second_gate, folder, successor, client, .. } = moment;
+    let told = was_told(&moment.successor);
+    let Moment { mut running, mut second_gate, folder, successor, socket, client, .. } = moment;
     second_gate.open(1);
     // It has answered all who waited, and sleeps until somebody comes.
     let waits = |p: &&Process| p.blocked() && matches!(p.call_name(), Some("accept" | "accept4"));
     let goes_on = running.until(|now| match now.get(successor.pid) {
-        Some(p) if p.state != State::Zombie => Some(p).filter(waits).map(|_| true),
-        _ => Some(false),
+        Some(p) if p.state != State::Zombie => Some(p).filter(waits).cloned().map(Some),
+        _ => Some(None),
     });
-    let second_client = (goes_on != Ok(false)).then(|| connect(&folder, "to the new program"));
+    if let Ok(Some(waiting)) = &goes_on {
+        must_accept_from(waiting, &socket);
+    }
+    let second_client =
+        (!matches!(goes_on, Ok(None))).then(|| connect(&folder, "to the new program"));
     let outcome = running.finish();
     let expected = format!("served by pid {}", successor.pid);
     let first = answer(client);
@@ -182,12 +201,21 @@ fn the_new_program_goes_on_with_the_same_socket() {
     }
     outcome.must_end();
     outcome.must_leave_nobody();
+    if !first.as_ref().is_ok_and(|text| text == &expected) {
+        must_take_what_it_was_told(&successor, told, &socket, &outcome);
+    }
     must_be(&expected, &first, "before", &outcome);
     let Some(second_client) = second_client else {
+        let never_blocks = |d: &Descriptor| d.target == socket && d.flags & O_NONBLOCK != 0;
+        let ask = if successor.descriptors.iter().any(never_blocks) {
+            "What does accept say when nobody waits, and what does that depend on? Who shares that flag?"
+        } else {
+            "What did accept say? Both programs have the same socket: what has the old one done with it that closing its own descriptor would not do?"
+        };
         Verdict::new("The new program ended when nobody waited, and did not sleep until its next client came.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
-            .ask("What does accept say when nobody waits, and what does that depend on? Who shares that flag?")
+            .ask(ask)
             .fail()
     };
     must_be(&expected, &answer(second_client), "after", &outcome);
@@ -241,7 +269,7 @@ fn must_relay_a_failure() {
 #[test]
 fn it_is_left_for_nobody_else() {
     grader::worth(2);
-    let moment = hand_over();
+    let moment = hand_over(false);
     must_be_the_same_socket(&moment);
     let Moment { socket, somebody, told, .. } = &moment;
     if !told.is_empty() {

@@ -3,6 +3,7 @@
 //! It runs `sh`, which says what it was told and becomes `head`, which opens a gate and reads there. So it stands still while
 //! its descriptors are looked at.
 
+use grader::facts::keep_close_on_exec;
 use grader::{Exit, Folder, Gates, Interrupted, Process, Run, Running, Seed, State, Verdict};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -155,6 +156,12 @@ fn nobody_else_will_inherit_it() {
                 .fail();
         }
     }
+    // Nor was it otherwise before, when nobody looked.
+    let folder = Folder::new();
+    let file = folder.put("kept", "one line\n");
+    let run = Run::new(grader::program!("keep-one-fd")).arg("2").arg(&file).arg("true");
+    let Some(recorded) = run.recorded().record() else { return };
+    recorded.must(keep_close_on_exec(file.display().to_string()));
 }
 
 #[test]

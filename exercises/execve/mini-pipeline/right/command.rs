@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 
 fn main() -> ExitCode {
     let args = std::env::args_os().skip(1);
@@ -34,14 +34,24 @@ fn usage() -> ExitCode {
 }
 
 fn pipeline(first: &[CString], second: &[CString], file: File) -> io::Result<u8> {
-    let mut one = command(first).stdout(Stdio::piped()).spawn()?;
-    let between = one.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let mut two = command(second).stdin(between).stdout(file).spawn()?;
-    let code =
-        |status: std::process::ExitStatus| status.code().or(status.signal().map(|n| 128 + n));
-    let ended = two.wait()?;
-    one.wait()?;
-    Ok(code(ended).unwrap_or(1) as u8)
+    let (reader, writer) = io::pipe()?;
+    let one = start(command(first).stdout(writer));
+    let two = start(command(second).stdin(reader).stdout(file));
+    let code = end_of(two);
+    end_of(one)?;
+    code
+}
+
+/// `None`, and a complaint: there is no such program.
+fn start(command: &mut Command) -> Option<Child> {
+    let complain = |error: &io::Error| eprintln!("mini-pipeline: {error}");
+    command.spawn().inspect_err(complain).ok()
+}
+
+fn end_of(child: Option<Child>) -> io::Result<u8> {
+    let Some(mut child) = child else { return Ok(127) };
+    let status = child.wait()?;
+    Ok(status.code().or(status.signal().map(|number| 128 + number)).unwrap_or(1) as u8)
 }
 
 fn command(argv: &[CString]) -> Command {

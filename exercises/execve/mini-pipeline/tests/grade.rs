@@ -1,12 +1,14 @@
 //! What `mini-pipeline` must make of `A | B > FILE`: two programs at once, with a pipe between them that nobody else holds.
 
 mod family;
+mod missing;
 mod second;
 
 use family::{Family, must_hold_no_more};
 use grader::{
     Exit, Folder, Gates, Interrupted, Outcome, Process, Run, Running, Seed, State, Verdict,
 };
+use missing::must_run_the_other_one;
 use nix::sys::signal::Signal;
 use second::must_wait_for_who_is_stopped;
 
@@ -153,6 +155,7 @@ fn the_second_programs_exit_code_counts() {
     must_return(128 + Signal::SIGTERM as u8, (first, "kill -s TERM $$"), &seed);
     must_return_though_the_first_ends_last(first, second, &seed);
     must_wait_for_who_is_stopped(second, &seed);
+    must_run_the_other_one(&mut seed);
 }
 
 /// Runs two scripts. One of them stands at the gate until the other one has ended, and whoever waits for that has heard of it; whether it was so.
@@ -179,7 +182,7 @@ fn one_after_the_other(folder: &Folder, scripts: [&str; 2], mut gate: Gates) -> 
 fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
     let (folder, gate) = (Folder::new(), Gates::new(1));
     let (path, passed) = (gate.paths()[0].display(), folder.path().join("passed"));
-    let one = format!("exec >&-; read line < {path}; : > {}; exit {first}", passed.display());
+    let one = format!("exec >&-; read line < '{path}'; : > '{}'; exit {first}", passed.display());
     let other = format!("cat; exit {second}");
     let (over, outcome) = one_after_the_other(&folder, [&one, &other], gate);
     outcome.must_end();
@@ -212,7 +215,7 @@ fn must_return_though_the_first_ends_last(first: u8, second: u8, seed: &Seed) {
 fn must_return(expected: u8, (first, end): (u8, &str), seed: &Seed) {
     let (folder, gate) = (Folder::new(), Gates::new(1));
     let path = gate.paths()[0].display();
-    let scripts = [format!("exit {first}"), format!("cat; read line < {path}; {end}")];
+    let scripts = [format!("exit {first}"), format!("cat; read line < '{path}'; {end}")];
     let (_, outcome) = one_after_the_other(&folder, scripts.each_ref().map(String::as_str), gate);
     outcome.must_end();
     outcome.must_leave_nobody();

@@ -168,8 +168,8 @@ fn the_child_changes_its_own_table_and_nobody_elses() {
     let verdict = match (child.as_slice(), parent.as_slice()) {
         ([c], [p]) if *c == with && *p == without => None,
         ([c], [p]) if *c == with && *p == with => Some(
-            Verdict::new("The parent's table has the changes, too: they were made before the fork, or in memory that is shared.")
-                .ask("Which process writes to the table, and since when does it have a table of its own?"),
+            Verdict::new("The parent's table has the changes, too: the parent has made them as well, before the fork or behind it, or the memory is shared.")
+                .ask("Which processes run the lines that write to the table, and since when does each have a table of its own?"),
         ),
         ([c], [p]) if *c == without && *p == with => Some(
             Verdict::new("The parent made the changes, and the child kept the table: it is the other way round.")

@@ -1,5 +1,5 @@
 //! One fork and setsid: the daemon is still a child of the program.
-//! Told: "there was one fork, and not two"
+//! Told: "The daemon is the program's own child"
 
 use nix::unistd::setsid;
 use nix::unistd::{ForkResult, fork};

@@ -30,8 +30,14 @@ fn must_say_each_text_once(outcome: &Outcome, text: &str, seed: &Seed) {
         (0, _, _) => Verdict::new("TEXT never came out.").ask("Who had it last, and what became of it?"),
         (2.., _, _) => Verdict::new(format!("TEXT came out {} times, as when a fork copies a buffer with it inside.", times(text)))
             .ask("How many copies of the bytes were there after the fork, and what emptied each of them?"),
-        (_, 0, _) => Verdict::new("The child's words never came out of standard output.")
-            .ask("Were they still in its buffer when it ended? What does _exit(2) leave out that exit(3) does?"),
+        (_, 0, _) => Verdict::new("When the program ended, the child's words had not come out of standard output.")
+            .ask(if outcome.complaint().is_some_and(|text| text.contains(CHILD_SAYS.trim())) {
+                "Which of its descriptors did the child write to?"
+            } else if !outcome.reaped_a_child {
+                "Was the child at its end by then, and who has waited for that?"
+            } else {
+                "Were they still in its buffer when it ended? What does _exit(2) leave out that exit(3) does?"
+            }),
         (_, 2.., _) => Verdict::new("The child's words came out more than once.")
             .ask("Which processes run the line that says them?"),
         (_, _, 0) => Verdict::new("The parent's words never came out.").ask("How does the parent end?"),

@@ -1,5 +1,5 @@
 //! The child prints into its buffer and ends by _exit, which forgets the buffer.
-//! Told: "The child's words never came out of standard output"
+//! Told: "the child's words had not come out of standard output"
 
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};

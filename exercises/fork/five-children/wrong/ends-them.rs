@@ -1,5 +1,5 @@
 //! The parent hears the end of standard input itself, and ends its children.
-//! Told: "is killed by SIGTERM; it is a zombie"
+//! Told: "never comes to its own end: a signal kills it"
 
 use std::io::Read as _;
 use std::process::ExitCode;

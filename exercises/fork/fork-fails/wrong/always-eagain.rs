@@ -1,5 +1,5 @@
 //! Whatever the fork's error is, it is told as the usual one.
-//! Told: "refused with ENOMEM, and something else is told"
+//! Told: "refused with ENOMEM, and that is not reported"
 
 use nix::unistd::Pid;
 use std::io::{self, Read as _};

@@ -1,5 +1,5 @@
 //! The children are ended, and what is reported is what the last wait said.
-//! Told: "another error than the one that fork had"
+//! Told: "The error that fork had is not reported"
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::wait;

@@ -1,13 +1,18 @@
 //! What `signalled-child` must have told of its child's end.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Interrupted, Outcome, Policy, Run, Running, Seed, Verdict};
+use grader::{
+    Exit, Injection, Interrupted, Outcome, Policy, Recorded, Run, Running, Seed, Seen, Verdict,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
 const SPINNING: Duration = Duration::from_millis(200);
+
+/// The calls that tell of a child's changes.
+const WAITS: [&str; 2] = ["wait4", "waitid"];
 
 /// What the parent does while its child is stopped.
 enum Parent {
@@ -173,7 +178,9 @@ fn a_stopped_child_has_not_ended() {
         Ok(Parent::WaitsFor(child)) => {
             // It is stopped, and its parent has not reaped it, so the pid is still its own.
             let _ = kill(child, Signal::SIGCONT);
-            must_report(&order, &running.finish(), code, |_| None);
+            let outcome = running.finish();
+            must_stay_when_it_is_continued();
+            must_report(&order, &outcome, code, |_| None);
         }
         Err(why) => {
             let outcome = running.finish();
@@ -195,6 +202,40 @@ fn a_stopped_child_has_not_ended() {
             verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(&seed).fail();
         }
     }
+}
+
+/// Fails unless the program stays until its child has ended, when that was stopped and goes on: where it is continued before the parent's first
+/// wait, and where that has told of the stop and the parent waits again.
+fn must_stay_when_it_is_continued() {
+    let Some(seen) = continued_at(&WAITS, &[]) else { return };
+    let own = seen.steps.iter().filter(|step| step.event.task.to_string() == "P1");
+    let mut calls = own.filter_map(Seen::begins);
+    let Some(call) = calls.find(|call| WAITS.contains(call)) else { return };
+    continued_at(&[], &[&format!("P1:{call}:2")]);
+}
+
+/// Continues the stopped child where somebody makes one of these calls or is held, and fails unless the program stays. The child ends when
+/// its parent sleeps again, or is gone.
+fn continued_at(calls: &'static [&'static str], holds: &[&str]) -> Option<Recorded> {
+    let run = Run::new(grader::program!("signalled-child")).stdin("stop 42").recorded();
+    let holds = holds.iter().chain(&["P2:exit_group:1=P1:exit_group:1"]);
+    let holds = holds.map(|it| Injection::hold(it).expect("it is well written"));
+    let run = holds.fold(run.policy(Policy::ChildFirst), grader::Recording::inject);
+    let seen = run.record_meanwhile(calls, |program, _| {
+        let children = format!("/proc/{program}/task/{program}/children");
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+            // It is stopped, and its parent stands still.
+            let _ = kill(Pid::from_raw(child), Signal::SIGCONT);
+        }
+    })?;
+    // Where it was never continued, or nobody is told of that, all of them sleep.
+    if !seen.stuck.is_empty() {
+        return Some(seen);
+    }
+    seen.must(stay_for_a_continued_child());
+    seen.must(exit_with(42));
+    Some(seen)
 }
 
 #[test]

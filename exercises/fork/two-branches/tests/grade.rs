@@ -82,6 +82,8 @@ fn the_parent_exits_with_the_childs_code() {
         if outcome.exit == Exit::Code(code.into()) {
             continue;
         }
+        let lost = outcome.complaint().is_some_and(|text| text.contains("ECHILD"));
+        let child_is_right = outcome.reaped_a_child && !lost && child_must_exit_with(code);
         let verdict = match outcome.exit {
             Exit::Code(0) if outcome.reaped_a_child => Verdict::new(format!(
                 "Asked to relay {code}, the parent exited with 0: as it would if it took the wait status for the code, or never looked at it."
@@ -91,10 +93,14 @@ fn the_parent_exits_with_the_childs_code() {
                 u32::from(code) << 8
             ))
             .ask("How else can a process end than by exiting, and how would a status tell?"),
-            _ if outcome.complaint().is_some_and(|text| text.contains("ECHILD")) => {
+            _ if lost => {
                 Verdict::new("ECHILD: a process without children waited for one.")
                     .ask("Which of the two processes has a child after the fork, and how does each one know?")
             }
+            Exit::Code(_) if child_is_right => Verdict::new(format!(
+                "Asked to relay {code}, the parent exited with another code than its child."
+            ))
+            .ask("What has wait told the parent, and what became of it on the way to the parent's own exit? Which codes are there?"),
             _ => Verdict::new(format!("Asked to relay {code}, the program ended otherwise."))
                 .ask("Which of the two processes ran which lines after the fork?"),
         };
@@ -105,6 +111,16 @@ fn the_parent_exits_with_the_childs_code() {
             .replay(&seed)
             .fail();
     }
+}
+
+/// Fails unless the child exits with the code that is to be relayed. Whether the machine shows that.
+fn child_must_exit_with(code: u8) -> bool {
+    let run = Run::new(grader::program!("two-branches")).stdin(format!("{code}\n"));
+    let seen = run.recorded().record();
+    seen.is_some_and(|seen| {
+        seen.must(have_children_exit_with([code]));
+        true
+    })
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The child exits with a code of its own choice.
-//! Told: "Asked to relay 1, the program ended otherwise"
+//! Told: "ends with exit code 42; it is a zombie"
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};

@@ -3,10 +3,12 @@
 //! A record that is written in two calls comes out whole most of the time. So the recorder holds every writer before each
 //! of its writes until all others have come to one as well: whoever leaves a gap has another one's bytes in it, every time.
 
+mod records;
+
 use grader::facts::*;
 use grader::{Exit, Injection, Outcome, Recorded, Run, Seed, Verdict};
+use records::{PIPE_BUF, head, lines, must_be_short_enough, must_hand_over_whole_records, torn};
 
-const PIPE_BUF: usize = 4096;
 const WRITERS: usize = 4;
 
 /// Texts of several records each.
@@ -36,53 +38,6 @@ fn run(texts: &[String]) -> Run {
     Run::new(grader::program!("atomic-records")).args(texts)
 }
 
-/// A text's beginning, for evidence.
-fn head(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let head: String = text.chars().take(40).collect();
-    if head.len() < text.len() {
-        format!("{head:?}… ({} bytes)", text.len())
-    } else {
-        format!("{head:?}")
-    }
-}
-
-/// What came out, in lines. A record may end within a character.
-fn lines(output: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let output = output.strip_suffix(b"\n").unwrap_or(output);
-    output.split(|byte| *byte == b'\n').filter(|_| !output.is_empty())
-}
-
-/// Where a line is no record of anybody: what is wrong with it.
-fn torn(output: &[u8], texts: &[String]) -> Option<String> {
-    let mut rest: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-    for line in lines(output) {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            return Some(format!("this line is no record: {}", head(line)));
-        };
-        let (number, piece) = (&line[..colon], &line[colon + 1..]);
-        let writer = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
-        let writer = writer.filter(|number| (1..=texts.len()).contains(number));
-        let Some(writer): Option<usize> = writer else {
-            return Some(format!(
-                "a line begins with {}, which is no writer's number",
-                head(number)
-            ));
-        };
-        match rest[writer - 1].strip_prefix(piece) {
-            Some(more) => rest[writer - 1] = more,
-            None => {
-                let good = piece.iter().zip(rest[writer - 1]).take_while(|(a, b)| a == b).count();
-                return Some(format!(
-                    "a record of writer {writer} goes on after {good} bytes with what is not writer {writer}'s: {}",
-                    head(&piece[good..])
-                ));
-            }
-        }
-    }
-    None
-}
-
 /// Fails unless every text came out whole, in records that are not too long.
 fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes: &[String]) {
     let output = &outcome.stdout;
@@ -99,17 +54,10 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
             .replay(seed)
             .fail();
     }
-    if let Some(long) = lines(output).find(|line| line.len() + 1 > PIPE_BUF) {
-        let length = long.len() + 1;
-        Verdict::new(if length > PIPE_BUF + 20 {
-            "A record is longer than PIPE_BUF: the kernel may tear it, and let another one in between."
-        } else {
-            "A record is a little too long, with all that belongs to it: the kernel may tear it."
-        })
-        .saw(format!("its length is {length} bytes, with number, colon and newline; PIPE_BUF is {PIPE_BUF}"))
-        .ask("How much of the text may be in one record, and what belongs to it besides?")
-        .fail();
-    }
+    must_be_short_enough(
+        output,
+        "How much of the text may be in one record, and what belongs to it besides?",
+    );
     for (number, text) in (1..).zip(texts) {
         let head = format!("{number}:");
         let pieces = lines(output).filter_map(|line| line.strip_prefix(head.as_bytes()));
@@ -138,8 +86,8 @@ fn must_come_out_whole(outcome: &Outcome, texts: &[String], seed: &Seed, writes:
     }
 }
 
-/// Fails if one writer alone says what are no records, or another text: nobody could have torn them.
-fn must_be_records(text: &[String], seed: &Seed) {
+/// Fails if one writer alone says what are no records, or another text: nobody could have torn them. Returns what was said.
+fn must_be_records(text: &[String], seed: &Seed) -> Vec<u8> {
     let outcome = run(text).finish();
     outcome.must_end();
     if let Some(wrong) = torn(&outcome.stdout, text) {
@@ -157,6 +105,7 @@ fn must_be_records(text: &[String], seed: &Seed) {
             .replay(seed)
             .fail();
     }
+    outcome.stdout
 }
 
 /// Fails if the tenth of several writers, the only one that has much to say, does not begin its records with its number.
@@ -198,8 +147,15 @@ fn what_is_sent_comes_out_in_records() {
 fn a_text_is_any_bytes() {
     grader::worth(1);
     let mut seed = Seed::of("atomic-records, any bytes");
-    for shifted in 0..3 {
-        must_be_records(&[wide_text(shifted, &mut seed)], &seed);
+    let widest = (0..3 * PIPE_BUF).map(|_| seed.random().char('\u{1f300}'..'\u{1f600}')).collect();
+    let texts: Vec<_> =
+        (0..3).map(|shifted| wide_text(shifted, &mut seed)).chain([widest]).collect();
+    for text in texts {
+        let said = must_be_records(&[text], &seed);
+        must_be_short_enough(
+            &said,
+            "What does PIPE_BUF count, and how much of that is a character?",
+        );
     }
 }
 
@@ -215,6 +171,8 @@ fn no_record_is_torn_when_all_write_by_turns() {
     let steps = seen.steps.iter().map(|step| &step.sentence);
     let writes: Vec<_> = steps.filter(|step| step.starts_with("P2 writes ")).cloned().collect();
     must_come_out_whole(&seen.outcome, &texts, &seed, &writes);
+    let Some(alone) = run(&texts[..1]).recorded().record() else { return };
+    must_hand_over_whole_records(&alone);
 }
 
 #[test]
@@ -236,7 +194,16 @@ fn a_write_that_fails_is_told() {
     };
     let outcome = &seen.outcome;
     outcome.must_end();
-    if outcome.exit == Exit::Code(0) {
+    let failed = seen.unmet.len() < 2;
+    if !failed && outcome.stdout.is_empty() {
+        Verdict::new("Nothing was written of a short text.")
+            .saw("it has four bytes")
+            .saw(outcome.ending())
+            .saw_all(outcome.complaint())
+            .ask("What becomes of a piece that does not fill a record?")
+            .fail();
+    }
+    if failed && outcome.exit == Exit::Code(0) {
         Verdict::new("A write has failed, and the program reports success.")
             .saw("each first write to standard output fails with EIO, an error of the device")
             .saw_all(outcome.complaint())

@@ -2,7 +2,7 @@
 //!
 //! Each of the two stands at a gate while it has its end, and for so long the test can look at both descriptor tables.
 
-use grader::facts::reap_every_child;
+use grader::facts::{reap_every_child, wait_as_a_parent_only};
 use grader::{Exit, Gates, Interrupted, Outcome, Pipe, Process, Run, Running, Verdict};
 
 /// Both, at their gates.
@@ -156,11 +156,20 @@ fn must_end(outcome: &Outcome) {
 #[test]
 fn what_is_said_is_heard_to_its_end() {
     grader::worth(1);
-    let Pair { running, mut gates, child, .. } = start().must_be_connected();
+    let pair = start().must_be_connected();
+    if pair.is_at(&pair.child, 1) && pair.is_at(&pair.parent, 0) {
+        pair.fail(
+            Verdict::new("Each of the two stands at the gate of the other one.")
+                .saw("the child is to talk at the first gate, the parent to listen at the second")
+                .ask("Which path is handed to `talk`, and which one to `listen`?"),
+        );
+    }
+    let Pair { running, mut gates, child, .. } = pair;
     gates.open(1);
     gates.open(2);
     let outcome = running.finish();
     must_end(&outcome);
+    outcome.must_come_back_once("connect", "the child has ended");
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     let expected =
         format!("pid {} heard: pid {} is talking\n", outcome.snapshot.program, child.pid);
@@ -177,7 +186,7 @@ fn what_is_said_is_heard_to_its_end() {
     // Gates that stand open, and a child that takes its time to end when it has talked.
     let run = Run::new(grader::program!("both-ends-closed")).args(["/dev/null", "/dev/null"]);
     if let Some(seen) = run.recorded().slow_child(&["exit_group"]).record() {
-        seen.must(reap_every_child());
+        seen.must(reap_every_child()).must(wait_as_a_parent_only());
     }
     // Last: whom it looked for in time, it leaves only now and then.
     outcome.must_leave_nobody();

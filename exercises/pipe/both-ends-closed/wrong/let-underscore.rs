@@ -15,7 +15,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match connect(Path::new(talks_at), Path::new(listens_at)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            eprintln!("the child has ended");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("both-ends-closed: {error}");
             ExitCode::from(2)

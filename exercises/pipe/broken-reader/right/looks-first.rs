@@ -24,16 +24,20 @@ fn main() -> ExitCode {
 fn say_lines(count: u64) -> io::Result<()> {
     let output = io::stdout();
     for number in 1..=count {
-        let mut wanted = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
-        poll(&mut wanted, PollTimeout::NONE)?;
-        if wanted[0].revents().is_some_and(|found| found.contains(PollFlags::POLLERR)) {
-            return Ok(());
+        let line = format!("line {number}\n");
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            let mut wanted = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
+            poll(&mut wanted, PollTimeout::NONE)?;
+            if wanted[0].revents().is_some_and(|found| found.contains(PollFlags::POLLERR)) {
+                return Ok(());
+            }
+            match write(output.as_fd(), rest) {
+                Ok(taken) => rest = &rest[taken..],
+                Err(Errno::EPIPE) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
-        match write(output.as_fd(), format!("line {number}\n").as_bytes()) {
-            Err(Errno::EPIPE) => return Ok(()),
-            // Less than PIPE_BUF goes into a pipe as a whole.
-            result => result?,
-        };
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Whatever goes wrong, it is a reason to stop, and no more.
-//! Told: "takes every error for the end of its reader"
+//! Told: "ends as if its reader had left"
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

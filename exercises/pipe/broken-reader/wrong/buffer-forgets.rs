@@ -1,5 +1,5 @@
 //! A buffer that is dropped writes what is left in it, and keeps its errors to itself.
-//! Told: "lost when it was emptied"
+//! Told: "All lines went out in one write, which has failed"
 
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;

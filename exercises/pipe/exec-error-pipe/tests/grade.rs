@@ -1,7 +1,9 @@
 //! What `exec-error-pipe` must know of the programs that it starts: whether they have begun, and if not, why.
 
-use grader::facts::{never_sleep_by_the_clock, never_spin, reap_every_child};
-use grader::{Descriptor, Exit, Injection, Outcome, Run, Seed, Snapshot, Verdict};
+use grader::facts::{
+    end_by_itself, never_sleep_by_the_clock, never_spin, reap_every_child, set_no_timeout,
+};
+use grader::{Descriptor, Exit, Injection, Outcome, Recorded, Run, Seed, Seen, Snapshot, Verdict};
 use nix::libc;
 use std::path::Path;
 
@@ -9,9 +11,12 @@ fn run(argv: &[&str]) -> Run {
     Run::new(grader::program!("exec-error-pipe")).args(argv)
 }
 
-/// A shell that does this.
+/// What a shell says first.
+const HELLO: &str = "the shell speaks";
+
+/// A shell that says so, and does this.
 fn shell(script: &str) -> Run {
-    run(&["/bin/sh", "-c", script])
+    run(&["/bin/sh", "-c", &format!("echo {HELLO}; {script}")])
 }
 
 fn said(outcome: &Outcome) -> String {
@@ -57,29 +62,56 @@ fn must_have_started(outcome: &Outcome, code: i32) {
     must_not_hang(outcome);
     outcome.must_end();
     let said = said(outcome);
-    let verdict = if said.contains("started\n") && outcome.exit == Exit::Code(code) {
+    let (begun, spoken) = (said.contains("started\n"), said.contains(HELLO));
+    let complaint = outcome.complaint().unwrap_or_default();
+    let verdict = if begun && spoken && outcome.exit == Exit::Code(code) {
         return outcome.must_leave_nobody();
-    } else if code == 127
-        || outcome.complaint().is_some_and(|text| text.contains(&format!("(os error {code})")))
-    {
+    } else if begun && outcome.exit == Exit::Code(125) && complaint.contains("(os error 10)") {
+        Verdict::new(
+            "There is nobody to wait for behind the pid that `start` has returned: ECHILD.",
+        )
+        .ask("Whose child is that, and has somebody reaped it before?")
+    } else if begun && !spoken {
+        Verdict::new("What was started has not done what its arguments say.")
+            .saw(format!("the arguments: /bin/sh, -c, and a script that begins with: echo {HELLO}"))
+            .ask("execve(2): which word of argv comes first, and how many are there?")
+    } else if code == 127 || complaint.contains(&format!("(os error {code})")) {
         Verdict::new(format!("The other program has begun and ended with {code}, and that is taken for a failed exec."))
             .ask("Which codes can a program end with, and how could one of them say that it has never begun?")
-    } else if outcome.exit == Exit::Code(125) || !said.contains("started\n") {
-        Verdict::new("The other program has begun, and is said not to have: the pipe's end is taken for an error.")
+    } else if !begun {
+        Verdict::new("`started` was not said of a program that can be started.")
             .ask("What does the parent read from the pipe if exec succeeds, and how many bytes are that?")
     } else {
         Verdict::new("The other program's exit code has got lost.")
             .ask("Which codes can a program end with, and who may say what they mean?")
     };
     verdict
-        .saw(format!("the other program ends with code {code}"))
+        .saw(format!("the other program was to end with code {code}"))
         .saw(format!("said: {said:?}"))
         .saw(outcome.ending())
-        .saw_all(outcome.complaint())
+        .saw_all((!complaint.is_empty()).then_some(complaint))
         .fail()
 }
 
-/// Fails unless it was reported, once, that the program could not be started because of this error.
+/// Fails if a child has come to the end of `main`: it reports the error, and ends with the code that goes with that.
+fn must_come_back_once(seen: &Recorded, error: i32) {
+    let report = format!("exec-error-pipe: {}", std::io::Error::from_raw_os_error(error));
+    let end = |step: &Seen| step.sentence.contains("ends with exit code 125");
+    for (process, said) in seen.said() {
+        let ends = seen.of(process).find(|step| end(step));
+        if let Some(end) =
+            ends.filter(|_| process != seen.steps[0].process && said.contains(&report))
+        {
+            Verdict::new("The child came back from `start`, and told the parent's story as well.")
+                .saw(format!("{process} said: {}", said.trim_end()))
+                .saw(end.to_string())
+                .ask("How must a child end whose exec has failed?")
+                .fail();
+        }
+    }
+}
+
+/// Fails unless it was reported, that the program could not be started because of this error.
 fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
     must_not_hang(outcome);
     outcome.must_end();
@@ -89,9 +121,6 @@ fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
         Verdict::new("`started` was said of a program that has never begun.").ask(
             "What does the parent know when fork has returned, and what does it have to wait for?",
         )
-    } else if complaint.matches("exec-error-pipe: ").count() > 1 {
-        Verdict::new("The child came back from `start`, and told the parent's story as well.")
-            .ask("How must a child end whose exec has failed?")
     } else if !outcome.left_behind.is_empty() {
         Verdict::new("The child whose exec failed was never reaped.")
             .saw_all(outcome.who_was_left())
@@ -130,7 +159,7 @@ fn it_has_the_arguments_and_the_environment_that_it_should() {
     grader::worth(1);
     let mut seed = Seed::of("environment");
     let [word, argument] = [(); 2].map(|()| format!("word-{}", seed.random().u32(..)));
-    let run = run(&["/bin/sh", "-c", "echo $WORD $1", "sh", &argument]);
+    let run = shell("echo $WORD $1").args(["sh", &argument]);
     let outcome = run.env("WORD", &word).finish();
     must_have_started(&outcome, 0);
     let said = said(&outcome);
@@ -192,10 +221,17 @@ fn so_is_any_other_error() {
     ];
     let (name, error) = errors[seed.random().usize(..errors.len())];
     let fails = Injection::fail(&format!("execve:*={name}")).expect("it is well written");
-    // The child takes its time to end: who has not waited for that has not reaped it.
-    let recording = shell("exit 0").recorded().inject(fails).slow_child(&["exit_group"]);
-    let Some(seen) = recording.record() else { return };
+    let recording = shell("exit 0").recorded().inject(fails);
+    // The child takes its time before its exec: who goes by the clock does so meanwhile.
+    let hold = Injection::hold("P2:execve:1").expect("it is well written");
+    let Some(seen) = recording.clone().inject(hold).record() else { return };
+    seen.must(never_spin()).must(never_sleep_by_the_clock()).must(set_no_timeout());
+    // And it takes still more, for who asks again and again; and before it ends: who has not waited for that has not reaped it.
+    let Some(seen) = recording.slow_child(&["execve", "exit_group"]).record() else { return };
+    seen.must(never_spin());
+    must_come_back_once(&seen, error);
+    seen.must(end_by_itself());
     let why = format!("each exec was made to fail: {}", std::io::Error::from_raw_os_error(error));
     must_have_failed(&seen.outcome, error, &why, &seed);
-    seen.must(reap_every_child()).must(never_spin()).must(never_sleep_by_the_clock());
+    seen.must(reap_every_child());
 }

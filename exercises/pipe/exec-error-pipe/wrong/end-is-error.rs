@@ -1,5 +1,5 @@
 //! Reads four bytes whatever happens, and takes the end of the pipe for a failure.
-//! Told: "the pipe's end is taken for an error"
+//! Told: "was not said of a program that can be started"
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execv, fork};

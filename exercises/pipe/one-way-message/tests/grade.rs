@@ -57,9 +57,27 @@ fn must_end(outcome: &Outcome) {
     outcome.must_end();
 }
 
+/// Whether somebody has heard all of `text`, but for letters of which each half was taken for text.
+fn is_torn(heard: &str, text: &str) -> bool {
+    let mut rest = text;
+    let mut follows = |part: &str| {
+        let Some((between, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+        between.chars().count() <= 1
+    };
+    let all = heard.split('\u{fffd}').filter(|part| !part.is_empty()).all(&mut follows);
+    all && heard.contains('\u{fffd}') && rest.chars().count() <= 1
+}
+
+/// How many bytes two texts have in common at their beginning.
+fn in_common(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+}
+
 /// Fails unless the child has said all of `text`, and the program has ended with its code.
 fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
     must_end(outcome);
+    outcome.must_come_back_once("tell", "the child has ended");
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     // Half a letter at its end is no other text, and what was said besides is none of it.
     let whole = |heard: &str| heard.strip_prefix(text).is_some_and(|rest| rest.starts_with('\n'));
@@ -74,6 +92,9 @@ fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
         })
         .collect();
     let code = i32::from(code_of(text));
+    // A child that has heard so many bytes more ends with another code.
+    let more = said.split_once(text).map_or(0, |(_, rest)| rest.len().saturating_sub(1));
+    let heard_more = outcome.exit == Exit::Code(((text.len() + more) % 100) as i32);
     let verdict = match heard.as_slice() {
         [(pid, _)] if *pid == outcome.snapshot.program.as_raw() => {
             Verdict::new("The one who speaks is the parent, and it should be the child.")
@@ -83,9 +104,12 @@ fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
         [(_, heard)] if *heard == text && outcome.exit == Exit::Code(code) => {
             return outcome.must_leave_nobody();
         }
+        [(_, heard)] if *heard == text && outcome.left_behind.is_empty() && heard_more => Verdict::new("The child heard more than TEXT.")
+            .saw(format!("TEXT has {} bytes; behind them came {:?}", text.len(), &said[said.len() - more - 1..]))
+            .saw(format!("expected: exit code {code}"))
+            .ask("Which calls write more than the bytes that they are given?"),
         [(_, heard)] if *heard == text && outcome.left_behind.is_empty() => Verdict::new("The child heard everything, and its exit code was not handed on.")
             .saw(format!("expected: exit code {code}"))
-            .saw(outcome.ending())
             .ask("Where does the parent learn how its child has ended?"),
         [(_, heard)] if *heard == text => return outcome.must_leave_nobody(),
         [(_, heard)] if text.starts_with(heard) => Verdict::new(format!(
@@ -94,11 +118,11 @@ fn must_hear_all(outcome: &Outcome, text: &str, seed: &Seed) {
             text.len()
         ))
         .ask("What does one read(2) return when more bytes are still to come, and how does the child know that there are none?"),
-        [(_, heard)] if heard.contains('\u{fffd}') => Verdict::new("The child has made text of each piece for itself, and letters were torn between two of them.")
+        [(_, heard)] if is_torn(heard, text) => Verdict::new("The child has made text of each piece for itself, and letters were torn between two of them.")
             .ask("How many bytes can a letter have, and what becomes of half of one that is taken for text?"),
         [(_, heard)] => Verdict::new("The child heard something else than the parent was to say.")
-            .saw(format!("it heard {} bytes; TEXT has {}", heard.len(), text.len()))
-            .ask("What is in the child's buffer besides what was read?"),
+            .saw(format!("the first {} of the {} bytes of TEXT are there; behind them is something else", in_common(heard, text), text.len()))
+            .ask("Where does each write begin, and how much of the child's buffer has each read filled?"),
         [] if outcome.complaint().is_some_and(|text| text.contains("os error 9")) => {
             Verdict::new("Each of them uses the other end of the pipe: EBADF.")
                 .ask("pipe(2) returns two descriptors. Which one comes first?")
@@ -156,7 +180,7 @@ fn it_comes_by_the_pipe_alone_and_to_its_last_byte() {
     let short =
         |call: &str| Injection::short(&format!("{call}:*=4096")).expect("it is well written");
     let Some(seen) = with(&text, ["write", "writev"], short) else { return };
-    seen.must(survive_short_writes());
+    seen.must(survive_short_writes()).must(end_by_itself());
     must_hear_all(&seen.outcome, &text, &seed);
     // A child is born with all of TEXT: it must say what it has read, where nothing is written.
     let fail = |call: &str| Injection::fail(&format!("{call}:*=EIO")).expect("it is well written");

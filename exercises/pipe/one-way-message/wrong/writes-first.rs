@@ -12,7 +12,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match tell(text.as_bytes()) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => {
+            eprintln!("the child has ended");
+            ExitCode::from(code)
+        }
         Err(error) => {
             eprintln!("one-way-message: {error}");
             ExitCode::from(2)

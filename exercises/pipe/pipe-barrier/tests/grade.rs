@@ -5,9 +5,10 @@
 
 use grader::facts::{end_by_itself, exit_with, leave_to_its_children, reap_every_child};
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Process, Run, Running, Seed, Seen, Snapshot,
-    State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seed, Seen,
+    Snapshot, State, Verdict,
 };
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
@@ -221,30 +222,62 @@ fn then_all_of_them_begin() {
     }
 }
 
+/// The step in which each child says that it works, and which of its calls this is: `P2:write:1`.
+fn works(seen: &Recorded) -> Vec<(&Seen, String)> {
+    let mut calls = HashMap::new();
+    let mut works: Vec<(&Seen, String)> = Vec::new();
+    for step in &seen.steps {
+        let (Some(call), task) = (step.begins(), step.event.task) else { continue };
+        // What goes to standard error doesn't count.
+        if call.starts_with("write") && step.sentence.contains("(2, ") {
+            continue;
+        }
+        let nth = calls.entry((task, call)).or_insert(0);
+        *nth += 1;
+        let is_first = works.iter().all(|(work, _)| work.process != step.process);
+        if is_first && step.process.to_string() != "P1" && step.sentence.contains(" works") {
+            works.push((step, format!("{task}:{call}:{nth}")));
+        }
+    }
+    works
+}
+
 #[test]
 fn they_begin_together() {
     grader::worth(1);
-    // No child ends before all others have come to rest.
-    let run = Run::new(grader::program!("pipe-barrier")).args(["3", "/dev/null"]).recorded();
-    let hold =
-        |child| Injection::hold(&format!("P{child}:exit_group:1")).expect("it is well written");
-    let Some(seen) = (2..=4).map(hold).fold(run, grader::Recording::inject).record() else {
-        return;
-    };
+    let run = || Run::new(grader::program!("pipe-barrier")).args(["3", "/dev/null"]).recorded();
+    let Some(seen) = run().record() else { return };
     seen.must(end_by_itself()).must(exit_with(0));
-    let ends =
-        |step: &&Seen| step.begins() == Some("exit_group") && step.process.to_string() != "P1";
-    let Some(end) = seen.steps.iter().find(ends) else { return };
-    let works = |step: &&Seen| step.begins().is_some() && step.sentence.contains(" works");
-    let after = seen.steps.iter().filter(works).find(|it| it.event.step > end.event.step);
-    if let Some(work) = after {
-        Verdict::new(
-            "The children do not begin together: one of them is let go when another one has ended.",
-        )
-        .saw(end.to_string())
-        .saw(work.to_string())
-        .ask("What does the parent do first: let the next one go, or wait for the one before?")
-        .fail();
+    let children = works(&seen);
+    // One is held in the middle of its work until another one works. Who begins after whom, one of three such pairs is in that order.
+    for (at, (held, call)) in children.iter().enumerate() {
+        let (other, until) = &children[(at + 1) % children.len()];
+        let hold = Injection::hold(&format!("{call}={until}")).expect("it is well written");
+        let Some(seen) = run().inject(hold).record() else { return };
+        let stands = format!("The recorder holds {} ", held.event.task);
+        let Some(stands) = seen.steps.iter().find(|step| step.sentence.starts_with(&stands)) else {
+            continue;
+        };
+        let works = works(&seen);
+        let work = |child: &Seen| works.iter().find(|(step, _)| step.process == child.process);
+        let (goes_on, begins) = (work(held), work(other));
+        let when = |it: Option<&(&Seen, String)>| it.map_or(u64::MAX, |(step, _)| step.event.step);
+        let in_vain = !seen.unmet.is_empty() || seen.outcome.exit == Exit::Deadline;
+        if in_vain && when(begins) >= when(goes_on) {
+            // How it was let go.
+            let waited = |step: &&Seen| {
+                let own = step.process == other.process && step.event.step < when(begins);
+                own && step.returns().is_some()
+            };
+            let let_go = begins.and_then(|_| seen.steps.iter().rfind(waited));
+            let works = begins.map(|(step, _)| *step);
+            Verdict::new("The children do not begin together: one of them is let go when another one has done its work.")
+                .saw(stands.to_string())
+                .saw_all(goes_on.map(|(step, _)| step.to_string()))
+                .saw_all(let_go.into_iter().chain(works).map(ToString::to_string))
+                .ask("What lets each of them go, and what has to happen before that?")
+                .fail();
+        }
     }
 }
 

@@ -15,7 +15,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match exchange(&vec![b'p'; size], &vec![b'c'; size]) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            eprintln!("the child has ended");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("two-way: {error}");
             ExitCode::from(2)

@@ -3,12 +3,15 @@
 //! A pipe holds 64 KiB, so of a mebibyte each nothing gets through unless somebody reads while the other writes. Where the
 //! processes are run one at a time, either of them is the slow one.
 
+mod faults;
+
+use faults::{must_report_what_was_read, must_say_the_rest};
 use grader::facts::{
     end_by_itself, leave_to_its_children, never_sleep_by_the_clock, never_spin, read_in_all,
-    reap_every_child,
+    reap_every_child, wait_as_a_parent_only,
 };
-use grader::{Exit, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Snapshot, Verdict};
-use std::collections::{BTreeMap, BTreeSet};
+use grader::{Exit, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Verdict};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const MEBIBYTE: usize = 1 << 20;
@@ -34,6 +37,13 @@ impl Talk {
         Self { outcome: running.finish(), said, size }
     }
 
+    /// What was said in a recorded run.
+    fn recorded(seen: &Recorded, size: usize) -> Self {
+        let text = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
+        let said = text.lines().map(str::to_owned).collect();
+        Self { outcome: seen.outcome.clone(), said, size }
+    }
+
     /// What `report` said of somebody: how many bytes of each letter.
     fn heard(&self, who: &str) -> Option<Vec<(usize, char)>> {
         let start = format!("the {who} heard ");
@@ -48,19 +58,6 @@ impl Talk {
     fn said(&self) -> impl Iterator<Item = String> {
         self.said.iter().take(4).map(|line| format!("said: {line}"))
     }
-}
-
-/// The pipes and sockets between the processes: those that are not a standard stream of the program's.
-fn between(now: &Snapshot) -> BTreeSet<&Path> {
-    let own = now.program().map(|program| program.descriptors.as_slice()).unwrap_or_default();
-    let standard = |target: &Path| own.iter().any(|d| d.number <= 2 && d.target == target);
-    let all = now.processes.iter().flat_map(|process| &process.descriptors);
-    let targets = all.map(|descriptor| descriptor.target.as_path());
-    let is_channel = |target: &&Path| {
-        let name = target.to_string_lossy();
-        (name.starts_with("pipe:") || name.starts_with("socket:")) && !standard(target)
-    };
-    targets.filter(is_channel).collect()
 }
 
 /// The pipe at which a process waits for something to read.
@@ -90,18 +87,17 @@ fn must_not_hang(outcome: &Outcome) {
     let readers: Vec<_> = now.processes.iter().filter_map(|p| Some((p, reads_from(p)?))).collect();
     let holds =
         |p: &Process, target: &Path| p.descriptors.iter().any(|d| d.writable && d.target == target);
-    let channels = between(now);
-    let verdict = if channels.len() == 1
-        && channels.iter().all(|name| name.to_string_lossy().starts_with("pipe:"))
+    let verdict = if let [(_, one), (_, other), ..] = readers.as_slice()
+        && one == other
     {
         own_words()
     } else if let [one, other, ..] = writers.as_slice() {
-        Verdict::new(
-            "Both write first: each waits for the other to read, and neither comes to that.",
-        )
-        .saw(format!("pid {} can't go on before pid {} reads", one.pid, other.pid))
-        .saw(format!("pid {} can't go on before pid {} reads", other.pid, one.pid))
-        .ask("How much fits into a pipe that nobody reads, and what does a write do with the rest?")
+        Verdict::new("Both are writing, and nobody reads: each waits for the other to make room.")
+            .saw(format!("pid {} can't go on before pid {} reads", one.pid, other.pid))
+            .saw(format!("pid {} can't go on before pid {} reads", other.pid, one.pid))
+            .ask(
+                "How much fits into a pipe? Which of the two is to read meanwhile, and until when?",
+            )
     } else if let [writer] = writers.as_slice()
         && writer.pid != now.program
         && now.program().is_some_and(|p| matches!(p.call_name(), Some("wait4" | "waitid")))
@@ -131,12 +127,14 @@ fn must_not_have_misheard(talk: &Talk, seed: &Seed) {
         let verdict = match talk.heard(who).as_deref() {
             None => continue,
             Some([(count, found)]) if (*count, *found) == (size, letter) => continue,
+            Some([(_, found)]) if *found == own => Verdict::new(format!("The {who} is said to have heard its own words."))
+                .ask("Who may take what is in a pipe? And which of the two processes calls `report` with that name?"),
             Some(heard) if heard.iter().any(|(_, found)| *found == own) => own_words(),
-            Some([]) => Verdict::new(format!("The {who} has heard nothing: the other one has ended, or closed its end, before it had said a word."))
-                .ask("Who speaks there, a thread perhaps, and who waits until all has been said before the process ends?"),
+            Some([]) => Verdict::new(format!("The {who} has heard nothing of what it was told."))
+                .ask("Who speaks there, and has all been said when the process ends? And who listens: until when?"),
             Some(heard) if heard.iter().map(|(count, _)| count).sum::<usize>() < size => {
-                Verdict::new(format!("The {who} has heard a part only: one read is taken for all that was said."))
-                    .ask("How many bytes does one read bring at most, and which answer of it says that no more will come?")
+                Verdict::new(format!("The {who} has heard a part only of what it was told."))
+                    .ask("Which answer says that no more will come: a few bytes, the POLLHUP of a poll, or a read that returns 0?")
             }
             Some(_) => Verdict::new(format!("The {who} has heard more than it was told."))
                 .ask("Which bytes were written twice, or counted twice?"),
@@ -157,6 +155,7 @@ fn must_have_arrived(talk: &Talk, seed: &Seed) {
     must_not_have_misheard(talk, seed);
     must_not_hang(outcome);
     outcome.must_end();
+    outcome.must_come_back_once("exchange", "the child has ended");
     if let Some(who) = ["child", "parent"].into_iter().find(|who| talk.heard(who).is_none()) {
         Verdict::new(format!("The {who} never said what it has heard."))
             .saw_all(talk.said())
@@ -173,6 +172,17 @@ fn must_have_arrived(talk: &Talk, seed: &Seed) {
             .fail();
     }
     outcome.must_leave_nobody();
+}
+
+/// Whether two have waited in the end for something to read from the same pipe.
+fn both_wait_at_one_pipe(seen: &Recorded) -> bool {
+    let pipe = |line: &String| {
+        let (_, rest) = line.split_once(": waits for data in ")?;
+        Some(rest.split(';').next().unwrap_or(rest).to_owned())
+    };
+    let mut pipes: Vec<String> = seen.stuck.iter().filter_map(pipe).collect();
+    pipes.sort();
+    pipes.windows(2).any(|two| two[0] == two[1])
 }
 
 /// Fails if somebody tries to read and to write by turns, again and again in vain, and never sleeps in between.
@@ -222,11 +232,12 @@ fn it_does_so_whoever_is_the_faster_one() {
         // Call by call, on a busy machine, that takes a while. Who hangs is noticed without a deadline.
         let run = run(size);
         let Some(seen) = run.recorded().policy(policy).seed(chance).record() else { return };
-        seen.must(end_by_itself());
-        let text = String::from_utf8_lossy(&seen.outcome.stdout).into_owned();
-        let said = text.lines().map(str::to_owned).collect();
-        must_have_arrived(&Talk { outcome: seen.outcome.clone(), said, size }, &seed);
-        seen.must(read_in_all(2 * size as u64)).must(leave_to_its_children("the child heard"));
+        if both_wait_at_one_pipe(&seen) {
+            own_words().saw_all(seen.stuck.iter().cloned()).fail();
+        }
+        seen.must(end_by_itself()).must(leave_to_its_children("the child heard"));
+        must_have_arrived(&Talk::recorded(&seen, size), &seed);
+        seen.must(read_in_all(2 * size as u64));
         seen.must(never_spin()).must(never_sleep_by_the_clock());
         must_not_try_in_vain(&seen);
     }
@@ -236,5 +247,7 @@ fn it_does_so_whoever_is_the_faster_one() {
     must_not_try_in_vain(&seen);
     // A child that takes its time to end, when everything is said.
     let Some(seen) = run(9).recorded().slow_child(&["exit_group"]).record() else { return };
-    seen.must(reap_every_child());
+    seen.must(reap_every_child()).must(wait_as_a_parent_only());
+    must_say_the_rest(&seed);
+    must_report_what_was_read();
 }

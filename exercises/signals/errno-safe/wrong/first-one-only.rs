@@ -1,5 +1,5 @@
 //! Puts a byte into the pipe for the first signal only.
-//! Told: "The handler writes nothing"
+//! Told: "and this time it writes nothing"
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -126,18 +126,24 @@ fn hang(program: &Process) -> Verdict {
 fn must_be_set_for_more_than_one(seen: &Recorded) {
     let handled = |step: &&Seen| step.sentence.contains("its handler runs");
     let Some(first) = seen.steps.iter().find(handled) else { return };
-    Verdict::new("A second SIGTERM has ended it: the handler was set for the first one only.")
+    let last = seen.steps.iter().rev().find(|step| step.sentence.contains("SIGTERM"));
+    // By whichever function of a library.
+    let sets = |step: &&Seen| {
+        step.event.step > first.event.step
+            && step.begins() == Some("rt_sigaction")
+            && step.sentence.contains("SIGTERM")
+    };
+    let again = seen.steps.iter().find(sets);
+    let verdict = match again {
+        Some(_) => Verdict::new("A second SIGTERM has ended it: what was set for the signal was set anew when the first one had come.")
+            .ask("Who may send a second SIGTERM, and in the middle of what would it end the program?"),
+        None => Verdict::new("A second SIGTERM has ended it: the handler was set for the first one only.")
+            .ask("sigaction(2): what becomes of a handler when it has run once, and which flag says so?"),
+    };
+    verdict
         .saw(first.to_string())
-        .saw_all(
-            seen.steps
-                .iter()
-                .rev()
-                .find(|step| step.sentence.contains("SIGTERM"))
-                .map(ToString::to_string),
-        )
-        .ask(
-            "sigaction(2): what becomes of a handler when it has run once, and which flag says so?",
-        )
+        .saw_all(again.map(ToString::to_string))
+        .saw_all(last.map(ToString::to_string))
         .fail();
 }
 

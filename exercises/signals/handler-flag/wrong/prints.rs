@@ -1,5 +1,5 @@
 //! The handler says so by `println!`.
-//! Told: "The handler of SIGTERM panics"
+//! Told: "The handler of SIGTERM prints, and panics there"
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

@@ -1,5 +1,5 @@
 //! The gap between the look and the pause.
-//! Told: "came between the look and the sleep"
+//! Told: "came before the sleep: its handler ran"
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::process::ExitCode;

@@ -127,6 +127,7 @@ fn a_child_that_a_signal_has_killed_has_ended_as_well() {
 
 /// Stops a child (from 1), and lets it go on.
 fn stop(family: &mut Family, number: usize) {
+    family.stopped = Some(number);
     let pid = family.children[number - 1];
     let snapshot = family.running.snapshot();
     let child = snapshot.get(pid).expect("it stands at its gate");

@@ -1,5 +1,5 @@
 //! Asks the children in the order in which they were made, up to the first that lives.
-//! Told: "has not been reaped, since another one lives"
+//! Told: "has not been reaped, and the program sleeps again"
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};

@@ -191,11 +191,13 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     grader::worth(2);
     let judge = |seen: Option<Recorded>| {
         let seen = seen?;
+        must_sleep_until_the_limit(&seen);
         seen.must(signal_no_group())
             .must(never_look_by_the_clock())
             .must(never_spin())
-            .must(signal_nobody_reaped())
-            .must(reap_every_child());
+            .must(signal_nobody_reaped());
+        must_reach_the_child(&seen);
+        seen.must(reap_every_child());
         Some(seen)
     };
     let plain = run(SHORT, LONG, "plain").deadline(Duration::from_secs(3));
@@ -209,7 +211,7 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
         let run = run(NEVER, NEVER, "quick").deadline(Duration::from_secs(2)).recorded();
         let holds = ["P2:exit_group=P1:wait4:1", "P1:rt_sigprocmask", "P1:rt_sigaction"].map(hold);
         let run = holds.into_iter().fold(run, |run, hold| run.inject(hold));
-        run.record().inspect(|seen| must_end_with(&seen.outcome, 5));
+        run.record().inspect(must_hear_of_an_end_behind_its_look);
     }
     judge(run(LONG, LONG, "quick").recorded().record());
     // It is about to end until the program is about to signal it. Then it ends, and if a thread reaps it, that comes first.

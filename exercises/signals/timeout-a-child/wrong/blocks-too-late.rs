@@ -1,5 +1,5 @@
 //! Blocks SIGCHLD when it has looked: an end in between leaves nothing pending.
-//! Told: "and the program does not hear of it"
+//! Told: "right behind the program's look"
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};

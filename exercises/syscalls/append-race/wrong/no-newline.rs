@@ -1,5 +1,5 @@
 //! The newline is forgotten.
-//! Told: "no line of its own"
+//! Told: "there is no newline"
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};

@@ -1,8 +1,10 @@
 //! By which code `errno-map` must have told what the kernel answered.
 
-use grader::facts::{close_nothing_twice, leave_open_only};
-use grader::{Exit, Folder, Injection, Outcome, Run, Seed, Verdict};
+use grader::facts::{close_nothing_twice, leave_open_only, survive_eintr};
+use grader::{Exit, Folder, Injection, Outcome, Recorded, Run, Seed, Seen, Verdict};
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -71,17 +73,20 @@ fn must_tell(outcome: &Outcome, said: &str) {
         Verdict::new(format!("The program exits with {code}, the error's own number."))
             .ask("What does a script know of errno's numbers, and which codes are in the table?")
     } else if code == 74 {
-        Verdict::new(format!("The reason has got lost: the kernel said {said}, and the program tells of some other error."))
-            .ask("Which calls were made between the failure and the question for its reason, `announce` included?")
+        Verdict::new(format!("Who opens it for reading is told {said}, and the program tells of something else (74)."))
+            .ask("Which code stands for that in the table? And which calls were made between the failure and the question for its reason, `announce` included?")
     } else {
         let meaning = stands_for.unwrap_or("nothing in the table");
         Verdict::new(format!(
-            "The kernel said {said}, and the program exits with {code}, which stands for {meaning}."
+            "Who opens it for reading is told {said}, and the program exits with {code}, which stands for {meaning}."
         ))
-        .ask("What does the program decide by: a number, words, or a guess?")
+        .ask("For what was it to be opened? And what does the program decide by: a number, words, or a guess?")
     };
     verdict
-        .saw(format!("the kernel said {said}: expected was exit code {}", code_of(said)))
+        .saw(format!(
+            "an opening for reading has this answer: {said}; expected was exit code {}",
+            code_of(said)
+        ))
         .saw(outcome.ending())
         .saw_all(outcome.complaint())
         .fail()
@@ -91,9 +96,14 @@ fn must_tell(outcome: &Outcome, said: &str) {
 fn what_was_opened_is_closed_again() {
     grader::worth(1);
     let folder = Folder::new();
-    let Some(seen) = run(&folder.put("file", "text")).recorded().record() else { return };
+    let file = folder.put("file", "text");
+    let Some(seen) = run(&file).recorded().record() else { return };
     must_tell(&seen.outcome, "success");
     seen.must(leave_open_only(&[0, 1, 2])).must(close_nothing_twice());
+    // Whatever is made of its answer: a close that was interrupted is not made again.
+    let interrupted = Injection::fail("close:1=EINTR").expect("it is well written");
+    let Some(seen) = run(&file).recorded().inject(interrupted).record() else { return };
+    seen.must(survive_eintr());
 }
 
 /// A file that nobody may read.
@@ -123,23 +133,26 @@ fn what_can_be_opened_is_and_what_is_not_there_is_not() {
     must_tell(&run(&folder.path().join(missing)).finish(), "ENOENT");
     // A folder can be opened for reading, too: what counts is what the kernel says.
     must_tell(&run(folder.path()).finish(), "success");
-    must_follow(&folder, &there, &name(&mut seed));
+    let no_link = Verdict::new(
+        "A symbolic link leads to a file that may be read, and the program does not follow it.",
+    );
+    let follow = no_link.ask("What does open(2) do with a link, and which flag forbids it?");
+    must_open(&folder, &there, name(&mut seed).as_ref(), follow);
+    let no_text = Verdict::new(
+        "A file may be read whose name is no UTF-8, and the program does not open it.",
+    );
+    let bytes = no_text.ask("Of what is a path made, and what is left of it in a `String`?");
+    must_open(&folder, &there, OsStr::from_bytes(b"caf\xe9"), bytes);
 }
 
-/// Fails unless a link to a file is opened as the file itself is.
-fn must_follow(folder: &Folder, file: &str, name: &str) {
+/// Fails with that unless the file is opened under this name as well, which is a link's.
+fn must_open(folder: &Folder, file: &str, name: &OsStr, otherwise: Verdict) {
     let link = folder.path().join(name);
     symlink(file, &link).expect("a link in our folder");
     let outcome = run(&link).finish();
     outcome.must_end();
     if outcome.exit != Exit::Code(0) {
-        Verdict::new(
-            "A symbolic link leads to a file that may be read, and the program does not follow it.",
-        )
-        .saw(outcome.ending())
-        .saw_all(outcome.complaint())
-        .ask("What does open(2) do with a link, and which flag forbids it?")
-        .fail();
+        otherwise.saw(outcome.ending()).saw_all(outcome.complaint()).fail();
     }
     must_tell(&outcome, "success");
 }
@@ -187,7 +200,23 @@ fn what_the_kernel_seldom_says_is_another_error() {
             .map(|call| Injection::fail(&format!("{call}:1={error}")).expect("it is well written"));
         let recording = fails.into_iter().fold(run(&file).recorded(), grader::Recording::inject);
         let Some(seen) = recording.record() else { return };
+        must_not_open_again(&seen, error);
         must_tell(&seen.outcome, error);
+    }
+}
+
+/// Fails if a file was opened after one of the openings has failed, and the program tells of that.
+fn must_not_open_again(seen: &Recorded, error: &str) {
+    let is_open = |step: &&Seen| step.returns().is_some_and(|call| call.starts_with("open"));
+    let opens: Vec<_> = seen.steps.iter().filter(is_open).collect();
+    let failed = opens.iter().position(|step| step.sentence.contains(error));
+    let after = failed.map(|at| &opens[at..]).unwrap_or_default();
+    if seen.outcome.exit == Exit::Code(0) && after.iter().any(|step| step.result().is_some()) {
+        Verdict::new(format!("An opening has failed with {error}, and the program opens once more instead of telling that."))
+            .saw_all(after.iter().map(ToString::to_string))
+            .saw(seen.outcome.ending())
+            .ask("How many openings were asked for, and who is to decide what is done about one that has failed?")
+            .fail();
     }
 }
 
@@ -210,7 +239,7 @@ fn a_name_is_no_reason() {
         let others = CODES.iter().filter(|(_, other)| *other != said && *other != "success");
         if others.into_iter().any(|(code, _)| outcome.exit == Exit::Code(*code) && *code != 74) {
             Verdict::new(format!(
-                "The kernel said {said}, and the program is misled by the name of the file."
+                "Who opens it for reading is told {said}, and the program is misled by the name of the file."
             ))
             .saw(format!("expected was exit code {}", code_of(said)))
             .saw(outcome.ending())

@@ -1,5 +1,5 @@
 //! The failure is announced, and then the reason is looked for.
-//! Told: "The reason has got lost"
+//! Told: "and the program tells of something else (74)"
 
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::CString;

@@ -1,5 +1,5 @@
 //! Whether the file is there is asked before; and if it is, but cannot be opened, there is but one reason left.
-//! Told: "The kernel said EMFILE, and the program exits with 77"
+//! Told: "is told EMFILE, and the program exits with 77"
 
 #![allow(dead_code, reason = "not all of the codes are used here")]
 

@@ -1,5 +1,5 @@
 //! Whatever is wrong with the name is told as a file that is not there.
-//! Told: "The kernel said ELOOP"
+//! Told: "is told ELOOP"
 
 #![allow(dead_code, reason = "until `try_to_open` is written")]
 

@@ -1,5 +1,5 @@
 //! Whatever fails, the file is not there.
-//! Told: "The kernel said EACCES, and the program exits with 66"
+//! Told: "is told EACCES, and the program exits with 66"
 
 #![allow(dead_code, reason = "not all of the codes are used here")]
 

@@ -1,5 +1,5 @@
 //! The words of the error are taken for the error.
-//! Told: "The kernel said ENXIO, and the program exits with 66"
+//! Told: "is told ENXIO, and the program exits with 66"
 
 use nix::sys::resource::{Resource, setrlimit};
 use std::fs::File;

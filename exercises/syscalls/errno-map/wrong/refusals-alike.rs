@@ -1,5 +1,5 @@
 //! std's kinds are taken for the kernel's reasons: one of them is two errors.
-//! Told: "The kernel said EPERM"
+//! Told: "is told EPERM"
 
 #![allow(dead_code, reason = "until `try_to_open` is written")]
 

@@ -1,5 +1,5 @@
 //! Whatever may pass is told as something to try later.
-//! Told: "The kernel said ENOMEM"
+//! Told: "is told ENOMEM"
 
 #![allow(dead_code, reason = "until `try_to_open` is written")]
 

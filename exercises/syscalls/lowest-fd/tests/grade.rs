@@ -152,8 +152,8 @@ fn nothing_else_has_changed() {
         Verdict::new(format!("{} is open, that was not open before.", new.number))
             .ask("Who will close it, and when?")
     } else if at(&stands, 0).is_none_or(|it| it.target != path) {
-        Verdict::new("0 does not lead to FILE yet.")
-            .ask("Which number does a file get that is opened?")
+        Verdict::new("0 does not lead to FILE.")
+            .ask("Which number does a file get that is opened, and how long does it keep it?")
     } else {
         return;
     };
@@ -169,7 +169,7 @@ fn numbers_that_are_taken_stay_so() {
     let mut gate = Gates::new(1);
     // A shell that has 3 open, and becomes the program.
     let shell = Run::new("/bin/sh").args(["-c", r#"exec 3< /dev/null; exec "$@""#, "sh"]);
-    let program = shell.arg(grader::program!("lowest-fd"));
+    let program = shell.arg(folder.put_program(grader::program!("lowest-fd")));
     let mut running = arguments(program, &folder, &path, &gate).start();
     let Some(stands) = at_the_gate(&mut running, &mut gate) else { never_came(running) };
     let leads = |number, to: &Path| at(&stands, number).is_some_and(|it| it.target == to);

@@ -162,7 +162,8 @@ fn must_let_reads_be_interrupted(seen: &Recorded) {
 /// Fails if the program sleeps after an interruption before it asks again.
 fn must_ask_at_once(seen: &Recorded) {
     let mut interrupted = false;
-    for step in &seen.steps {
+    let last = seen.steps.iter().rposition(|step| step.begins() == Some("read"));
+    for step in &seen.steps[..last.unwrap_or_default()] {
         if step.returns() == Some("read") {
             interrupted = step.sentence.contains("EINTR");
         } else if interrupted && step.begins().is_some_and(|call| SLEEPS.contains(&call)) {
@@ -218,6 +219,9 @@ fn an_interrupted_read_is_made_again() {
     let mut seed = Seed::of("interrupted");
     let text = text(&mut seed);
     let first = seed.random().u32(1..=4);
+    // Once: that is enough to see who sleeps, and who sleeps longer each time comes to no end with many.
+    let Some(seen) = failing(&text, &[(first..first + 1, "EINTR")]) else { return };
+    must_ask_at_once(&seen);
     let Some(seen) = failing(&text, &[(first..first + MANY, "EINTR")]) else { return };
     seen.must(survive_eintr());
     must_let_reads_be_interrupted(&seen);
@@ -247,7 +251,14 @@ fn what_might_pass_is_reported_all_the_same() {
     grader::worth(1);
     let mut seed = Seed::of("other errors");
     let text = text(&mut seed);
-    for (error, code) in [("EAGAIN", 11), ("EIO", 5)] {
+    for (error, code) in [
+        ("EAGAIN", 11),
+        ("EIO", 5),
+        ("ENOMEM", 12),
+        ("EBUSY", 16),
+        ("ENOBUFS", 105),
+        ("ETIMEDOUT", 110),
+    ] {
         let Some(seen) = failing(&text, &[(2..3, error)]) else { return };
         seen.must(give_up_after(error));
         must_have_reported(&seen.outcome, code, error);

@@ -156,7 +156,7 @@ fn the_word_stands_at_the_beginning_and_the_rest_stays() {
             .ask("Where does the first read begin?")
     } else if now == format!("{text}{word}") {
         Verdict::new("WORD stands at the end of FILE, and not at its beginning.")
-            .ask("Where does a write begin that was opened to append?")
+            .ask("Where does a descriptor stand that was just opened, and what has brought this one to the end: a flag, or a call?")
     } else if now == *text {
         Verdict::new("WORD stands nowhere in FILE.").ask("Where does the second descriptor lead?")
     } else if now.contains(word.as_str()) {

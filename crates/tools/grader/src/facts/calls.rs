@@ -1,6 +1,6 @@
 //! Facts about single calls.
 
-use super::{Check, Claim, claim};
+use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
 use trace::event::Outcome;
@@ -53,7 +53,7 @@ pub fn leave_to_its_children(words: &'static str) -> Claim<impl Check> {
 
 /// So many bytes are read, by whoever of the program's processes and by whichever call.
 pub fn read_in_all(bytes: u64) -> Claim<impl Check> {
-    claim(format!("read {bytes} bytes in all"), move |seen| {
+    in_the_end(format!("read {bytes} bytes in all"), move |seen| {
         let count = |step: &Seen| match &step.event.what {
             What::Leave { name, result: Outcome::Value(count), .. }
                 if READS.contains(&name.as_str()) =>

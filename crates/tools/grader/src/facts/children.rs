@@ -1,9 +1,9 @@
 //! Facts about processes: who makes whom, and who waits for whom.
 
 use super::waiting::nothing_yet;
-use super::{Check, Claim, claim};
+use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
-use trace::event::Status;
+use trace::event::{Outcome, Status};
 use trace::{Task, What};
 
 /// The life of a process, as far as others see it.
@@ -62,7 +62,7 @@ fn looks(seen: &Recorded, parent: Task) -> Option<&Seen> {
 /// Each process that makes children has waited for all of them before it ends, or has left that to the
 /// kernel by ignoring SIGCHLD (wait(2)).
 pub fn reap_every_child() -> Claim<impl Check> {
-    claim("reap every child", |seen| {
+    in_the_end("reap every child", |seen| {
         for life in lives(seen) {
             let end = end_of(seen, life.parent);
             let before = |step: &&Seen| end.is_none_or(|end| step.event.step < end.event.step);
@@ -72,7 +72,7 @@ pub fn reap_every_child() -> Claim<impl Check> {
             let Life { task, parent, .. } = life;
             let look = looks(seen, parent);
             let verdict = if life.ended.filter(before).is_some() {
-                Verdict::new(format!("A child stays a zombie: nobody waits for {task}."))
+                Verdict::new(format!("A child stays a zombie: nobody reaps {task}."))
                     .ask("How many children does one wait take, and how many are there?")
             } else {
                 let (what, ask) = match look {
@@ -95,7 +95,7 @@ pub fn reap_every_child() -> Claim<impl Check> {
 
 /// The program's first child is reaped before the program ends; what that child has made may live on.
 pub fn reap_the_first_child() -> Claim<impl Check> {
-    claim("reap its first child", |seen| {
+    in_the_end("reap its first child", |seen| {
         let Some(end) = end_of(seen, Task(1)) else { return Ok(()) };
         let lives = lives(seen);
         let Some(first) = lives.iter().find(|life| life.parent == Task(1)) else { return Ok(()) };
@@ -109,9 +109,32 @@ pub fn reap_the_first_child() -> Claim<impl Check> {
     })
 }
 
+/// A process that has a child which was stopped, and goes on, does not end before that: that it goes on is no end, even where a wait tells of it
+/// (wait(2), WCONTINUED).
+pub fn stay_for_a_continued_child() -> Claim<impl Check> {
+    claim("stay for a child that goes on", |seen| {
+        for life in lives(seen) {
+            let goes_on =
+                seen.of(life.task).filter(|step| step.event.what == What::Continued).last();
+            let (Some(goes_on), Some(end)) = (goes_on, end_of(seen, life.parent)) else { continue };
+            let ended = life.ended.is_some_and(|ended| ended.event.step < end.event.step);
+            if goes_on.event.step < end.event.step && !ended {
+                let (parent, task) = (life.parent, life.task);
+                return Err(Verdict::new(format!(
+                    "{parent} ends when its child {task}, which was stopped, goes on: it has not ended yet."
+                ))
+                .saw_all([goes_on, end].map(ToString::to_string))
+                .saw_all(seen.outcome.complaint())
+                .ask("wait(2): of which changes do the flags let this call tell, and after which of them will there be no other?"));
+            }
+        }
+        Ok(())
+    })
+}
+
 /// When the program's first process ends, no other one is there, neither alive nor as a zombie.
 pub fn leave_nobody() -> Claim<impl Check> {
-    claim("leave nobody behind", |seen| {
+    in_the_end("leave nobody behind", |seen| {
         let Some(end) = end_of(seen, Task(1)) else { return Ok(()) };
         let before = |step: Option<&Seen>| step.is_some_and(|s| s.event.step < end.event.step);
         let lives = lives(seen);
@@ -131,6 +154,31 @@ pub fn leave_nobody() -> Claim<impl Check> {
         .saw(end.to_string())
         .saw_all(left.iter().take(4).map(how))
         .ask("Who reaps a child, and what does the parent do in the meantime?"))
+    })
+}
+
+/// No child waits for children without ever having made one: who does that goes on with the lines of its parent.
+pub fn wait_as_a_parent_only() -> Claim<impl Check> {
+    claim("wait for children as a parent only", |seen| {
+        let lives = lives(seen);
+        let in_vain = |step: &&Seen| {
+            let What::Leave { name, result: Outcome::Error(error), .. } = &step.event.what else {
+                return false;
+            };
+            let made = |life: &Life<'_>| [step.process, step.event.task].contains(&life.parent);
+            matches!(name.as_str(), "wait4" | "waitid")
+                && error == "ECHILD"
+                && lives.iter().any(|life| life.task == step.process)
+                && !lives.iter().any(made)
+        };
+        let Some(step) = seen.steps.iter().find(in_vain) else { return Ok(()) };
+        let who = step.process;
+        Err(Verdict::new(format!(
+            "{who} waits for a child, and has none: it goes on with its parent's lines."
+        ))
+        .saw_all(lives.iter().find(|life| life.task == who).map(|life| life.born.to_string()))
+        .saw(step.to_string())
+        .ask("Which processes come to the lines behind the fork, and where was the child to end?"))
     })
 }
 
@@ -157,7 +205,7 @@ pub fn make_children(number: usize) -> Claim<impl Check> {
 pub fn have_children_exit_with(codes: impl Into<Vec<u8>>) -> Claim<impl Check> {
     let mut expected = codes.into();
     expected.sort_unstable();
-    claim(format!("have children exit with {expected:?}"), move |seen| {
+    in_the_end(format!("have children exit with {expected:?}"), move |seen| {
         let lives = lives(seen);
         let ends: Vec<_> = lives.iter().filter_map(|life| life.ended).collect();
         let code = |end: &&Seen| match end.event.what {
@@ -169,16 +217,26 @@ pub fn have_children_exit_with(codes: impl Into<Vec<u8>>) -> Claim<impl Check> {
         if found == expected {
             return Ok(());
         }
-        Err(Verdict::new("The children exit otherwise than they should.")
+        let is_killed =
+            |end: &&&Seen| matches!(end.event.what, What::Ended { status: Status::Signal(_) });
+        let verdict = match ends.iter().find(is_killed) {
+            Some(end) => Verdict::new(format!(
+                "{} never comes to its own end: a signal kills it.",
+                end.event.task
+            ))
+            .ask("Who was to say when a child ends, and who has said it here?"),
+            None => Verdict::new("The children exit otherwise than they should.")
+                .ask("Who reads a child's exit code, and from which line does it come?"),
+        };
+        Err(verdict
             .saw(format!("expected, in whichever order: {expected:?}"))
-            .saw_all(ends.iter().take(6).map(ToString::to_string))
-            .ask("Who reads a child's exit code, and from which line does it come?"))
+            .saw_all(ends.iter().take(6).map(ToString::to_string)))
     })
 }
 
 /// The first process ends with this exit code.
 pub fn exit_with(code: u8) -> Claim<impl Check> {
-    claim(format!("exit with {code}"), move |seen| {
+    in_the_end(format!("exit with {code}"), move |seen| {
         let end = end_of(seen, Task(1));
         match end.map(|step| &step.event.what) {
             Some(What::Ended { status: Status::Code(found) }) if *found == code => Ok(()),

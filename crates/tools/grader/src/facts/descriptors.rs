@@ -3,7 +3,7 @@
 use super::{Check, Claim, claim};
 use crate::recorded::Open;
 use crate::{Recorded, Seen, Verdict};
-use trace::{Argument, Task, What};
+use trace::{Argument, Model, Task, What};
 
 /// The end of the program's first process, and what was open until then.
 fn end(seen: &Recorded) -> Option<(&Seen, &[Open])> {
@@ -65,6 +65,33 @@ pub fn lead_to(number: i32, file: impl Into<String>) -> Claim<impl Check> {
             .saw_all(last.map(ToString::to_string))
             .saw(end.to_string())
             .ask("Which call gives a number another meaning, and which of its two arguments is the one that changes?"))
+    })
+}
+
+/// In the program's first process, nothing that leads to this file is ever open without close-on-exec: not even for a while.
+pub fn keep_close_on_exec(file: impl Into<String>) -> Claim<impl Check> {
+    let file = file.into();
+    claim(format!("keep {file} close-on-exec"), move |seen| {
+        let mut model = Model::new();
+        let exposed = seen.steps.iter().filter(|step| {
+            // Of a recording that doesn't fit together, this is what is known.
+            let _ = model.apply(&step.event);
+            let slots = model.table(Task(1)).into_iter().flat_map(|table| &table.slots);
+            let mut open = slots.filter(|(_, slot)| !slot.close_on_exec);
+            open.any(|(&number, _)| model.name_of(Task(1), number).as_ref() == Some(&file))
+        });
+        let exposed: Vec<&Seen> = exposed.collect();
+        let (Some(first), Some(last)) = (exposed.first(), exposed.last()) else { return Ok(()) };
+        let born = exposed.iter().filter(|step| matches!(step.event.what, What::Born { .. }));
+        let over = seen
+            .steps
+            .iter()
+            .find(|step| step.event.step > last.event.step && step.process == Task(1));
+        Err(Verdict::new("For a while, the file is not close-on-exec in your program itself: whoever it runs meanwhile inherits it.")
+            .saw(first.to_string())
+            .saw_all(born.map(ToString::to_string))
+            .saw_all(over.map(ToString::to_string))
+            .ask("What would a program inherit that another thread runs between these two steps? In which process does the flag concern nobody else?"))
     })
 }
 

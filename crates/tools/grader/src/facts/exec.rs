@@ -39,6 +39,35 @@ pub fn have_open_at_exec(numbers: &'static [i32]) -> Claim<impl Check> {
     })
 }
 
+/// What the first call of this name was about, in these words, is open in the program that is executed next.
+pub fn keep_for_the_next_program(call: &'static str, what: &'static str) -> Claim<impl Check> {
+    claim(format!("keep {what} open for the next program"), move |seen| {
+        let about = seen.steps.iter().find(|step| step.begins() == Some(call));
+        let Some((about, Some(description))) = about.map(|it| (it, it.description)) else {
+            return Ok(());
+        };
+        let Some((exec, _, open)) =
+            execs(seen).find(|(step, ..)| step.event.step > about.event.step)
+        else {
+            return Ok(());
+        };
+        if open.iter().any(|it| it.description == description) {
+            return Ok(());
+        }
+        let closes = |step: &&Seen| {
+            step.process == exec.process
+                && step.event.step < exec.event.step
+                && step.begins() == Some("close")
+                && step.description == Some(description)
+        };
+        Err(Verdict::new(format!("When the new program begins, {what} is closed."))
+            .saw_all(seen.steps.iter().find(closes).map(ToString::to_string))
+            .saw(exec.to_string())
+            .saw(format!("open in it: {}", listed(open)))
+            .ask("What has closed it, and when? Which flag says so, and in which process is it to be cleared?"))
+    })
+}
+
 /// No program that is executed begins with a signal blocked: it would wait outside for ever, since nobody there knows of it.
 pub fn block_no_signal_at_exec() -> Claim<impl Check> {
     claim("block no signal at exec", |seen| {

@@ -183,7 +183,7 @@ pub fn survive_short_reads() -> Claim<impl Check> {
     })
 }
 
-/// A call that has failed with this is not made again, of the same file: it would fail for ever.
+/// A call that has failed with this is not made again, of the same file: it would fail for ever, or others are to be asked first.
 pub fn give_up_after(error: &'static str) -> Claim<impl Check> {
     claim(format!("give up after {error}"), move |seen| {
         let fails = |met: &Met<'_>| matches!(&met.leave.event.what, What::Leave { result: Outcome::Error(found), .. } if found == error);
@@ -191,12 +191,15 @@ pub fn give_up_after(error: &'static str) -> Claim<impl Check> {
             let times = met.after().filter(|step| met.is_again(step)).count();
             if times > 0 {
                 let verdict = Verdict::new(format!(
-                    "{} asks again after {error}: its {} fails in the same way each time.",
+                    "{} asks again after {error}: its {} was refused, and is made again all the same.",
                     met.leave.event.task, met.name
                 ));
                 return Err(met
                     .told(verdict)
-                    .saw(format!("asked again {}", names::count(times as u64, "time", "times")))
+                    .saw(format!(
+                        "made after that: {}",
+                        names::count(times as u64, "time", "times")
+                    ))
                     .ask(format!(
                         "What would have to change before the answer is another one than {error}?"
                     )));

@@ -46,10 +46,11 @@ pub use self_pipe::*;
 pub use signals::*;
 pub use waiting::*;
 
-use crate::{Recorded, Verdict};
+use crate::{Exit, Recorded, Verdict};
 use predicates_core::Predicate;
 use predicates_core::reflection::{Case, PredicateReflection, Product};
 use std::fmt;
+use waiting::{ends, spins};
 
 /// What decides a claim: nothing against it, or the verdict.
 pub trait Check: Fn(&Recorded) -> Result<(), Verdict> {}
@@ -64,6 +65,17 @@ pub struct Claim<C> {
 /// A claim; the sentence follows "the program must": `reap every child`.
 pub fn claim<C: Check>(sentence: impl Into<String>, check: C) -> Claim<C> {
     Claim { sentence: sentence.into(), check }
+}
+
+/// A claim of what is so in the end. Of a program that hangs, nothing speaks against it yet: what is told is that it hangs, and where.
+pub fn in_the_end<C: Check>(sentence: impl Into<String>, check: C) -> Claim<impl Check> {
+    claim(sentence, move |seen| check(seen).map_err(|verdict| hang(seen).unwrap_or(verdict)))
+}
+
+/// What keeps a program from its end: it asks again and again, or nobody wakes it. One that has ended may have left others, who hang.
+fn hang(seen: &Recorded) -> Option<Verdict> {
+    let hangs = ends(seen).err().filter(|_| !matches!(seen.outcome.exit, Exit::Code(_)))?;
+    Some(spins(seen).err().unwrap_or(hangs))
 }
 
 impl<C> fmt::Display for Claim<C> {

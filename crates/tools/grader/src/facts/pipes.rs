@@ -1,6 +1,6 @@
 //! Facts about pipes: who reads to the end, who holds which end meanwhile, what is written at once.
 
-use super::{Check, Claim, claim};
+use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
 use trace::event::Outcome;
@@ -71,7 +71,7 @@ fn own_write_ends(model: &Model, task: Task, pipe: u32) -> Vec<i32> {
 
 /// Some process other than the first reads from a pipe until there is nobody left who could write: read(2) returns 0.
 pub fn have_a_child_read_to_the_end() -> Claim<impl Check> {
-    claim("have a child read a pipe to its end", |seen| {
+    in_the_end("have a child read a pipe to its end", |seen| {
         let reads = transfers(seen, READS, false);
         let childrens: Vec<_> = reads.iter().filter(|read| read.task != Task(1)).collect();
         if childrens.iter().any(|read| read.bytes == 0) {
@@ -90,7 +90,7 @@ pub fn have_a_child_read_to_the_end() -> Claim<impl Check> {
 
 /// Processes other than the first read so many bytes from pipes, all of them together.
 pub fn have_children_read(bytes: u64) -> Claim<impl Check> {
-    claim(format!("have its children read {bytes} bytes from pipes"), move |seen| {
+    in_the_end(format!("have its children read {bytes} bytes from pipes"), move |seen| {
         let reads = transfers(seen, READS, false);
         let childrens: Vec<_> = reads.iter().filter(|read| read.task != Task(1)).collect();
         let came: u64 = childrens.iter().map(|read| read.bytes).sum();
@@ -138,5 +138,25 @@ pub fn write_to_pipes_at_most(limit: u64) -> Claim<impl Check> {
         ))
         .saw(step.to_string())
         .ask("Who decides how much is handed over at once, and what happens to the rest when there is too little room?"))
+    })
+}
+
+/// The first process does not take the end of a pipe for the end of those that held it, to reap them then without waiting: that comes
+/// before there is a zombie.
+pub fn not_trust_the_end_of_a_pipe() -> Claim<impl Check> {
+    claim("not trust the end of a pipe", |seen| {
+        let is_wait = |step: &&Seen| matches!(step.begins(), Some("wait4" | "waitid"));
+        let own = || seen.steps.iter().filter(|step| step.process == Task(1));
+        let Some(first) = own().find(is_wait) else { return Ok(()) };
+        if own().filter(is_wait).any(|step| !step.sentence.contains("WNOHANG")) {
+            return Ok(());
+        }
+        let before = own().take_while(|step| step.event.step < first.event.step);
+        let last_read = before.filter(|step| step.returns() == Some("read")).last();
+        let Some(end) = last_read.filter(|step| step.result() == Some(0)) else { return Ok(()) };
+        Err(Verdict::new("The parent takes the end of a pipe for the end of its children, and then reaps with WNOHANG: who lets go of a pipe is no zombie yet.")
+            .saw(end.to_string())
+            .saw(first.to_string())
+            .ask("In which order does a process that ends close its descriptors and become a zombie, and which call waits for the latter?"))
     })
 }

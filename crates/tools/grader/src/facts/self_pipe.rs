@@ -20,6 +20,7 @@ fn writes(call: &str) -> bool {
 pub fn write_one_byte_in_each_handler() -> Claim<impl Check> {
     claim("write one byte in each run of a handler", |seen| {
         let mut running: HashMap<Task, Vec<(&Seen, u64)>> = HashMap::new();
+        let mut has_written = false;
         for step in &seen.steps {
             let frames = running.entry(step.event.task).or_default();
             match &step.event.what {
@@ -34,9 +35,14 @@ pub fn write_one_byte_in_each_handler() -> Claim<impl Check> {
                 What::HandlerReturns => {
                     let Some((begins, bytes)) = frames.pop().filter(|(_, bytes)| *bytes != 1)
                     else {
+                        has_written = true;
                         continue;
                     };
                     let cause = match bytes {
+                        0 if has_written => {
+                            "The handler has written a byte before, and this time it writes nothing."
+                                .into()
+                        }
                         0 => "The handler writes nothing.".into(),
                         _ => format!(
                             "The handler writes {}, and one is enough.",

@@ -168,10 +168,10 @@ fn slept_through(steps: &[Seen], sent: &Seen, own: &[&Seen], signal: Signal) -> 
                         .saw(caught.to_string())
                         .ask("Which call lets a signal in and sleeps, both in one step?")
                 }
-                None => Verdict::new(format!("{signal} came between the look and the sleep: its handler ran, and then {who} went to sleep on it."))
+                None => Verdict::new(format!("{signal} came before the sleep: its handler ran, and then {who} went to sleep on it."))
                     .saw(sent.to_string())
                     .saw(caught.to_string())
-                    .ask("From where on must the signal wait outside, and which call lets it in and sleeps, both in one step?"),
+                    .ask("Who has looked, since then, at what the handler has noted? From where on must the signal wait outside, and which call lets it in and sleeps, both in one step?"),
             }
         }
     };

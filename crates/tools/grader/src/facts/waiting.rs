@@ -11,25 +11,44 @@ use trace::{Task, What};
 
 /// So many answers "nothing yet" in a row are asking again and again.
 pub(super) const SPINS: usize = 3;
+/// Calls that only ask what a descriptor leads to, as a library does before it reads: who makes them in between asks in vain all the same.
+const MERE_LOOKS: [&str; 4] = ["fstat", "statx", "newfstatat", "lseek"];
 
 /// The program comes to an end of its own. What keeps it from that is told: who is blocked in which call on
 /// what, and who holds the other end.
 pub fn end_by_itself() -> Claim<impl Check> {
-    claim("end by itself", |seen| {
-        let cause = match seen.outcome.exit {
-            Exit::TooMuchOutput => "The program was stopped: it wrote more output than it may.",
-            Exit::Deadline => "The program had not ended when its time was up.",
-            _ if !seen.stuck.is_empty() => {
-                "The program hangs: everybody sleeps, and nothing can wake anybody."
-            }
-            _ => return Ok(()),
-        };
-        let last = || seen.steps.iter().rev().take(2).rev().map(ToString::to_string).collect();
-        let evidence: Vec<String> = if seen.stuck.is_empty() { last() } else { seen.stuck.clone() };
-        Err(Verdict::new(cause)
-            .saw_all(evidence.into_iter().take(6))
-            .ask("What would have to happen for the program to go on, and who would do it?"))
-    })
+    claim("end by itself", ends)
+}
+
+pub(super) fn ends(seen: &Recorded) -> Result<(), Verdict> {
+    if let Some(verdict) = outlived(seen) {
+        return Err(verdict);
+    }
+    let cause = match seen.outcome.exit {
+        Exit::TooMuchOutput => "The program was stopped: it wrote more output than it may.",
+        Exit::Deadline => "The program had not ended when its time was up.",
+        _ if !seen.stuck.is_empty() => {
+            "The program hangs: everybody sleeps, and nothing can wake anybody."
+        }
+        _ => return Ok(()),
+    };
+    let last = || seen.steps.iter().rev().take(2).rev().map(ToString::to_string).collect();
+    let evidence: Vec<String> = if seen.stuck.is_empty() { last() } else { seen.stuck.clone() };
+    Err(Verdict::new(cause)
+        .saw_all(evidence.into_iter().take(6))
+        .ask("What would have to happen for the program to go on, and who would do it?"))
+}
+
+/// What is told where the first process has ended, and others sleep on whom nobody wakes.
+fn outlived(seen: &Recorded) -> Option<Verdict> {
+    // Those who hang are ended after that.
+    let before = seen.steps.iter().take_while(|step| step.event.what != What::Stuck);
+    let mut ends = before.filter(|step| matches!(step.event.what, What::Ended { .. }));
+    let end = ends.find(|step| step.event.task == Task(1)).filter(|_| !seen.stuck.is_empty())?;
+    Some(Verdict::new("The program is gone, and others that it has made live on: they sleep, and nothing can wake them.")
+        .saw(end.to_string())
+        .saw_all(seen.stuck.iter().take(5).cloned())
+        .ask("What do they wait for, and who was to give it to them before the program ended?"))
 }
 
 /// Somebody sleeps in this call: `wait4`, `poll`.
@@ -50,29 +69,34 @@ pub fn block_in(call: &'static str) -> Claim<impl Check> {
 
 /// Nobody asks again and again for what is not there yet.
 pub fn never_spin() -> Claim<impl Check> {
-    claim("never spin", |seen| {
-        let mut in_vain: HashMap<Task, (&str, Vec<&Seen>)> = HashMap::new();
-        for step in &seen.steps {
-            let What::Leave { name, result, arguments } = &step.event.what else { continue };
-            let (last, asks) = in_vain.entry(step.event.task).or_default();
-            if *last != name || !nothing_yet(name, result, arguments) {
-                asks.clear();
-            }
-            *last = name;
-            if nothing_yet(name, result, arguments) {
-                asks.push(step);
-            }
-            if asks.len() >= SPINS {
-                return Err(Verdict::new(format!(
-                    "{} spins: it asks again and again with {name}, and does not sleep in between.",
-                    step.event.task
-                ))
-                .saw_all(asks.iter().map(ToString::to_string))
-                .ask("Which call, or which flag of this one, makes it sleep exactly until the answer is there?"));
-            }
+    claim("never spin", spins)
+}
+
+pub(super) fn spins(seen: &Recorded) -> Result<(), Verdict> {
+    let mut in_vain: HashMap<Task, (&str, Vec<&Seen>)> = HashMap::new();
+    for step in &seen.steps {
+        let What::Leave { name, result, arguments } = &step.event.what else { continue };
+        if MERE_LOOKS.contains(&name.as_str()) {
+            continue;
         }
-        Ok(())
-    })
+        let (last, asks) = in_vain.entry(step.event.task).or_default();
+        if *last != name || !nothing_yet(name, result, arguments) {
+            asks.clear();
+        }
+        *last = name;
+        if nothing_yet(name, result, arguments) {
+            asks.push(step);
+        }
+        if asks.len() >= SPINS {
+            return Err(Verdict::new(format!(
+                "{} spins: it asks again and again with {name}, and never sleeps.",
+                step.event.task
+            ))
+            .saw_all(asks.iter().map(ToString::to_string))
+            .ask("Which call, or which flag of this one, makes it sleep exactly until the answer is there?"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a call has answered "nothing yet" at once.

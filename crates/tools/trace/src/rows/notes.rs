@@ -49,7 +49,7 @@ fn returned(
 ) -> Option<String> {
     match result {
         Outcome::Error(error) => {
-            return refusal(model, event.task, arguments.0, error).map(str::to_owned);
+            return refusal(model, event.task, (name, arguments.0), error).map(str::to_owned);
         }
         Outcome::Interrupted => return None,
         Outcome::Task(child) if name.starts_with("wait") => {

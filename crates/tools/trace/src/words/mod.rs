@@ -170,7 +170,7 @@ fn failed(
     error: &str,
 ) -> String {
     let call = call_words(name, arguments, false);
-    match refusal(model, task, arguments, error) {
+    match refusal(model, task, (name, arguments), error) {
         Some(meaning) => format!("{task}'s {call} fails with {error}: {meaning}"),
         None => format!("{task}'s {call} fails with {error}"),
     }
@@ -180,7 +180,7 @@ fn failed(
 pub(crate) fn refusal(
     model: &Model,
     task: Task,
-    arguments: &[Argument],
+    (name, arguments): (&str, &[Argument]),
     error: &str,
 ) -> Option<&'static str> {
     let is_open = |argument: &Argument| match argument {
@@ -191,7 +191,7 @@ pub(crate) fn refusal(
     if error == "EBADF" && arguments.first().is_some_and(is_open) {
         return Some("that descriptor is open, and not for this");
     }
-    names::error(error)
+    names::error(name, error)
 }
 
 fn signalled(model: &Model, task: Task, signal: i32, by: Option<Task>) -> String {

@@ -1,6 +1,9 @@
 //! What was said on standard output, and by whom; whether `sh` was found, and by which name; and what is said when it can't be executed.
 
-use grader::{Exit, Injection, Outcome, Run, Verdict};
+use crate::run_sh;
+use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 /// The lines of standard output, and what of them speaks of an end: who says so, and which code.
 pub(crate) struct Told {
@@ -35,6 +38,51 @@ pub(crate) fn must_be_found(outcome: &Outcome) {
             .saw_all(outcome.complaint())
             .saw(outcome.ending())
             .ask("exec(3): which of the exec functions look for a name in PATH, and which take it as it is?")
+            .fail();
+    }
+}
+
+/// Fails unless `sh` is told these words as they are, with this one behind them.
+pub(crate) fn must_be_told_its_words(last: &str, seed: &Seed) -> Outcome {
+    let words = ["first", "two words", "", "*", last];
+    let outcome = run_sh(r#"printf '<%s>\n' "$0" "$@""#, &words).finish();
+    outcome.must_end();
+    must_be_found(&outcome);
+    let expected: Vec<String> = words.iter().map(|word| format!("<{word}>")).collect();
+    let Told { lines, .. } = told(&outcome);
+    if lines.is_empty() && outcome.exit == Exit::Code(0) {
+        Verdict::new("The program has succeeded, and nothing of what it printed is there.")
+            .saw(format!("sh should print {expected:?}"))
+            .saw(outcome.ending())
+            .ask("Where does the program's standard output lead to? Who has it, and what did that one do with it?")
+            .fail();
+    }
+    if lines != expected {
+        Verdict::new("The program was told other words than those of your command line.")
+            .saw(format!("for `run sh -c …`, sh should print {expected:?}"))
+            .saw(format!("it printed {lines:?}"))
+            .saw_all(outcome.complaint())
+            .ask("What is the first word that a program is told, does exec add it, and who else reads these words on their way?")
+            .replay(seed)
+            .fail();
+    }
+    outcome
+}
+
+/// Fails unless a word that is no text is told as it is.
+pub(crate) fn must_be_told_each_byte() {
+    let word = b"caf\xe9";
+    let script = r#"printf '<%s>\n' "$0""#;
+    let run = Run::new(grader::program!("run")).args(["sh", "-c", script]);
+    let outcome = run.arg(OsString::from_vec(word.to_vec())).finish();
+    outcome.must_end();
+    let line = [b"<", word.as_slice(), b">\n"].concat();
+    if !outcome.stdout.windows(line.len()).any(|bytes| bytes == line) {
+        let printed = outcome.stdout.escape_ascii();
+        Verdict::new("A word that is not UTF-8 is told to the program in other bytes.")
+            .saw(format!("the word was {}; sh, which prints it, said {printed}", word.escape_ascii()))
+            .saw_all(outcome.complaint())
+            .ask("Which bytes may an argument have, and which may a `String`? What takes the place of the others?")
             .fail();
     }
 }

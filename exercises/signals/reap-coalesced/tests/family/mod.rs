@@ -13,6 +13,8 @@ pub(crate) struct Family {
     pub(crate) children: Vec<Pid>,
     /// The one (from 1) that a signal has killed.
     killed: Option<usize>,
+    /// The one (from 1) that was stopped for a moment.
+    pub(crate) stopped: Option<usize>,
     /// What it has said of their ends.
     pub(crate) reported: Vec<String>,
 }
@@ -37,7 +39,7 @@ impl Family {
         };
         let arrived = running.until(|_| (gates.arrived() == 1 + count).then_some(()));
         assert_eq!(arrived, Ok(()), "it goes to its gates before `reap` is called");
-        Self { running, gates, children, killed: None, reported: Vec::new() }
+        Self { running, gates, children, killed: None, stopped: None, reported: Vec::new() }
     }
 
     /// Lets this child (from 1) end, and waits until it has.
@@ -95,10 +97,10 @@ impl Family {
         let is = |number: usize| line.starts_with(&format!("pid {} ", self.children[number - 1]));
         if self.killed.is_some_and(is) && line.ends_with(" ended with 0") {
             "A child that a signal has killed is reported as if it had exited with 0."
-        } else if line.ends_with(&format!(" ended with {}", 128 + Signal::SIGSTOP as i32)) {
-            "A child that was stopped for a moment is reported as if it had ended."
         } else if self.reported.iter().any(|before| before == line) {
             "The end of a child is reported for the second time."
+        } else if self.stopped.is_some_and(is) {
+            "A child that was stopped for a moment is reported as if it had ended."
         } else if !(1..=self.children.len()).any(is) {
             "An end is reported of somebody who is no child."
         } else {
@@ -126,13 +128,14 @@ impl Family {
     /// Why there is no line for each of those who have ended.
     fn not_reported(self, ended: usize, missing: &[String], why: Interrupted) -> ! {
         let outcome = self.running.finish();
+        let unsaid = missing.len();
         let missing = format!("not reported: {}", missing.join(", "));
         if why == Interrupted::Deadline {
             Self::must_have_reaped(&self.reported, &outcome);
             if self.killed.is_some() && ended == 1 {
                 explain_sleep_on_a_kill(&outcome, &missing);
             }
-            explain_sleep(&outcome, ended, &missing);
+            explain_sleep(&outcome, (ended, unsaid), &missing);
         }
         outcome.must_end();
         Verdict::new("The program ended, and the end of a child was not reported.")
@@ -155,7 +158,7 @@ impl Family {
         if asleep.is_err() {
             let outcome = self.running.finish();
             Self::must_have_reaped(&self.reported, &outcome);
-            explain_sleep(&outcome, 0, news);
+            explain_sleep(&outcome, (0, 0), news);
             outcome.must_end();
             unreachable!("it has had time until its deadline")
         }
@@ -169,8 +172,8 @@ impl Family {
     }
 }
 
-/// Fails with why the program does not report what has happened, where that can be seen.
-fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
+/// Fails with why the program does not report what has happened, where that can be seen: so many have ended, and of so many of them it has not said so.
+fn explain_sleep(outcome: &Outcome, (ended, unsaid): (usize, usize), missing: &str) {
     let now = &outcome.snapshot;
     let zombies = now.others().filter(|p| p.state == State::Zombie).count();
     let alive = now.others().count() - zombies;
@@ -184,9 +187,11 @@ fn explain_sleep(outcome: &Outcome, ended: usize, missing: &str) {
             .ask("What does that thread wait for, and how long can that take? Which flag of `waitpid` has it answer at once?"),
         _ if zombies == 0 && program.signals.ignored.contains(&Signal::SIGCHLD) => Verdict::new("A child has ended, and left nothing to be reported: SIGCHLD is ignored by now.")
             .ask("wait(2): what becomes of a child that ends while its parent ignores SIGCHLD?"),
-        _ if zombies == 0 => return,
-        _ if alive > 0 => Verdict::new("A child that has ended has not been reaped, since another one lives.")
-            .ask("Whom does `waitpid` ask after when it is given no pid?"),
+        _ if zombies == 0 && unsaid == 0 => return,
+        _ if zombies == 0 => Verdict::new(format!("{ended} children have ended, and no zombie is left of them; the number of ends that were reported is {}.", ended - unsaid))
+            .ask("What has `waitpid` returned for each of them, and what has become of that?"),
+        _ if alive > 0 => Verdict::new("A child that has ended has not been reaped, and the program sleeps again.")
+            .ask("Whom does `waitpid` ask after when it is given no pid? How many ends does one call take, and how many may there be?"),
         _ => Verdict::new(format!("One signal came for {ended} ends, and {zombies} of them are zombies still."))
             .ask("What can the kernel note of a second SIGCHLD while the first one waits? So what does a SIGCHLD tell, and what not?"),
     };

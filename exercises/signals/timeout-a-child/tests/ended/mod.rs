@@ -1,6 +1,6 @@
 //! How the program has ended, and why otherwise than it should.
 
-use super::pauses;
+use super::{look_closer, pauses};
 use grader::{Exit, Outcome, Process, State, Verdict};
 use nix::sys::signal::Signal;
 
@@ -8,10 +8,12 @@ use nix::sys::signal::Signal;
 pub(crate) fn must_end_with(outcome: &Outcome, code: i32) {
     let now = &outcome.snapshot;
     if outcome.exit == Exit::Deadline {
+        let over = matches!(code, 143 | 137 | 7);
         if now.others().any(|p| p.state == State::Zombie) {
-            Verdict::new(
-                "The child has ended long before its limit, and the program does not hear of it.",
-            )
+            let when = if over { "when it was signalled" } else { "long before its limit" };
+            Verdict::new(format!(
+                "The child has ended {when}, and the program does not hear of it."
+            ))
             .saw_all(now.explain())
             .ask("What else than the time should end this sleep?")
             .fail();
@@ -21,8 +23,11 @@ pub(crate) fn must_end_with(outcome: &Outcome, code: i32) {
             p.call_name().is_some_and(|call| pauses(call) || call == "rt_sigtimedwait")
                 && !p.signals.pending.contains(&Signal::SIGTERM)
         };
-        let over = matches!(code, 143 | 137 | 7);
-        if let (true, Some(child)) = (over, now.others().find(not_asked)) {
+        let not_asked = now.others().find(not_asked).filter(|_| over);
+        if not_asked.is_some() || now.program().is_some_and(|p| p.state == State::Running) {
+            look_closer();
+        }
+        if let Some(child) = not_asked {
             Verdict::new("The child's time is long over, and nobody has asked it to end.")
                 .saw(format!("no SIGTERM has come to pid {}", child.pid))
                 .saw_all(now.explain())

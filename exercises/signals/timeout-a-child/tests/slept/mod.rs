@@ -1,7 +1,7 @@
 //! How the program has slept, for whom it looked, and whom it signalled meanwhile, by what a recording shows.
 
 use super::{LONG, NEVER, SHORT, must_end_with, run};
-use grader::{Exit, Injection, Recorded, Seen, Signals, Verdict};
+use grader::{Exit, Injection, Process, Recorded, Seen, Signals, State, Verdict};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,77 @@ pub(crate) fn must_hear_of_an_end_before(seen: &Recorded) {
             .fail();
     }
     must_end_with(&seen.outcome, 5);
+}
+
+/// Fails unless it hears of an end that came right behind its look.
+pub(crate) fn must_hear_of_an_end_behind_its_look(seen: &Recorded) {
+    let now = &seen.outcome.snapshot;
+    let is_zombie = |p: &Process| p.state == State::Zombie;
+    if seen.outcome.exit == Exit::Deadline && now.others().any(is_zombie) {
+        Verdict::new("The child has ended right behind the program's look, and the program does not hear of it.")
+            .saw_all(now.explain())
+            .ask("What is left of a SIGCHLD that comes when nothing has been done about it yet? Which comes first, that or the look?")
+            .fail();
+    }
+    must_end_with(&seen.outcome, 5);
+}
+
+/// The calls that sleep until something has happened, or a time is up, or that only ask.
+const ASKS: [&str; 11] = [
+    "wait4",
+    "waitid",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "rt_sigtimedwait",
+    "read",
+];
+/// So many of them without a sleep are asking again and again. Who had no processor until its limit was over has made a few.
+const AGAIN_AND_AGAIN: usize = 20;
+
+/// Fails if nobody in the program sleeps until the limit is over.
+pub(crate) fn must_sleep_until_the_limit(seen: &Recorded) {
+    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
+    let own: Vec<_> = until.filter(|step| step.process.to_string() == "P1").collect();
+    let asks = |step: &&&Seen| step.returns().is_some_and(|call| ASKS.contains(&call));
+    let asked: Vec<_> = own.iter().filter(asks).collect();
+    if own.iter().any(|step| step.blocked.is_some()) || asked.len() < AGAIN_AND_AGAIN {
+        return;
+    }
+    // Beside a look, the call that should sleep.
+    let last = &asked[asked.len() - 4..];
+    let call = last.iter().filter_map(|step| step.returns()).max_by_key(|call| *call != "wait4");
+    Verdict::new(format!(
+        "The program asks again and again with {}, and never sleeps: it keeps a processor busy until the limit is over.",
+        call.unwrap_or_default()
+    ))
+    .saw_all(last.iter().map(ToString::to_string))
+    .ask("Which call sleeps until something has happened, or a time is up? If it is this one: which time was it told, in which unit?")
+    .fail();
+}
+
+/// Fails if a signal has reached nobody, and the program does not mind.
+pub(crate) fn must_reach_the_child(seen: &Recorded) {
+    let failed = |step: &&Seen| step.returns() == Some("kill") && step.sentence.contains("ESRCH");
+    let Some(at) = seen.steps.iter().position(|step| failed(&step)) else { return };
+    let call = seen.steps[..at].iter().rev().find(|step| step.begins() == Some("kill"));
+    Verdict::new("A signal that should end the child has reached nobody: kill(2) has failed with ESRCH.")
+        .saw_all(call.map(ToString::to_string))
+        .saw(seen.steps[at].to_string())
+        .ask("kill(2): to whom does a signal go, by which value of its pid? Which of them does somebody have?")
+        .fail();
+}
+
+/// Where a child was not ended in time, or the program does not sleep: fails if a recording shows why.
+pub(crate) fn look_closer() {
+    let run = run(SHORT, LONG, "plain").deadline(Duration::from_secs(3));
+    let Some(seen) = run.recorded().record() else { return };
+    must_sleep_until_the_limit(&seen);
+    must_reach_the_child(&seen);
 }
 
 /// So many looks for one limit are more than rounding makes of it.

@@ -1,4 +1,5 @@
-//! Clears the flag in the parent and sets it again right after the fork, which is as good while there is one thread.
+//! Clears the flag in the parent, for the fork, and sets it again behind it.
+//! Told: "For a while, the file is not close-on-exec"
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};

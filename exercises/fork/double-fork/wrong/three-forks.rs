@@ -1,0 +1,57 @@
+//! There is one fork more than it takes, and its parent is left as a zombie to whoever adopts it.
+//! Told: "There is another process besides the program and its daemon"
+
+use nix::libc::_exit;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork, setsid};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let gates: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [front, back] = gates.as_slice() else {
+        eprintln!("double-fork: expected the paths of two named pipes");
+        return ExitCode::from(2);
+    };
+    match daemonize(back).map_err(Into::into).and_then(|()| pass(front)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("double-fork: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn daemonize(gate: &Path) -> nix::Result<()> {
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => waitpid(child, None).map(drop),
+        ForkResult::Child => {
+            let _ = setsid();
+            // SAFETY: this program has one thread.
+            match unsafe { fork() } {
+                // SAFETY: this program has one thread.
+                Ok(ForkResult::Child) => match unsafe { fork() } {
+                    Ok(ForkResult::Child) => serve(gate),
+                    // SAFETY: `_exit` ends this process at once; it has written nothing.
+                    _ => unsafe { _exit(0) },
+                },
+                // SAFETY: `_exit` ends this process at once; it has written nothing.
+                _ => unsafe { _exit(0) },
+            }
+        }
+    }
+}
+
+/// The daemon's part: stands at the gate, and ends when somebody has opened it.
+fn serve(gate: &Path) -> ! {
+    let code = i32::from(pass(gate).is_err());
+    // SAFETY: `_exit` ends this process at once; it has written nothing.
+    unsafe { nix::libc::_exit(code) }
+}
+
+/// Waits at a gate: blocks until somebody opens it for writing, and then until the last writer is gone.
+fn pass(gate: &Path) -> io::Result<()> {
+    std::fs::File::open(gate)?.read_to_end(&mut Vec::new()).map(drop)
+}

@@ -1,0 +1,52 @@
+//! Asks for every change, and takes the one that it does not expect for a failure.
+//! Told: "which was stopped, goes on: it has not ended yet"
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, raise};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // SAFETY: this program has one thread.
+    let told = match unsafe { fork() } {
+        Ok(ForkResult::Child) => obey(),
+        Ok(ForkResult::Parent { child }) => tell_of(child),
+        Err(error) => Err(error),
+    };
+    match told {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("signalled-child: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tell_of(child: Pid) -> nix::Result<u8> {
+    loop {
+        match waitpid(child, Some(WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED))? {
+            WaitStatus::Exited(_, code) => return Ok(code as u8),
+            WaitStatus::Signaled(_, signal, _) => return Ok(128 + signal as u8),
+            WaitStatus::Stopped(..) => {}
+            _ => return Err(Errno::EINVAL),
+        }
+    }
+}
+
+/// The child's part: reads an order from standard input, `exit CODE`, `kill SIGNAL` or `stop CODE`, and does it to itself. A
+/// child that was stopped exits with CODE when it is continued.
+fn obey() -> nix::Result<u8> {
+    let order = std::io::read_to_string(std::io::stdin()).unwrap_or_default();
+    let (what, number) = order.trim().split_once(' ').unwrap_or_default();
+    let Ok(number) = number.parse::<u8>() else {
+        eprintln!("signalled-child: expected an order such as `kill 15`, got {order:?}");
+        return Ok(2);
+    };
+    match what {
+        "kill" => raise(Signal::try_from(i32::from(number))?)?,
+        "stop" => raise(Signal::SIGSTOP)?,
+        _ => {}
+    }
+    Ok(number)
+}

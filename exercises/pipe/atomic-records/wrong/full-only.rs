@@ -1,0 +1,55 @@
+//! `chunks_exact` yields full pieces, and what is left over is nobody's.
+//! Told: "Nothing was written of a short text"
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+/// Up to so many bytes, one write to a pipe goes in as a whole (pipe(7)).
+const PIPE_BUF: usize = 4096;
+
+fn main() -> ExitCode {
+    let texts: Vec<String> = std::env::args().skip(1).collect();
+    match run(&texts) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("atomic-records: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Has each text sent by a child of its own, waits for all of them, and returns the highest of their exit codes.
+fn run(texts: &[String]) -> io::Result<u8> {
+    let mut writers = Vec::new();
+    for (number, text) in (1..).zip(texts) {
+        // SAFETY: this program has one thread.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => writers.push(child),
+            ForkResult::Child => {
+                send(number, text.as_bytes())?;
+                std::process::exit(0)
+            }
+        }
+    }
+    let mut highest = 0;
+    for writer in writers {
+        highest = highest.max(match waitpid(writer, None)? {
+            WaitStatus::Exited(_, code) => code as u8,
+            _ => 128,
+        });
+    }
+    Ok(highest)
+}
+
+fn send(number: u8, text: &[u8]) -> io::Result<()> {
+    let head = format!("{number}:");
+    let mut output = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    for piece in text.chunks_exact(PIPE_BUF - head.len() - 1) {
+        let record = [head.as_bytes(), piece, b"\n"].concat();
+        output.write_all(&record)?;
+    }
+    Ok(())
+}

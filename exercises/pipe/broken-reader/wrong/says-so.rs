@@ -1,0 +1,33 @@
+//! It ends with success, and explains itself.
+//! Told: "complains of it, though it reports success"
+
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(count) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("broken-reader: expected a number of lines, such as 1000000");
+        return ExitCode::from(2);
+    };
+    match say_lines(count) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("broken-reader: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn say_lines(count: u64) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    for number in 1..=count {
+        match writeln!(output, "line {number}") {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                eprintln!("broken-reader: nobody reads any more");
+                return Ok(());
+            }
+            result => result?,
+        }
+    }
+    Ok(())
+}

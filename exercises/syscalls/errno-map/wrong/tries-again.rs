@@ -1,0 +1,68 @@
+//! What cannot be opened is tried again, a few times.
+//! Told: "and the program opens once more"
+
+use nix::sys::resource::{Resource, setrlimit};
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The file was opened.
+const OPENED: u8 = 0;
+/// ENOENT: there is no such file.
+const NO_INPUT: u8 = 66;
+/// Any other error.
+const IO_ERROR: u8 = 74;
+/// EMFILE: this process has as many files open as it may.
+const TRY_LATER: u8 = 75;
+/// EACCES: the file may not be read.
+const NO_PERMISSION: u8 = 77;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let Some(path) = args.next() else {
+        eprintln!("errno-map: expected the path of a file");
+        return ExitCode::from(2);
+    };
+    if let Some(limit) = args.next() {
+        let limit = limit.to_str().and_then(|text| text.parse().ok()).unwrap_or(3);
+        // From now on, this process may have so many descriptors and no more.
+        if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, limit, limit) {
+            eprintln!("errno-map: cannot set a limit: {error}");
+            return ExitCode::from(2);
+        }
+    }
+    if io::stderr().is_terminal() {
+        eprintln!("errno-map: hello");
+    }
+    ExitCode::from(try_to_open(Path::new(&path)))
+}
+
+/// Opens the file at `path` for reading, closes it again, and returns one of the codes above. If it can't be opened, that is announced.
+fn try_to_open(path: &Path) -> u8 {
+    let mut opened = std::fs::File::open(path);
+    for _ in 0..3 {
+        if opened.is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        opened = std::fs::File::open(path);
+    }
+    match opened {
+        Ok(_) => OPENED,
+        Err(error) => {
+            announce(path);
+            match error.raw_os_error() {
+                Some(nix::libc::ENOENT) => NO_INPUT,
+                Some(nix::libc::EACCES) => NO_PERMISSION,
+                Some(nix::libc::EMFILE) => TRY_LATER,
+                _ => IO_ERROR,
+            }
+        }
+    }
+}
+
+/// Says that the file at `path` cannot be opened; in bold, where somebody sees that.
+fn announce(path: &Path) {
+    let [bold, plain] = if io::stderr().is_terminal() { ["\x1b[1m", "\x1b[0m"] } else { ["", ""] };
+    eprintln!("{bold}errno-map: cannot open {}{plain}", path.display());
+}
