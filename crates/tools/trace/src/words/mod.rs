@@ -183,12 +183,12 @@ pub(crate) fn refusal(
     (name, arguments): (&str, &[Argument]),
     error: &str,
 ) -> Option<&'static str> {
-    let is_open = |argument: &Argument| match argument {
-        Argument::Descriptor(fd) => model.slot(task, *fd).is_some(),
-        _ => true,
-    };
+    let mut descriptors = arguments.iter().filter_map(|argument| match argument {
+        Argument::Descriptor(fd) => Some(model.slot(task, *fd).is_some()),
+        _ => None,
+    });
     // To write where is only to read, or the other way round.
-    if error == "EBADF" && arguments.first().is_some_and(is_open) {
+    if error == "EBADF" && descriptors.next() == Some(true) && descriptors.all(|is_open| is_open) {
         return Some("that descriptor is open, and not for this");
     }
     names::error(name, error)
