@@ -115,10 +115,13 @@ impl Server {
         served
     }
 
-    /// Waits until each worker sleeps or has left; how many are there then.
+    /// Waits until everybody sleeps or has left, the master, too: it may make another worker. How many workers are there then.
     pub(crate) fn settled(&mut self) -> usize {
+        let mut rest = false;
         let settled = self.running.until(|now| {
-            now.others().all(|p| p.blocked() || p.state == State::Zombie).then(|| now.clone())
+            let all = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
+            // Twice: who slept when a worker ended is about to get up.
+            (std::mem::replace(&mut rest, all) && all).then(|| now.clone())
         });
         let now = settled.unwrap_or_else(|_| self.running.snapshot());
         now.others().filter(|p| p.state != State::Zombie).count()
