@@ -2,6 +2,7 @@
 
 use crate::calls::Wait;
 use crate::{Process, Snapshot, State};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 
@@ -90,21 +91,27 @@ impl Snapshot {
     }
 
     /// The pipe on which this process sleeps and to which only that other one can write, or one of two sockets, of which that one has the other. Its end
-    /// says no more than that the other's descriptors are closed, which is so before that one has ended. `None`, too, where a pidfd or a signalfd may tell more.
+    /// says no more than that the other's descriptors are closed, which is so before that one has ended. `None`, too, where a pidfd, a signal or an eventfd may tell
+    /// more, or another pipe.
     #[must_use]
     pub fn hears_only_by_a_pipe(&self, process: &Process, of: Pid) -> Option<Pipe> {
         let leads_to =
             |word| process.descriptors.iter().any(|d| d.target.to_string_lossy().contains(word));
+        let told = ["pidfd", "signalfd", "eventfd"].into_iter().any(leads_to)
+            || process.signals.caught.contains(&Signal::SIGCHLD);
+        let pipes = self.pipes();
+        let mut read = pipes.iter().filter(|pipe| pipe.is_read_by(process.pid));
         let on = match process.wait()? {
             Wait::Read(number) => Some(process.descriptor(number)?.target.clone()),
-            Wait::Ready if !leads_to("pidfd") && !leads_to("signalfd") => None,
+            // Of which of several it is, nothing tells.
+            Wait::Ready if !told && read.clone().count() < 2 => None,
             _ => return None,
         };
-        let pipe = self.pipes().into_iter().find(|pipe| {
-            pipe.is_read_by(process.pid)
-                && on.as_ref().is_none_or(|on| *on == pipe.name)
+        let pipe = read.find(|pipe| {
+            on.as_ref().is_none_or(|on| *on == pipe.name)
                 && pipe.writers.iter().all(|(writer, _)| *writer == of)
         });
+        let pipe = pipe.cloned();
         pipe.or_else(|| self.sockets(process.pid, &on?, of))
     }
 

@@ -37,6 +37,12 @@ fn a_child_that_is_waited_for_satisfies_all() {
 }
 
 #[test]
+fn a_child_that_a_thread_has_made_is_its_processs() {
+    let Some(seen) = recorded(&["reap-a-threads"]) else { return };
+    seen.must(make_children(1)).must(reap_every_child()).must(reap_the_first_child());
+}
+
+#[test]
 fn a_zombie_is_told_with_its_steps() {
     let Some(seen) = recorded(&["leave-a-zombie"]) else { return };
     let text = verdict(&seen, reap_every_child());

@@ -110,7 +110,8 @@ impl<'a, 'r> Outside<'a, 'r> {
     /// Whether the process behind a pidfd lives and is not recorded.
     fn is_anothers(&self, pid: Pid, number: i32) -> bool {
         let info = info(pid, number);
-        behind_pidfd(&info).is_none_or(|whose| !self.recording.by_pid.contains_key(&whose))
+        behind_pidfd(&info)
+            .is_none_or(|whose| whose != REAPED && !self.recording.by_pid.contains_key(&whose))
     }
 
     /// Whether a file is one whose other end may be opened by others: not a FIFO that the program has made.
@@ -182,6 +183,9 @@ fn watched(pid: Pid, number: i32) -> Vec<i32> {
     let numbers = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
     numbers.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect()
 }
+
+/// Stands in fdinfo where a pid was, once its process is reaped (the kernel's `pidfd_show_fdinfo`).
+const REAPED: Pid = Pid::from_raw(-1);
 
 /// Whom a pidfd stands for, by what /proc says of it.
 pub(crate) fn behind_pidfd(info: &str) -> Option<Pid> {

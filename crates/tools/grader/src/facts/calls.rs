@@ -7,7 +7,7 @@ use trace::event::Outcome;
 use trace::{Task, What};
 
 /// Calls that read bytes.
-const READS: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
+const READS: [&str; 6] = ["read", "readv", "pread64", "recvfrom", "recvmsg", "splice"];
 
 /// The steps in which this call begins.
 fn begins<'a>(seen: &'a Recorded, call: &str) -> Vec<&'a Seen> {
@@ -34,12 +34,13 @@ pub fn never_call(name: &'static str) -> Claim<impl Check> {
     })
 }
 
-/// The first process leaves these words to its children: none of its own writes has them in it.
+/// The first process leaves these words to its children: none of its own writes has them in it, but for what it tells of itself on standard
+/// error.
 pub fn leave_to_its_children(words: &'static str) -> Claim<impl Check> {
     claim(format!("leave it to its children to say {words:?}"), move |seen| {
         let says = |step: &&Seen| {
-            let writes =
-                matches!(&step.event.what, What::Enter { name, .. } if name.starts_with("write"));
+            let writes = matches!(&step.event.what, What::Enter { name, arguments, .. }
+                if name.starts_with("write") && arguments.first() != Some(&Argument::Descriptor(2)));
             writes && step.process == Task(1) && step.sentence.contains(words)
         };
         match seen.steps.iter().find(says) {

@@ -9,6 +9,7 @@ use trace::{Task, What};
 /// The life of a process, as far as others see it.
 struct Life<'a> {
     task: Task,
+    /// The process, whichever of its threads has made it: all of them may wait for it.
     parent: Task,
     born: &'a Seen,
     ended: Option<&'a Seen>,
@@ -33,6 +34,7 @@ fn lives(seen: &Recorded) -> Vec<Life<'_>> {
         if let What::Born { parent, process, .. } = step.event.what
             && process == task
         {
+            let parent = seen.of(parent).next().map_or(parent, |step| step.process);
             lives.push(Life { task, parent, born: step, ended: None, reaped: None });
         }
         let Some(life) = lives.iter_mut().find(|life| life.task == task) else { continue };
@@ -51,7 +53,7 @@ fn end_of(seen: &Recorded, task: Task) -> Option<&Seen> {
 
 /// A call of this process that asked, without waiting, whether a child has ended, when none had.
 fn looks(seen: &Recorded, parent: Task) -> Option<&Seen> {
-    seen.of(parent).find(|step| match &step.event.what {
+    seen.steps.iter().filter(|step| step.process == parent).find(|step| match &step.event.what {
         What::Leave { name, result, arguments } => {
             matches!(&**name, "wait4" | "waitid") && nothing_yet(name, result, arguments)
         }

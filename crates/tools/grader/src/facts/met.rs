@@ -82,6 +82,7 @@ impl<'a> Met<'a> {
         let What::Enter { name, arguments, .. } = &step.event.what else { return false };
         let What::Enter { arguments: before, .. } = &self.enter.event.what else { return false };
         family(name) == family(self.name)
+            && !makes_a_thread(name, arguments)
             && step.description == self.enter.description
             && path(arguments) == path(before)
     }
@@ -104,6 +105,14 @@ impl<'a> Met<'a> {
 /// Calls that ask for the same as this one.
 fn family(name: &str) -> &str {
     FAMILIES.iter().find(|family| family.contains(&name)).map_or(name, |family| family[0])
+}
+
+/// That is made by a call of the same name as a process.
+fn makes_a_thread(name: &str, arguments: &[Argument]) -> bool {
+    let is_for_one =
+        |flags: &u64| flags & nix::libc::CLONE_THREAD as u64 == nix::libc::CLONE_THREAD as u64;
+    name == "clone"
+        && matches!(arguments.first(), Some(Argument::Flags(flags)) if is_for_one(flags))
 }
 
 fn path(arguments: &[Argument]) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! Facts about pipes: who reads to the end, who holds which end meanwhile, what is written at once.
 
+use super::met::WAITS;
 use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
@@ -8,9 +9,9 @@ use trace::model::{Holder, Kind};
 use trace::{Model, Task, What};
 
 /// Calls that read bytes from their first argument.
-const READS: [&str; 2] = ["read", "readv"];
+const READS: &[&str] = &["read", "readv", "splice"];
 /// Calls that write bytes to theirs.
-const WRITES: [&str; 2] = ["write", "writev"];
+const WRITES: &[&str] = &["write", "writev"];
 
 /// One such call.
 struct Transfer<'a> {
@@ -23,7 +24,7 @@ struct Transfer<'a> {
 }
 
 /// Each of these calls on a pipe, where it returns with what it has moved; or, if `begins`, where it begins.
-fn transfers<'a>(seen: &'a Recorded, calls: [&str; 2], begins: bool) -> Vec<Transfer<'a>> {
+fn transfers<'a>(seen: &'a Recorded, calls: &[&str], begins: bool) -> Vec<Transfer<'a>> {
     let mut model = Model::new();
     let mut found = Vec::new();
     for step in &seen.steps {
@@ -141,8 +142,14 @@ pub fn write_to_pipes_at_most(limit: u64) -> Claim<impl Check> {
     })
 }
 
+/// Whether with this step a process is told that something has happened: a signal, or a descriptor that is ready.
+fn hears(step: &Seen) -> bool {
+    let waits = |name| WAITS.contains(&name) || matches!(name, "rt_sigtimedwait" | "rt_sigsuspend");
+    matches!(step.event.what, What::Delivered { .. }) || step.returns().is_some_and(waits)
+}
+
 /// The first process does not take the end of a pipe for the end of those that held it, to reap them then without waiting: that comes
-/// before there is a zombie.
+/// before there is a zombie. Whoever hears of their end afterwards, by a signal or a pidfd, is free to read pipes.
 pub fn not_trust_the_end_of_a_pipe() -> Claim<impl Check> {
     claim("not trust the end of a pipe", |seen| {
         let is_wait = |step: &&Seen| matches!(step.begins(), Some("wait4" | "waitid"));
@@ -151,9 +158,14 @@ pub fn not_trust_the_end_of_a_pipe() -> Claim<impl Check> {
         if own().filter(is_wait).any(|step| !step.sentence.contains("WNOHANG")) {
             return Ok(());
         }
-        let before = own().take_while(|step| step.event.step < first.event.step);
-        let last_read = before.filter(|step| step.returns() == Some("read")).last();
-        let Some(end) = last_read.filter(|step| step.result() == Some(0)) else { return Ok(()) };
+        let before = || own().take_while(|step| step.event.step < first.event.step);
+        let last_read = before().filter(|step| step.returns() == Some("read")).last();
+        let is_end = |step: &&Seen| step.sentence.contains("reads the end of pipe");
+        let Some(end) = last_read.filter(is_end) else { return Ok(()) };
+        let mut after = before().skip_while(|step| step.event.step <= end.event.step);
+        if after.any(hears) {
+            return Ok(());
+        }
         Err(Verdict::new("The parent takes the end of a pipe for the end of its children, and then reaps with WNOHANG: who lets go of a pipe is no zombie yet.")
             .saw(end.to_string())
             .saw(first.to_string())

@@ -49,7 +49,8 @@ pub fn be_interrupted_by(signal: Signal) -> Claim<impl Check> {
     })
 }
 
-/// No signal goes to a pid whose process has been reaped: the number may be another's by then.
+/// No signal goes to a pid whose process has been reaped: the number may be another's by then. Signal 0 is none: it asks whether somebody is
+/// there (kill(2)).
 pub fn signal_nobody_reaped() -> Claim<impl Check> {
     claim("signal nobody who has been reaped", |seen| {
         let mut reaped: Vec<&Seen> = Vec::new();
@@ -57,7 +58,10 @@ pub fn signal_nobody_reaped() -> Claim<impl Check> {
             match &step.event.what {
                 What::Reaped { .. } => reaped.push(step),
                 What::Enter { name, arguments, .. } if name == "kill" => {
-                    let Some(Argument::Task(to)) = arguments.first() else { continue };
+                    let [Argument::Task(to), signal] = arguments.as_slice() else { continue };
+                    if *signal == Argument::Signal(0) {
+                        continue;
+                    }
                     if let Some(end) = reaped.iter().find(|end| end.event.task == *to) {
                         return Err(Verdict::new(format!(
                             "{} signals {to}, which has been reaped already.",

@@ -26,6 +26,15 @@ fn main() {
             let child = child(|| exit(7));
             waitpid(child, None).expect("wait");
         }
+        "reap-a-threads" => {
+            // SAFETY: the child makes one call, which may be made there (signal-safety(7)).
+            let forks = || match unsafe { fork() }.expect("fork") {
+                ForkResult::Parent { child } => child,
+                ForkResult::Child => unsafe { nix::libc::_exit(7) },
+            };
+            let child = std::thread::spawn(forks).join().expect("a pid");
+            waitpid(child, None).expect("wait");
+        }
         "leave-a-zombie" => {
             let child = child(|| exit(7));
             let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
