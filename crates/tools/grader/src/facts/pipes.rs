@@ -4,7 +4,7 @@ use super::met::WAITS;
 use super::{Check, Claim, claim, in_the_end};
 use crate::{Recorded, Seen, Verdict};
 use trace::call::Argument;
-use trace::event::Outcome;
+use trace::event::{Disposition, Outcome};
 use trace::model::{Holder, Kind};
 use trace::{Model, Task, What};
 
@@ -142,10 +142,11 @@ pub fn write_to_pipes_at_most(limit: u64) -> Claim<impl Check> {
     })
 }
 
-/// Whether with this step a process is told that something has happened: a signal, or a descriptor that is ready.
+/// Whether with this step a process is told that something has happened: by a handler, or by a call that waits for news.
 fn hears(step: &Seen) -> bool {
     let waits = |name| WAITS.contains(&name) || matches!(name, "rt_sigtimedwait" | "rt_sigsuspend");
-    matches!(step.event.what, What::Delivered { .. }) || step.returns().is_some_and(waits)
+    matches!(step.event.what, What::Delivered { disposition: Disposition::Handler, .. })
+        || step.returns().is_some_and(waits)
 }
 
 /// The first process does not take the end of a pipe for the end of those that held it, to reap them then without waiting: that comes
