@@ -41,8 +41,8 @@ fn connect(folder: &Folder, when: &str) -> UnixStream {
 }
 
 fn listening(process: &Process) -> impl Iterator<Item = &Path> {
-    let sockets = process.descriptors.iter().filter(|d| d.number > 2);
-    sockets.map(|d| d.target.as_path()).filter(|to| to.to_string_lossy().starts_with("socket:"))
+    let open = process.descriptors.iter().map(|d| d.target.as_path());
+    open.filter(|to| to.to_string_lossy().starts_with("socket:"))
 }
 
 /// The old program's socket, when it stands at its gate.
