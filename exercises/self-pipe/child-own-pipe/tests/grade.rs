@@ -22,21 +22,36 @@ fn output(outcome: &Outcome) -> String {
     format!("it said {:?}", String::from_utf8_lossy(&outcome.stdout))
 }
 
-/// A run in which SIGUSR1 comes just before these calls, `P2:poll:1`. `None`: nobody may trace here.
+/// A run in which SIGUSR1 comes just before these calls, `P2:poll:1`, where P2 is the worker. `None`: nobody may trace here.
 fn signalled_at(calls: &[String]) -> Option<Recorded> {
-    let signal =
-        |call: &String| Injection::signal(&format!("{call}=USR1")).expect("it is well written");
-    let run = calls.iter().fold(program().recorded(), |run, call| run.inject(signal(call)));
-    let seen = run.record()?;
+    let with_worker = |name: &str| {
+        let signal = |call: &String| {
+            let at = call.replace("P2:", &format!("{name}:"));
+            Injection::signal(&format!("{at}=USR1")).expect("it is well written")
+        };
+        calls.iter().fold(program().recorded(), |run, call| run.inject(signal(call))).record()
+    };
+    let mut seen = with_worker("P2")?;
+    // Where a thread was made before it, it has another name.
+    let name = name_of_the_worker(&seen);
+    if name != "P2" {
+        seen = with_worker(&name)?;
+    }
     if matches!(seen.outcome.exit, Exit::Code(101)) {
         seen.outcome.must_end();
     }
     Some(seen)
 }
 
-/// The worker's steps: P2's.
+/// The first task that is none of the parent's.
+fn name_of_the_worker(seen: &Recorded) -> String {
+    let mut others = seen.steps.iter().filter(|step| step.process.to_string() != "P1");
+    others.next().map_or("P2".into(), |step| step.event.task.to_string())
+}
+
 fn of_the_worker(seen: &Recorded) -> impl Iterator<Item = &Seen> {
-    seen.steps.iter().filter(|step| step.event.task.to_string() == "P2")
+    let name = name_of_the_worker(seen);
+    seen.steps.iter().filter(move |step| step.event.task.to_string() == name)
 }
 
 /// Those that tell of the signal that came to it.

@@ -191,13 +191,27 @@ fn must_empty_the_pipe() {
     }
 }
 
+/// A run in which SIGUSR1 comes just before a read. `None`: nobody may trace here.
+fn signalled_before_a_read() -> Option<Recorded> {
+    let before = |read: u32| {
+        let signal = Injection::signal(&format!("P1:read:{read}=USR1"));
+        let run = Run::new(grader::program!("never-block")).arg("0").recorded();
+        run.inject(signal.expect("it is well written")).record()
+    };
+    let seen = before(1)?;
+    // Who looks into its new pipe, before the handler is set, has nothing to lose there.
+    let sets = seen.steps.iter().any(|step| step.caught.contains(&(Signal::SIGUSR1 as i32)));
+    if seen.outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32) && !sets {
+        return before(2);
+    }
+    Some(seen)
+}
+
 #[test]
 fn a_signal_that_comes_while_the_pipe_is_emptied_is_told() {
     grader::worth(1);
     let seed = Seed::of("in between");
-    let signal = Injection::signal("P1:read:1=USR1").expect("it is well written");
-    let run = Run::new(grader::program!("never-block")).arg("0").recorded().inject(signal);
-    let Some(seen) = run.record() else { return };
+    let Some(seen) = signalled_before_a_read() else { return };
     must_come_through(&seen.outcome, 0, &seed);
     if seen.stuck.iter().any(|blocked| blocked.contains("read(")) {
         news_waits().saw_all(seen.stuck.iter().cloned()).fail();

@@ -16,7 +16,8 @@ pub(crate) fn was_told(process: &Process) -> Option<i32> {
 /// Fails if the listener is closed when the new program begins.
 pub(crate) fn must_be_open_at_exec() {
     let folder = Folder::new();
-    let run = Run::new(grader::program!("inherit-listener")).may_write(folder.path());
+    let program = folder.put_program(grader::program!("inherit-listener"));
+    let run = Run::new(program).may_write(folder.path());
     // Nobody stands at these gates; and where there is no `sh`, the new one does not wait for clients.
     let run = run.arg(folder.path().join("socket")).args(["/dev/null", "/dev/null"]);
     let Some(seen) = run.env("PATH", "/dev/null").recorded().record() else { return };

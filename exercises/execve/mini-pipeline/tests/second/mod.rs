@@ -1,20 +1,26 @@
 //! What the second program of a pipeline may go through: it is stopped for a while.
 
 use crate::pipeline;
-use grader::{Exit, Folder, Process, Seed, Verdict};
+use grader::{Exit, Folder, Process, Seed, State, Verdict};
 use nix::sys::signal::{Signal, kill};
 
 /// Fails if a second program that is stopped has ended, for this one.
 pub(crate) fn must_wait_for_who_is_stopped(second: u8, seed: &Seed) {
     let folder = Folder::new();
-    let script = format!("kill -s STOP $$; cat; exit {second}");
+    // Behind the end of its input, the first one is about to end, or has.
+    let script = format!("cat; kill -s STOP $$; exit {second}");
     let mut running = pipeline(&folder, &["true"], &["sh", "-c", &script]).start();
-    // Whoever asked for such news has heard of the stop when it sleeps again, or has left for it.
-    let mut had_stopped = false;
+    // Whoever asked for such news has heard of the stop when it sleeps again, or has left for it. One that waits for the first program
+    // before the second one asks only then: so this is looked at behind the first one's end, and the sleep that is seen is no older.
+    let (mut had_ended, mut slept) = (false, false);
     let stopped = running.until(|now| {
         let stopped = now.others().find(|p: &&Process| p.has_stopped())?;
-        let program = now.program().filter(|p| p.blocked());
-        program.filter(|_| std::mem::replace(&mut had_stopped, true)).map(|_| stopped.host)
+        let first_lives = now.others().any(|p| p.name == "true" && p.state != State::Zombie);
+        if !std::mem::replace(&mut had_ended, !first_lives) {
+            return None;
+        }
+        let sleeps = now.program().is_some_and(Process::blocked);
+        (std::mem::replace(&mut slept, sleeps) && sleeps).then_some(stopped.host)
     });
     if let Ok(stopped) = stopped {
         kill(stopped, Signal::SIGCONT).expect("it is there until it is reaped");

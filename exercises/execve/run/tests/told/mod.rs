@@ -5,7 +5,7 @@ use grader::{Exit, Injection, Outcome, Run, Seed, Verdict};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-/// The lines of standard output, and what of them speaks of an end: who says so, and which code.
+/// The lines of standard output that `sh` has printed, each of which begins with `<`; and what of the others speaks of an end: who says so, and which code.
 pub(crate) struct Told {
     pub(crate) lines: Vec<String>,
     pub(crate) ends: Vec<(String, String)>,
@@ -18,7 +18,7 @@ pub(crate) fn told(outcome: &Outcome) -> Told {
         Some((pid.to_owned(), code.to_owned()))
     };
     Told {
-        lines: text.lines().filter(|line| end(line).is_none()).map(str::to_owned).collect(),
+        lines: text.lines().filter(|line| line.starts_with('<')).map(str::to_owned).collect(),
         ends: text.lines().filter_map(end).collect(),
     }
 }

@@ -1,7 +1,29 @@
 //! Who says that a program is missing, and whose child one is that runs.
 
-use grader::{Process, Recorded, Snapshot, Verdict};
+use grader::{Process, Recorded, Seen, Snapshot, Verdict};
 use std::path::Path;
+
+/// What is told where a child has returned from `run`.
+pub(crate) fn came_back(child: &str) -> Verdict {
+    let cause = format!(
+        "The child came back from `run`, with an error: {child} is a second copy of your program."
+    );
+    Verdict::new(cause)
+        .ask("What does exec do when it fails, and who stands behind that line then?")
+}
+
+/// Fails if a child speaks of an error and leaves as `main` does, also where its parent hears of the error otherwise.
+pub(crate) fn must_not_come_back(seen: &Recorded) {
+    for (child, text) in seen.said().into_iter().filter(|(it, _)| it.to_string() != "P1") {
+        let ends = seen.steps.iter().filter(|step| step.process == child && step.is_end());
+        let with_2 = |end: &Seen| {
+            end.sentence.split(';').next().is_some_and(|it| it.ends_with(" exit code 2"))
+        };
+        if text.starts_with("[run ") && ends.into_iter().any(with_2) {
+            came_back(&child.to_string()).saw(format!("{child} said {text:?}")).fail();
+        }
+    }
+}
 
 /// Fails if two processes say that the program is missing.
 pub(crate) fn must_be_said_by_one(seen: &Recorded) {

@@ -7,9 +7,16 @@ use grader::{
 use nix::sys::signal::{Signal, kill};
 use std::time::{Duration, Instant};
 
+/// Whether the master has ended with this error. One that says so and goes on has taken it for none.
+fn has_ended_with(outcome: &Outcome, error: &str) -> bool {
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    let last_words = said.lines().filter_map(|line| line.strip_prefix("master-sleep: "));
+    outcome.exit == Exit::Code(2) && last_words.last().is_some_and(|it| it.contains(error))
+}
+
 /// Fails if the master has ended because a signal interrupted its sleep.
 pub(crate) fn must_survive_a_signal(outcome: &Outcome) {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 4")) {
+    if has_ended_with(outcome, "(os error 4)") {
         Verdict::new("The master takes it for a failure that a signal has come.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
@@ -20,7 +27,12 @@ pub(crate) fn must_survive_a_signal(outcome: &Outcome) {
 
 /// What was done before the first worker was killed.
 pub(crate) fn before_the_kill(seen: &Recorded) -> impl Iterator<Item = &Seen> {
-    seen.steps.iter().take_while(|step| !step.sentence.contains("SIGKILL"))
+    // Who speaks of it has killed nobody yet.
+    let kills = |step: &Seen| {
+        matches!(step.begins(), Some("kill" | "tkill" | "tgkill" | "pidfd_send_signal"))
+            && step.sentence.contains("SIGKILL")
+    };
+    seen.steps.iter().take_while(move |step| !kills(step))
 }
 
 /// Where the master fell asleep until then.
@@ -51,7 +63,7 @@ pub(crate) fn record(run: impl Fn(Duration) -> Recording) -> Option<Recorded> {
 
 /// Fails if the master takes it for a failure that there is nobody left whom it could wait for.
 pub(crate) fn must_know_that_nobody_is_left(outcome: &Outcome) {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 10")) {
+    if has_ended_with(outcome, "(os error 10)") {
         Verdict::new("The master takes it for a failure that it has no child any more.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
@@ -117,10 +129,14 @@ pub(crate) fn must_hear_a_signal_after_its_time() {
     let in_its_sleep = before.iter().rev().find(waits).is_some_and(|step| step.limit != Some(0));
     let later: Vec<_> =
         after.iter().take_while(|step| !step.sentence.contains("timeout")).collect();
+    // A sleep without a limit may be ended by a thread that has one.
+    let has_threads = steps
+        .iter()
+        .any(|step| step.process.to_string() == "P1" && step.event.task != step.process);
     let again = later.iter().find(|step| {
         step.blocked.as_ref().is_some_and(|it| {
             WAITS.iter().any(|call| it.call.starts_with(&format!("{call}(")))
-                && it.at_most.is_none_or(|time| time > 20_000_000)
+                && it.at_most.map_or(!has_threads, |time| time > 20_000_000)
         })
     });
     let returns = later.iter().any(|step| matches!(step.begins(), Some("wait4" | "waitid")));
