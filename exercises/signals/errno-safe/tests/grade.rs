@@ -4,10 +4,11 @@
 
 use grader::facts::*;
 use grader::{
-    Between, Exit, Gates, Injection, Outcome, Recorded, Run, Running, Seed, Seen, State, Verdict,
+    Between, Exit, Gates, Injection, Outcome, Process, Recorded, Run, Seed, Seen, Verdict,
 };
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
 
 /// In so many ways a path can fail to be opened.
 const WAYS: u8 = 3;
@@ -50,21 +51,42 @@ fn must_report(outcome: &Outcome, why: Errno, seed: &Seed) {
         .fail()
 }
 
+/// A run in which SIGUSR1 comes between the call and the look at errno, and once more at this one of the calls that close something.
+fn signalled(path: &str, room: &str, close: usize) -> Option<Recorded> {
+    let signal = |text: &str| Injection::signal(text).expect("it is well written");
+    let run = run(path, room).recorded().show_allocations();
+    let run = run.inject(signal("P1:sched_yield=USR1"));
+    run.inject(signal(&format!("P1:close:{close}=USR1"))).record()
+}
+
+/// Whether a signal has ended the program that it had no handler for.
+fn was_ended(seen: &Recorded) -> bool {
+    seen.outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32)
+        && seen.steps.iter().all(|step| step.handlers.is_empty())
+}
+
+/// How many descriptors it closes before a signal may come: while it gets ready.
+fn closed_before(path: &str, room: &str) -> Option<usize> {
+    let seen = run(path, room).recorded().record()?;
+    let ready = seen.steps.iter().take_while(|step| step.begins() != Some("sched_yield"));
+    Some(ready.filter(|step| step.begins() == Some("close")).count())
+}
+
 /// SIGUSR1 comes between the call and the look at errno, and once more when all is said. Returns what was seen where the machine shows it.
 fn interrupted(room: &str, way: u8, seed: &mut Seed) -> Option<Recorded> {
     let (path, why) = path(way, seed);
-    let signal = |text| Injection::signal(text).expect("it is well written");
-    let run = run(&path, room).recorded().show_allocations();
-    // The first that is closed is an end of the pipe, by its owner, which is still there then.
-    let run = run.inject(signal("P1:sched_yield=USR1")).inject(signal("P1:close:1=USR1"));
-    let seen = run.record()?;
+    // The first that is closed is an end of the pipe, by its owner, which is still there then; or else something that was of use before.
+    let mut seen = signalled(&path, room, 1)?;
+    if was_ended(&seen) {
+        seen = signalled(&path, room, closed_before(&path, room)? + 1)?;
+    }
     // Before a signal could come, it may have ended.
     if seen.unmet.len() == 2 {
         seen.outcome.must_end();
     }
     seen.must(stay_safe_in_handlers()).must(print_nothing_in_handlers()).must(end_by_itself());
     if seen.outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32) {
-        if seen.steps.iter().any(|step| !step.handlers.is_empty()) {
+        if !was_ended(&seen) {
             set_once(&seen.outcome, "it came, and once more when the first one had been handled");
         }
         Verdict::new("SIGUSR1 has ended the program: nothing was set for it.")
@@ -78,10 +100,20 @@ fn interrupted(room: &str, way: u8, seed: &mut Seed) -> Option<Recorded> {
     Some(seen)
 }
 
-/// Fails if the handler closes a descriptor: none of those that it finds is its own.
+/// Fails if the handler closes a descriptor that it finds: only those that it has opened itself are its own.
 fn must_not_close_in_its_handler(seen: &Recorded) {
-    let closes = |step: &&Seen| step.begins() == Some("close") && !step.handlers.is_empty();
-    if let Some(step) = seen.steps.iter().find(closes) {
+    let mut own: Vec<i32> = Vec::new();
+    let foreign = |step: &&Seen| {
+        if step.handlers.is_empty() {
+            own.clear();
+            return false;
+        }
+        own.extend(&step.opened);
+        let closes = |number: &i32| step.sentence.contains(&format!(" close({number})"));
+        let closed = own.iter().position(closes).map(|place| own.swap_remove(place));
+        step.begins() == Some("close") && closed.is_none()
+    };
+    if let Some(step) = seen.steps.iter().find(foreign) {
         Verdict::new(
             "The handler closes the pipe, which is not its own, and is needed the next time.",
         )
@@ -150,7 +182,7 @@ fn the_handler_takes_no_lock_not_even_one_of_its_own() {
         return;
     }
     match running.signal_within_its_handler(Signal::SIGUSR1) {
-        Between::Through(_) => must_be_set_for_more_than_one(running),
+        Between::Through(_) => must_be_set_for_two_at_once(),
         Between::Refused(errno) => grader::skip("SIGUSR1 within its handler", errno.desc()),
         Between::Locks(times) => Verdict::new("The handler of SIGUSR1 waits for a lock.")
             .saw(format!("its handler was begun again after each of its own instructions, as that of another signal could be; the {times}. time, it had the lock itself"))
@@ -159,17 +191,32 @@ fn the_handler_takes_no_lock_not_even_one_of_its_own() {
     }
 }
 
-/// Fails if SIGUSR1 has ended the program, which has caught it before.
-fn must_be_set_for_more_than_one(running: Running) {
-    if running.snapshot().program().is_some_and(|p| p.state != State::Zombie) {
+/// Fails if a second SIGUSR1 ends the program that is there when the handler begins. Whose handler keeps it outside until it is through may set itself
+/// anew meanwhile.
+fn must_be_set_for_two_at_once() {
+    let gates = Gates::new(1);
+    let mut running = run(&gates.paths()[0].to_string_lossy(), "room").start();
+    let rests = |p: &&Process| p.blocked() && p.signals.pending.is_empty();
+    if running.until(|now| now.program().filter(rests).map(drop)).is_err() {
+        return;
+    }
+    let pid = running.pid();
+    let send = |signal| kill(pid, signal).expect("it is there until it is reaped");
+    send(Signal::SIGSTOP);
+    let stopped = running.until(|now| now.program().filter(|p| p.has_stopped()).map(drop));
+    assert_eq!(stopped, Ok(()), "a signal can't be refused that stops");
+    // One for the process and one for its thread: they wait side by side.
+    send(Signal::SIGUSR1);
+    let number = pid.as_raw();
+    // SAFETY: tgkill takes numbers only.
+    unsafe { libc::syscall(libc::SYS_tgkill, number, number, libc::SIGUSR1) };
+    send(Signal::SIGCONT);
+    if running.until(|now| now.program().filter(rests).map(drop)).is_ok() {
         return;
     }
     let outcome = running.finish();
     if outcome.exit == Exit::Signal(Signal::SIGUSR1 as i32) {
-        set_once(
-            &outcome,
-            "the program slept, and SIGUSR1 was caught; it came, and once more in the handler",
-        );
+        set_once(&outcome, "it came twice while the program was stopped, and then that went on");
     }
 }
 

@@ -4,8 +4,9 @@
 //! first call that sleeps, whichever that is.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Recorded, Run, Running, State, Verdict};
+use grader::{Exit, Injection, Outcome, Recorded, Run, Running, Seen, State, Verdict};
 use nix::sys::signal::{Signal, kill};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Every call in which one can sleep until a signal comes.
@@ -28,6 +29,9 @@ const SLEEPS: [&str; 17] = [
     "nanosleep",
     "clock_nanosleep",
 ];
+
+/// Before so many changes of the mask SIGTERM comes, in a run each.
+const MASKS: usize = 4;
 
 fn run() -> Run {
     Run::new(grader::program!("lost-wakeup"))
@@ -131,20 +135,55 @@ fn sigterm_ends_the_sleep_and_nothing_else_does() {
     must_be_told(&outcome);
 }
 
-/// A run in which SIGTERM comes before the first of each of these calls.
-fn signalled(calls: &[&str]) -> Option<Recorded> {
+/// A run in which SIGTERM comes before each of these calls: `read` is every one, `read:2` the second.
+fn signalled(calls: &[String]) -> Option<Recorded> {
     let signal =
-        |call: &&str| Injection::signal(&format!("P1:{call}=TERM")).expect("it is well written");
+        |call: &String| Injection::signal(&format!("P1:{call}=TERM")).expect("it is well written");
     // Nobody is sent anything later: who sleeps by the clock now would do so for as long as it may.
     let run = run().deadline(Duration::from_secs(3)).recorded();
     calls.iter().map(signal).fold(run, |run, signal| run.inject(signal)).record()
 }
 
+/// A run in which nobody sends anything.
+fn undisturbed() -> Option<Recorded> {
+    run().deadline(Duration::from_secs(2)).recorded().record()
+}
+
+/// The calls of the first thread, each with its number, as `read:2`, and whether SIGTERM would find a handler before it.
+fn calls(seen: &Recorded) -> Vec<(String, bool, &Seen)> {
+    let own = seen.steps.iter().filter(|step| step.event.task.to_string() == "P1");
+    let (mut counts, mut caught) = (BTreeMap::new(), false);
+    let mut calls = Vec::new();
+    for step in own {
+        // What is said on standard error has no number.
+        let remark = |call: &&str| step.sentence.contains(&format!(" {call}(2, "));
+        if let Some(call) = step.begins().filter(|call| !call.starts_with("write") || !remark(call))
+        {
+            let nth = counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
+            calls.push((format!("{call}:{nth}"), caught, step));
+        }
+        caught = step.caught.contains(&(Signal::SIGTERM as i32));
+    }
+    calls
+}
+
+/// Whether the first thread's last call has not returned.
+fn is_in_a_call(seen: &Recorded) -> bool {
+    let own = seen.steps.iter().filter(|step| step.event.task.to_string() == "P1");
+    let last = own.rev().find(|step| step.begins().or(step.returns()).is_some());
+    last.is_some_and(|step| step.begins().is_some())
+}
+
 #[test]
 fn a_signal_before_the_wait_is_not_waited_for() {
     grader::worth(1);
-    // The first call that writes says "ready": SIGTERM comes before.
-    let Some(seen) = signalled(&["write"]) else { return };
+    let Some(plain) = undisturbed() else { return };
+    // Before that, a program may say more.
+    let ready = |(_, caught, step): &(String, bool, &Seen)| {
+        *caught && step.begins() == Some("write") && step.sentence.contains("ready")
+    };
+    let says = calls(&plain).into_iter().find(ready).map(|(call, ..)| call);
+    let Some(seen) = signalled(&[says.unwrap_or_else(|| "write".into())]) else { return };
     if !seen.stuck.is_empty() {
         Verdict::new(
             "SIGTERM had come before the wait began, and the program waits for another one.",
@@ -160,20 +199,31 @@ fn a_signal_before_the_wait_is_not_waited_for() {
 #[test]
 fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
     grader::worth(3);
-    let Some(seen) = signalled(&SLEEPS) else { return };
+    let Some(plain) = undisturbed() else { return };
+    let calls = calls(&plain);
+    let Some(mut seen) = signalled(&SLEEPS.map(String::from)) else { return };
+    // There are more calls to sleep in: for a child, or for a file.
+    if seen.unmet.len() == SLEEPS.len()
+        && let Some((sleeps, ..)) = calls.last().filter(|_| is_in_a_call(&plain))
+    {
+        let Some(again) = signalled(&[sleeps.clone()]) else { return };
+        seen = again;
+    }
     seen.must(set_no_timer())
         .must(not_sleep_through(Signal::SIGTERM))
         .must(never_sleep_by_the_clock())
         .must(never_spin())
         .must(end_by_itself());
     must_be_told(&seen.outcome);
-    // Nobody sends anything: whoever looks by the clock, in whichever thread, does so now.
-    let Some(seen) = run().deadline(Duration::from_secs(2)).recorded().record() else { return };
-    seen.must(never_sleep_by_the_clock());
-    // Who blocks it for that must not have looked before.
-    let Some(seen) = signalled(&["rt_sigprocmask"]) else { return };
-    if seen.unmet.is_empty() {
-        seen.must(not_sleep_through(Signal::SIGTERM)).must(end_by_itself());
-        must_be_told(&seen.outcome);
+    // Whoever looks by the clock, in whichever thread, does so in a run in which nobody sends anything.
+    plain.must(never_sleep_by_the_clock());
+    // Who blocks it for that must not have looked before. Before it has a handler, it ends the program.
+    let masks = calls.iter().filter(|(.., step)| step.begins() == Some("rt_sigprocmask"));
+    for (mask, ..) in masks.filter(|(_, caught, _)| *caught).take(MASKS) {
+        let Some(seen) = signalled(&[mask.clone()]) else { return };
+        if seen.unmet.is_empty() {
+            seen.must(not_sleep_through(Signal::SIGTERM)).must(end_by_itself());
+            must_be_told(&seen.outcome);
+        }
     }
 }

@@ -33,11 +33,15 @@ fn run(limit: u64, grace: u64, kind: &str) -> Run {
 fn must_have_lasted(start: Instant, least: u64) {
     let lasted = start.elapsed();
     if lasted < Duration::from_millis(least) {
-        Verdict::new("The child was signalled before its time was over.")
-            .saw(format!("the whole run lasted {lasted:?}; the child had {least} ms"))
-            .ask("From when on does a time count, and in which unit?")
-            .fail();
+        too_early(format!("the whole run lasted {lasted:?}; the child had {least} ms"));
     }
+}
+
+fn too_early(saw: String) -> ! {
+    Verdict::new("The child was signalled before its time was over.")
+        .saw(saw)
+        .ask("From when on does a time count, and in which unit?")
+        .fail()
 }
 
 #[test]
@@ -159,6 +163,14 @@ fn pauses(call: &str) -> bool {
 #[test]
 fn who_does_not_end_is_asked_when_the_limit_is_over() {
     grader::worth(1);
+    // A busy machine may be so late that a short time is over in any case.
+    let outcome = run(NEVER, NEVER, "plain").deadline(Duration::from_millis(LONG)).finish();
+    if matches!(outcome.exit, Exit::Code(143 | 137)) {
+        too_early(format!(
+            "{}; the child had {NEVER} ms, and the run had {LONG}",
+            outcome.ending()
+        ));
+    }
     let start = Instant::now();
     must_end_with(&run(SHORT, NEVER, "plain").finish(), 128 + 15);
     must_have_lasted(start, SHORT);
@@ -215,9 +227,11 @@ fn nobody_is_signalled_who_has_been_reaped_and_the_program_sleeps() {
     }
     judge(run(LONG, LONG, "quick").recorded().record());
     // It is about to end until the program is about to signal it. Then it ends, and if a thread reaps it, that comes first.
-    let mut late = run(SHORT, SHORT, "quick").recorded().inject(hold("P2:exit_group=P1:kill:1"));
+    let by = plain.as_ref().and_then(signals_by).unwrap_or("kill");
+    let hold_back = hold(&format!("P2:exit_group=P1:{by}:1"));
+    let mut late = run(SHORT, SHORT, "quick").recorded().inject(hold_back);
     if plain.as_ref().is_some_and(a_thread_reaps) {
-        late = late.inject(hold("P1:kill=P3:wait4:1"));
+        late = late.inject(hold(&format!("P1:{by}=P3:wait4:1")));
     }
     judge(late.record());
     plain.as_ref().inspect(|seen| must_not_signal_beside_a_reaper(seen));

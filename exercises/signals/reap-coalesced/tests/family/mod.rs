@@ -80,7 +80,7 @@ impl Family {
                     awaited.retain(|other| *other != line);
                     self.reported.push(line);
                 }
-                Ok(line) if !line.starts_with("pid ") => {}
+                Ok(line) if !reports_an_end(&line) => {}
                 Ok(line) => Verdict::new(self.other(&line))
                     .saw(format!("said: {line}"))
                     .saw(format!("could have been said: {}", awaited.join(", ")))
@@ -170,6 +170,12 @@ impl Family {
         }
         self
     }
+}
+
+/// Whether `serve` says so; whatever else is said is no report.
+fn reports_an_end(line: &str) -> bool {
+    let words: Vec<_> = line.split(' ').collect();
+    matches!(words[..], ["pid", _, "ended", "with", _])
 }
 
 /// Fails with why the program does not report what has happened, where that can be seen: so many have ended, and of so many of them it has not said so.

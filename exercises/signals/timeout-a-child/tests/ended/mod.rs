@@ -49,8 +49,11 @@ pub(crate) fn must_end_with(outcome: &Outcome, code: i32) {
             .ask("kill(2): to whom does a signal go, by which value of its pid?")
             .fail();
     }
-    // What main says when `watch` has returned something else than an end.
-    let returned = |status: &str| outcome.complaint().is_some_and(|text| text.contains(status));
+    // What main says, as its last, when `watch` has returned something else than an end. Before that, a program may tell what it sees.
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    let from_main = said.lines().rev().find_map(|line| line.strip_prefix("timeout-a-child: "));
+    let from_main = from_main.filter(|_| outcome.exit == Exit::Code(2));
+    let returned = |status: &str| from_main.is_some_and(|told| told.starts_with(status));
     if returned("Ok(StillAlive)") {
         Verdict::new("`watch` has returned before the child has ended: nobody has waited for that.")
             .saw(outcome.ending())

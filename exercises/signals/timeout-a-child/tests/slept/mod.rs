@@ -56,9 +56,28 @@ const ASKS: [&str; 11] = [
 /// So many of them without a sleep are asking again and again. Who had no processor until its limit was over has made a few.
 const AGAIN_AND_AGAIN: usize = 20;
 
+/// The calls that send the child a signal. tgkill(2) is one that a program may wake its own threads by.
+const SIGNALS: [&str; 3] = ["kill", "rt_sigqueueinfo", "pidfd_send_signal"];
+
+/// The call by which the child is signalled that begins with this step.
+fn signals(step: &Seen) -> Option<&str> {
+    let child = |call: &str| call == "tgkill" && step.sentence.contains("P2");
+    step.begins().filter(|call| SIGNALS.contains(call) || child(call))
+}
+
+/// What happens until somebody is signalled for the first time.
+fn until_a_signal(seen: &Recorded) -> impl Iterator<Item = &Seen> {
+    seen.steps.iter().take_while(|step| signals(step).is_none())
+}
+
+/// The call by which the program signals its child first.
+pub(crate) fn signals_by(seen: &Recorded) -> Option<&str> {
+    seen.steps.iter().find_map(signals)
+}
+
 /// Fails if nobody in the program sleeps until the limit is over.
 pub(crate) fn must_sleep_until_the_limit(seen: &Recorded) {
-    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
+    let until = until_a_signal(seen);
     let own: Vec<_> = until.filter(|step| step.process.to_string() == "P1").collect();
     let asks = |step: &&&Seen| step.returns().is_some_and(|call| ASKS.contains(&call));
     let asked: Vec<_> = own.iter().filter(asks).collect();
@@ -77,14 +96,23 @@ pub(crate) fn must_sleep_until_the_limit(seen: &Recorded) {
     .fail();
 }
 
-/// Fails if a signal has reached nobody, and the program does not mind.
+/// Fails if a signal has reached nobody, and the program does not mind: it does not send the same one again, to somebody who is there.
 pub(crate) fn must_reach_the_child(seen: &Recorded) {
-    let failed = |step: &&Seen| step.returns() == Some("kill") && step.sentence.contains("ESRCH");
-    let Some(at) = seen.steps.iter().position(|step| failed(&step)) else { return };
-    let call = seen.steps[..at].iter().rev().find(|step| step.begins() == Some("kill"));
+    let kills = |step: &Seen| step.begins() == Some("kill");
+    let answer = |at: usize| seen.steps[at..].iter().find(|step| step.returns() == Some("kill"));
+    let signal = |at: usize| seen.steps[at].sentence.rsplit(", ").next();
+    let calls: Vec<_> = (0..seen.steps.len()).filter(|at| kills(&seen.steps[*at])).collect();
+    let failed = |at: &usize| answer(*at).filter(|step| step.sentence.contains("ESRCH"));
+    let again = |at: usize, later: usize| {
+        later > at
+            && signal(later) == signal(at)
+            && answer(later).is_some_and(|it| it.result().is_some())
+    };
+    let unminded = |at: &usize| failed(at).is_some() && !calls.iter().any(|it| again(*at, *it));
+    let Some(at) = calls.iter().copied().find(unminded) else { return };
     Verdict::new("A signal that should end the child has reached nobody: kill(2) has failed with ESRCH.")
-        .saw_all(call.map(ToString::to_string))
         .saw(seen.steps[at].to_string())
+        .saw_all(failed(&at).map(ToString::to_string))
         .ask("kill(2): to whom does a signal go, by which value of its pid? Which of them does somebody have?")
         .fail();
 }
@@ -102,7 +130,7 @@ const IN_PARTS: usize = 3;
 
 /// Fails if a limit is slept through in parts: nothing happens until it is over.
 pub(crate) fn must_sleep_as_a_whole(seen: &Recorded) {
-    let until = seen.steps.iter().take_while(|step| step.begins() != Some("kill"));
+    let until = until_a_signal(seen);
     let mut slept: BTreeMap<String, &Seen> = BTreeMap::new();
     let mut parts: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
     for step in until.filter(|step| step.process.to_string() == "P1") {
@@ -127,7 +155,9 @@ pub(crate) fn must_sleep_as_a_whole(seen: &Recorded) {
 
 /// Fails if somebody signals the child while somebody else sleeps in a wait that reaps it: no lock could keep the two apart.
 pub(crate) fn must_not_signal_beside_a_reaper(seen: &Recorded) {
-    for (at, step) in seen.steps.iter().enumerate().filter(|(_, it)| it.begins() == Some("kill")) {
+    // What a pidfd leads to stays the child.
+    let by_pid = |step: &Seen| signals(step).is_some_and(|call| call != "pidfd_send_signal");
+    for (at, step) in seen.steps.iter().enumerate().filter(|(_, it)| by_pid(it)) {
         let mut met = vec![step.event.task];
         for last in seen.steps[..at].iter().rev() {
             if met.contains(&last.event.task) {
