@@ -16,11 +16,22 @@ struct Standing {
     daemon: Process,
 }
 
-/// Who is there and stands still, if nobody moves; the program must not have ended.
-fn still(now: &Snapshot) -> Option<Vec<Pid>> {
+/// Who is there and stands still, and how often each has gone to sleep, if nobody moves; the program must not have ended.
+fn still(now: &Snapshot) -> Option<Vec<(Pid, Vec<String>)>> {
     let ended = now.program().is_none_or(|p| p.state == State::Zombie);
     let all = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
-    (!ended && all).then(|| now.processes.iter().map(|p| p.pid).collect())
+    (!ended && all).then(|| now.processes.iter().map(slept).collect())
+}
+
+/// A process, and how often its threads have gone to sleep.
+fn slept(process: &Process) -> (Pid, Vec<String>) {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", process.host));
+    let status = threads.into_iter().flatten().flatten().filter_map(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?;
+        Some(format!("{} {line}", thread.path().display()))
+    });
+    (process.pid, status.collect())
 }
 
 /// Starts the program and waits until it and its daemon stand at their gates.
@@ -28,7 +39,8 @@ fn start() -> Standing {
     let (mut front, mut back) = (Gates::new(1), Gates::new(1));
     let run = Run::new(grader::program!("double-fork")).args(front.paths()).args(back.paths());
     let mut running = run.start();
-    // Twice the same, since one look takes its time: somebody who is adopted in the middle of it is not in it. First
+    // Twice the same, since one look takes its time: somebody who is adopted in the middle of it is not in it, and two who wait
+    // for each other in turn are both seen asleep. Nobody has gone to sleep anew in between, so all were at one moment. First
     // whether everybody stands still, and then who is at a gate: in this order, nobody is missed there either.
     let mut before = None;
     let seen = running.until(|now| {

@@ -72,10 +72,23 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
     let (text, _) = random_text("exit-or-_exit, child");
     let outcome = run(&text).finish();
     outcome.must_end();
-    if !outcome.reaped_a_child && outcome.left_behind.is_empty() {
+    let recorded = run(&text).recorded().slow_child(&["write", "writev"]).record();
+    // Without a recording, only this shows a child; one of vfork, which borrows the parent's memory, has none.
+    let by_faults = outcome.reaped_a_child || !outcome.left_behind.is_empty();
+    let is_born = |step: &Seen| step.process.to_string() != "P1";
+    let had_a_child = recorded.as_ref().map_or(by_faults, |seen| seen.steps.iter().any(is_born));
+    if !had_a_child {
+        let how = match recorded {
+            Some(_) => {
+                "in a recording of the run there is one process, from its beginning to its end"
+            }
+            None => {
+                "the kernel adds a child's page faults to the parent that waits for it; it added none"
+            }
+        };
         Verdict::new("The program has reaped no child: nothing shows that there ever was one.")
             .saw(outcome.ending())
-            .saw("the kernel adds a child's page faults to the parent that waits for it; it added none")
+            .saw(how)
             .ask("Which of the three texts is the child's to say?")
             .fail();
     }
@@ -86,12 +99,32 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
             .ask("Which process ended like that, and where?")
             .fail();
     }
-    if let Some(seen) = run(&text).recorded().slow_child(&["write", "writev"]).record() {
+    if let Some(seen) = recorded {
         seen.must(leave_to_its_children(CHILD_SAYS)).must(reap_every_child());
         must_say_its_own_words(&seen);
+        must_have_seen_the_end(&seen);
     }
     // Last: whom it looked for in time, it leaves only now and then.
     outcome.must_leave_nobody();
+}
+
+/// Fails if the parent says its words while the child is still there.
+fn must_have_seen_the_end(seen: &Recorded) {
+    let says = |step: &&Seen| {
+        let writes = step.begins().is_some_and(|call| call.starts_with("write"));
+        writes && step.process.to_string() == "P1" && step.sentence.contains(PARENT_SAYS)
+    };
+    let ends = |step: &&Seen| step.is_end() && step.process.to_string() == "P2";
+    let at = |step: &Seen| step.event.step;
+    let (says, ends) = (seen.steps.iter().find(says), seen.steps.iter().find(ends));
+    if let (Some(says), Some(ends)) = (says, ends)
+        && at(says) < at(ends)
+    {
+        Verdict::new("The parent says that it saw the child end, and the child has not ended yet.")
+            .saw_all([says, ends].map(ToString::to_string))
+            .ask("What tells the parent of its child's end, and what happens before that: that a pipe has no writer any more?")
+            .fail();
+    }
 }
 
 /// Fails if a child says what the parent is to say.

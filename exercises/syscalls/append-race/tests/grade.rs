@@ -3,10 +3,14 @@
 //! The one writer is held just before it writes, until the other one has written: whoever has looked for the end before that
 //! is seen to write over it each time, and not once in a million times. Where nobody may trace, it is left to luck, and four checks remain.
 
+mod holding;
 mod refused;
 
-use grader::{Exit, Folder, Injection, Outcome, Policy, Recorded, Run, Seed, Seen, Verdict};
-use refused::must_be_reported;
+use grader::{Exit, Folder, Outcome, Recorded, Run, Seed, Seen, Verdict};
+use holding::Hold;
+use refused::{
+    a_writer_gave_up, asks_elsewhere, gave_up, must_be_reported, must_not_have_given_up,
+};
 
 const LOG: &str = "log.txt";
 /// The calls by which a record may be written.
@@ -102,40 +106,21 @@ fn shown(text: &str, before: &str) -> String {
     format!("{place} {:?}", text.chars().take(120).collect::<String>())
 }
 
-/// Whether a writer has ended with an error.
-fn gave_up(outcome: &Outcome) -> bool {
-    outcome.exit == Exit::Code(1) && outcome.complaint().is_some()
-}
-
-fn a_writer_gave_up(outcome: &Outcome) -> Verdict {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 13")) {
-        return Verdict::new("One writer has made LOG so that the other one may not open it.")
-            .ask("open(2), on `mode`: who may do what with a file that is made?");
-    }
-    Verdict::new("A writer could not open LOG, or not write to it, and has ended with an error.")
-        .ask("For what was LOG opened, and which of the things asked for go together?")
-}
-
 fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str, seed: &Seed) {
     outcome.must_end();
     let verdict = match against(&log(folder), count, before) {
-        _ if outcome.complaint().is_some_and(|text| text.contains("os error 2")) => {
+        Some(_) if asks_elsewhere(folder, outcome) => a_writer_gave_up(folder, outcome),
+        _ if before.is_empty() && folder.read(LOG).is_none() => {
             Verdict::new("LOG is not made, where it was not there.")
                 .ask("Which flag of open(2) makes a file?")
         }
-        Some(_) if gave_up(outcome) => a_writer_gave_up(outcome),
+        Some(_) if gave_up(outcome) => a_writer_gave_up(folder, outcome),
         Some(verdict) => verdict,
         None if outcome.exit == Exit::Code(0) => return,
         None => Verdict::new("All records are there, and the program does not report success.")
             .ask("Which call failed?"),
     };
     verdict.saw(outcome.ending()).saw_all(outcome.complaint()).replay(seed).fail()
-}
-
-fn must_not_have_given_up(outcome: &Outcome) {
-    if gave_up(outcome) {
-        a_writer_gave_up(outcome).saw(outcome.ending()).saw_all(outcome.complaint()).fail();
-    }
 }
 
 #[test]
@@ -153,25 +138,18 @@ fn what_stood_there_before_stays() {
 fn a_log_that_is_not_there_is_made() {
     grader::worth(1);
     let seed = Seed::of("new");
+    let whole = |folder: &Folder, seen: &Recorded| {
+        must_be_whole(folder, &seen.outcome, 2, "", &seed);
+    };
     // Whoever looks whether it is there has looked by then, and makes it afterwards.
-    for nth in [1, 2] {
-        let folder = Folder::new();
-        let holds =
-            ["open", "openat"].map(|call| held_until(&format!("P2:{call}:{nth}=P3:write:1")));
-        let run = run(&folder, 2).recorded().policy(Policy::ChildFirst);
-        let held = holds.into_iter().fold(run, grader::Recording::inject);
-        let Some(seen) = held.record() else { break };
-        must_not_have_been_made_twice(&seen);
-        must_be_whole(&folder, &seen.outcome, 2, "", &seed);
-    }
+    let made_once = |folder: &Folder, seen: &Recorded| {
+        must_not_have_been_made_twice(seen);
+        whole(folder, seen);
+    };
+    let records = [1, 2].map(Hold::open).iter().all(|hold| hold.judge(None, made_once));
     // Who has made it is held before its second write: that one goes to the end, too.
-    for (maker, other) in [("P2", "P3"), ("P3", "P2")] {
-        let folder = Folder::new();
-        let holds = WRITES.map(|call| held_until(&format!("{maker}:{call}:2={other}:{call}:1")));
-        let held = holds.into_iter().fold(run(&folder, 2).recorded(), grader::Recording::inject);
-        let Some(seen) = held.record() else { break };
-        must_be_whole(&folder, &seen.outcome, 2, "", &seed);
-    }
+    let second = [("P2", "P3"), ("P3", "P2")].map(|(maker, other)| Hold::write(maker, 2, other, 1));
+    let _ = records && second.iter().all(|hold| hold.judge(None, whole));
     let folder = Folder::new();
     let outcome = run(&folder, 2).finish();
     must_be_whole(&folder, &outcome, 2, "", &seed);
@@ -182,8 +160,12 @@ fn must_not_have_been_made_twice(seen: &Recorded) {
     let held = seen.steps.iter().skip_while(|step| !step.sentence.contains(" holds P2 "));
     // Who is told by O_EXCL that it is there, and opens it then, has lost nothing.
     let flag = if gave_up(&seen.outcome) { "O_EXCL" } else { "O_TRUNC" };
-    let opens =
-        |step: &&Seen| step.sentence.contains("P2 calls open") && step.sentence.contains(flag);
+    // A file that stands beside it may be made anew as often as its owner likes.
+    let names = [format!("/{LOG}\""), format!("\"{LOG}\"")];
+    let opens = |step: &&Seen| {
+        let has = |part: &str| step.sentence.contains(part);
+        has("P2 calls open") && has(flag) && names.iter().any(|name| has(name))
+    };
     if let Some(step) = held.into_iter().find(opens) {
         Verdict::new("A writer makes LOG as if it were not there, when the other one has made it already, and written.")
             .saw("P2 was held before it opened LOG, until P3 had written")
@@ -205,25 +187,13 @@ fn hundreds_of_records_are_all_there() {
     must_be_whole(&folder, &outcome, count, &before(), &seed);
 }
 
-/// A recorded run in which Anna is held before this write of hers, until this one of Bert's is over.
-fn held(folder: &Folder, nth: u32, until: u32) -> Option<Recorded> {
-    folder.put(LOG, before());
-    let holds = WRITES.map(|call| held_until(&format!("P2:{call}:{nth}=P3:{call}:{until}")));
-    holds.into_iter().fold(run(folder, 2).recorded(), grader::Recording::inject).record()
-}
-
-/// Somebody before a call, until somebody else's is over.
-fn held_until(text: &str) -> Injection {
-    Injection::hold(text).expect("it is well written")
-}
-
 /// The steps of the two writers at which something is asked or written.
 fn steps(seen: &Recorded) -> Vec<String> {
     let told = [" calls lseek(", " calls write(", " calls writev(", " calls pwrite64(", " holds "];
     let of_writers = seen.steps.iter().filter(|step| {
         told.iter().any(|it| step.sentence.contains(it) && !step.sentence.contains(") = "))
     });
-    of_writers.take(6).map(ToString::to_string).collect()
+    of_writers.take(8).map(ToString::to_string).collect()
 }
 
 #[test]
@@ -231,9 +201,10 @@ fn nobody_writes_over_what_came_in_between() {
     grader::worth(3);
     // Until Bert's first write is over, or his second: what he looked at in between is looked at no more.
     for until in [1, 2] {
-        let folder = Folder::new();
-        let Some(seen) = held(&folder, 1, until) else { return };
-        must_not_be_written_over(&folder, &seen);
+        let hold = Hold::write("P2", 1, "P3", until);
+        if !hold.judge(Some(&before()), must_not_be_written_over) {
+            return;
+        }
     }
 }
 
@@ -241,7 +212,12 @@ fn must_not_be_written_over(folder: &Folder, seen: &Recorded) {
     seen.outcome.must_end();
     let text = log(folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
-    must_not_have_given_up(&seen.outcome);
+    must_not_have_given_up(folder, &seen.outcome);
+    let missing = missing(&text, 2);
+    // Whose record is gone was there first.
+    let anna_was = missing.first().is_some_and(|record| record.starts_with("Anna"));
+    let (late, early) =
+        if anna_was { ("Bert (P3)", "Anna (P2)") } else { ("Anna (P2)", "Bert (P3)") };
     let calls = |call: &str| seen.steps.iter().any(|step| step.sentence.contains(call));
     let rewinds =
         |step: &Seen| step.sentence.contains(" calls lseek(") && step.sentence.contains("SEEK_SET");
@@ -251,40 +227,41 @@ fn must_not_be_written_over(folder: &Folder, seen: &Recorded) {
     } else if !text.starts_with(&before()) {
         verdict
     } else if calls("P2 calls lseek(") {
-        Verdict::new("There is a gap: Anna (P2) has gone to the end, and writes there later, when Bert (P3) has written already.")
+        Verdict::new(format!("There is a gap: {late} has gone to the end, and writes there later, when {early} has written already."))
             .ask("Which call goes to the end and writes in one step?")
     } else if calls("P3 calls pread64(") {
         Verdict::new("Bert (P3) looks whether his record stands there, and it does: Anna (P2) writes over it when he has looked.")
             .ask("How long is it true what one has seen in a file to which others write?")
     } else if calls("P2 calls pwrite64(") {
-        Verdict::new("There is a gap: Anna (P2) has worked out where the end is, and it is there no more when she writes.")
+        Verdict::new(format!("There is a gap: {late} has worked out where the end is, and it is there no more at the write."))
             .ask("How old is a size when it is used, and who could look it up as a part of the write?")
     } else {
         verdict
     };
-    let missing = missing(&text, 2);
     verdict.saw(format!("missing: {}", missing.join(", "))).saw_all(steps(seen)).fail()
 }
 
 #[test]
 fn a_record_is_one_piece() {
     grader::worth(1);
-    let folder = Folder::new();
-    let Some(seen) = held(&folder, 2, 1) else { return };
+    Hold::write("P2", 2, "P3", 1).judge(Some(&before()), must_be_one_piece);
+}
+
+fn must_be_one_piece(folder: &Folder, seen: &Recorded) {
     seen.outcome.must_end();
-    let text = log(&folder);
+    let text = log(folder);
     let Some(verdict) = against(&text, 2, &before()) else { return };
-    must_not_have_given_up(&seen.outcome);
+    must_not_have_given_up(folder, &seen.outcome);
     if !text.starts_with(&before()) || !text.contains("Anna 1Bert") {
-        verdict.saw_all(steps(&seen)).fail();
+        verdict.saw_all(steps(seen)).fail();
     }
     let newline_apart = seen.steps.iter().any(|step| step.sentence.contains(r#", "\n")"#));
     if !newline_apart {
-        verdict.saw_all(steps(&seen)).fail();
+        verdict.saw_all(steps(seen)).fail();
     }
     Verdict::new("A record is written in pieces, and another one's comes in between.")
         .saw(shown(&text, &before()))
-        .saw_all(steps(&seen))
+        .saw_all(steps(seen))
         .ask("With how many calls is one record written, and how many of them does a `write!` or a `writeln!` make?")
         .fail()
 }

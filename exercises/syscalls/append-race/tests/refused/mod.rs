@@ -1,7 +1,8 @@
-//! A log that can grow no more, and who must report that.
+//! Writers that have given up; and a log that can grow no more, and who must report that.
 
 use super::{LOG, against, log, shown};
 use grader::{Exit, Folder, Outcome, Run, State, Verdict};
+use std::os::unix::fs::PermissionsExt as _;
 
 /// Lets no file grow beyond one block, and becomes the program. The signal that comes with that is ignored, so that write(2) answers.
 const SHELL: &str = r#"trap "" XFSZ; ulimit -f 1; exec "$@""#;
@@ -13,6 +14,40 @@ const ROOM: usize = 4;
 /// What stands in the log from the start.
 fn before() -> String {
     format!("{}\n", "-".repeat(LIMIT - ROOM - 1))
+}
+
+/// Whether a writer has ended with an error.
+pub(crate) fn gave_up(outcome: &Outcome) -> bool {
+    outcome.exit == Exit::Code(1) && outcome.complaint().is_some()
+}
+
+/// Whether a writer has given up because of a file that is not in LOG's folder.
+pub(crate) fn asks_elsewhere(folder: &Folder, outcome: &Outcome) -> bool {
+    let said = |error: &str| outcome.complaint().is_some_and(|text| text.contains(error));
+    let log = std::fs::metadata(folder.path().join(LOG));
+    let nobodys = log.is_ok_and(|it| it.permissions().mode() & 0o600 != 0o600);
+    // EROFS where all the rest may only be read, and EACCES where it is forbidden otherwise.
+    gave_up(outcome) && (said("os error 30") || said("os error 13") && !nobodys)
+}
+
+pub(crate) fn a_writer_gave_up(folder: &Folder, outcome: &Outcome) -> Verdict {
+    if asks_elsewhere(folder, outcome) {
+        return Verdict::new("A writer has asked for a file outside of LOG's folder, and there nothing may be written.")
+            .ask("For what is that file needed, and could LOG itself serve for it, or one beside LOG?");
+    }
+    if outcome.complaint().is_some_and(|text| text.contains("os error 13")) {
+        return Verdict::new("One writer has made LOG so that the other one may not open it.")
+            .ask("open(2), on `mode`: who may do what with a file that is made?");
+    }
+    Verdict::new("A writer could not open LOG, or not write to it, and has ended with an error.")
+        .ask("For what was LOG opened, and which of the things asked for go together?")
+}
+
+pub(crate) fn must_not_have_given_up(folder: &Folder, outcome: &Outcome) {
+    if gave_up(outcome) {
+        let verdict = a_writer_gave_up(folder, outcome);
+        verdict.saw(outcome.ending()).saw_all(outcome.complaint()).fail();
+    }
 }
 
 /// Fails unless both writers of so many records report that they can't write theirs. Where there is one each, the kernel takes a part of the first,
