@@ -203,7 +203,7 @@ fn when_a_fork_is_refused_nobody_is_left() {
         .ask("Which process ended where?")
         .fail();
     }
-    if !outcome.complaint().is_some_and(|text| text.contains("os error 11")) {
+    if !String::from_utf8_lossy(&outcome.stderr).contains("(os error 11)") {
         Verdict::new("The error that fork had is not reported.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
@@ -261,9 +261,8 @@ fn the_forks_own_error_is_reported_at_the_first_refusal() {
         }
         seen.must(end_by_itself()).must(give_up_after(error)).must(reap_every_child());
         must_signal_nobody_who_is_gone(&seen);
-        let complaint = seen.outcome.complaint().unwrap_or_default();
-        if seen.outcome.exit != Exit::Code(75) || !complaint.contains(&format!("os error {number}"))
-        {
+        let said = String::from_utf8_lossy(&seen.outcome.stderr);
+        if seen.outcome.exit != Exit::Code(75) || !said.contains(&format!("(os error {number})")) {
             Verdict::new(format!("The fork was refused with {error}, and that is not reported."))
                 .saw(seen.outcome.ending())
                 .saw_all(seen.outcome.complaint())

@@ -108,7 +108,8 @@ fn must_be_emptied_at_once(seen: &Seen, seed: &Seed) {
             .ask("Who would wake the program for what comes next, if the drain did not wait for it?")
             .fail();
     }
-    if outcome.complaint().is_some_and(|text| text.contains("os error 11")) {
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    if outcome.exit == Exit::Code(2) && said.contains("(os error 11)") {
         how(Verdict::new("The program takes it for a failure that the pipe is empty."))
             .ask("EAGAIN: what would have had to be waited for, and was it to be waited for here?")
             .fail();

@@ -6,7 +6,7 @@
 mod refused;
 
 use grader::{Exit, Folder, Injection, Outcome, Policy, Recorded, Run, Seed, Seen, Verdict};
-use refused::must_be_reported;
+use refused::{must_be_reported, says};
 
 const LOG: &str = "log.txt";
 /// The calls by which a record may be written.
@@ -108,7 +108,7 @@ fn gave_up(outcome: &Outcome) -> bool {
 }
 
 fn a_writer_gave_up(outcome: &Outcome) -> Verdict {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 13")) {
+    if says(outcome, "(os error 13)") {
         return Verdict::new("One writer has made LOG so that the other one may not open it.")
             .ask("open(2), on `mode`: who may do what with a file that is made?");
     }
@@ -119,7 +119,7 @@ fn a_writer_gave_up(outcome: &Outcome) -> Verdict {
 fn must_be_whole(folder: &Folder, outcome: &Outcome, count: usize, before: &str, seed: &Seed) {
     outcome.must_end();
     let verdict = match against(&log(folder), count, before) {
-        _ if outcome.complaint().is_some_and(|text| text.contains("os error 2")) => {
+        _ if gave_up(outcome) && says(outcome, "(os error 2)") => {
             Verdict::new("LOG is not made, where it was not there.")
                 .ask("Which flag of open(2) makes a file?")
         }

@@ -233,7 +233,7 @@ fn a_file_that_is_not_there_is_reported() {
     let outcome: Outcome = running.finish();
     outcome.must_end();
     if outcome.exit != Exit::Code(1)
-        || !outcome.complaint().is_some_and(|text| text.contains("os error 2"))
+        || !String::from_utf8_lossy(&outcome.stderr).contains("(os error 2)")
     {
         Verdict::new("FILE isn't there, and the program ends otherwise than by reporting that.")
             .saw(outcome.ending())

@@ -7,9 +7,14 @@ use grader::{
 use nix::sys::signal::{Signal, kill};
 use std::time::{Duration, Instant};
 
+/// Whether the program has ended with this error. It may tell of others that it has survived.
+fn has_reported(outcome: &Outcome, error: &str) -> bool {
+    outcome.exit == Exit::Code(2) && String::from_utf8_lossy(&outcome.stderr).contains(error)
+}
+
 /// Fails if the master has ended because a signal interrupted its sleep.
 pub(crate) fn must_survive_a_signal(outcome: &Outcome) {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 4")) {
+    if has_reported(outcome, "(os error 4)") {
         Verdict::new("The master takes it for a failure that a signal has come.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())
@@ -51,7 +56,7 @@ pub(crate) fn record(run: impl Fn(Duration) -> Recording) -> Option<Recorded> {
 
 /// Fails if the master takes it for a failure that there is nobody left whom it could wait for.
 pub(crate) fn must_know_that_nobody_is_left(outcome: &Outcome) {
-    if outcome.complaint().is_some_and(|text| text.contains("os error 10")) {
+    if has_reported(outcome, "(os error 10)") {
         Verdict::new("The master takes it for a failure that it has no child any more.")
             .saw(outcome.ending())
             .saw_all(outcome.complaint())

@@ -50,7 +50,13 @@ pub(crate) fn must_end_with(outcome: &Outcome, code: i32) {
             .fail();
     }
     // What main says when `watch` has returned something else than an end.
-    let returned = |status: &str| outcome.complaint().is_some_and(|text| text.contains(status));
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    let returned = |status: &str| {
+        let of_main = |line: &str| {
+            line.strip_prefix("timeout-a-child: ").is_some_and(|it| it.starts_with(status))
+        };
+        outcome.exit == Exit::Code(2) && said.lines().any(of_main)
+    };
     if returned("Ok(StillAlive)") {
         Verdict::new("`watch` has returned before the child has ended: nobody has waited for that.")
             .saw(outcome.ending())

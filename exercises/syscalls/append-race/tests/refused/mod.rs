@@ -15,6 +15,11 @@ fn before() -> String {
     format!("{}\n", "-".repeat(LIMIT - ROOM - 1))
 }
 
+/// Whether this was said on standard error, among other things perhaps.
+pub(crate) fn says(outcome: &Outcome, what: &str) -> bool {
+    String::from_utf8_lossy(&outcome.stderr).contains(what)
+}
+
 /// Fails unless both writers of so many records report that they can't write theirs. Where there is one each, the kernel takes a part of the first,
 /// and nothing of the other; where there are many, whoever writes over what is there comes to the end of the room as well.
 pub(crate) fn must_be_reported(count: usize) {
