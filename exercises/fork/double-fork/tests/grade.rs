@@ -107,8 +107,8 @@ fn ended_early(running: Running, why: Interrupted) -> ! {
     if why != Interrupted::Deadline {
         outcome.must_end();
     }
-    let refused = |text: String| text.contains("EPERM") || text.contains("not permitted");
-    let verdict = if outcome.complaint().is_some_and(refused) {
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    let verdict = if said.contains("EPERM") || said.contains("not permitted") {
         Verdict::new("EPERM: setsid(2) refuses a process that leads a process group already.")
             .ask("Which process surely leads no group, since it has just been made?")
     } else if why == Interrupted::Ended {

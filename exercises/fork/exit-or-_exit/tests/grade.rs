@@ -31,7 +31,7 @@ fn must_say_each_text_once(outcome: &Outcome, text: &str, seed: &Seed) {
         (2.., _, _) => Verdict::new(format!("TEXT came out {} times, as when a fork copies a buffer with it inside.", times(text)))
             .ask("How many copies of the bytes were there after the fork, and what emptied each of them?"),
         (_, 0, _) => Verdict::new("When the program ended, the child's words had not come out of standard output.")
-            .ask(if outcome.complaint().is_some_and(|text| text.contains(CHILD_SAYS.trim())) {
+            .ask(if String::from_utf8_lossy(&outcome.stderr).contains(CHILD_SAYS.trim()) {
                 "Which of its descriptors did the child write to?"
             } else if !outcome.reaped_a_child {
                 "Was the child at its end by then, and who has waited for that?"

@@ -2,13 +2,14 @@
 
 use grader::facts::*;
 use grader::{
-    Exit, Injection, Interrupted, Outcome, Policy, Recorded, Run, Running, Seed, Seen, Verdict,
+    Exit, Injection, Interrupted, Outcome, Policy, Recorded, Run, Running, Seed, Seen, State,
+    Verdict,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::Duration;
 
-/// So much processor time is none that a parent needs for going to sleep.
+/// So much processor time has who wants it until the deadline, and never sleeps. Before, it may have other work to do.
 const SPINNING: Duration = Duration::from_millis(200);
 
 /// The calls that tell of a child's changes.
@@ -17,7 +18,6 @@ const WAITS: [&str; 2] = ["wait4", "waitid"];
 /// What the parent does while its child is stopped.
 enum Parent {
     Sleeps,
-    Spins,
     WaitsFor(Pid),
 }
 
@@ -158,18 +158,9 @@ fn a_stopped_child_has_not_ended() {
         if had_stopped && parent.sleeping_for_time() {
             return Some(Parent::Sleeps);
         }
-        if had_stopped && parent.cpu >= SPINNING {
-            return Some(Parent::Spins);
-        }
         (had_stopped && parent.blocked()).then_some(Parent::WaitsFor(child.host))
     });
     match seen {
-        Ok(Parent::Spins) => Verdict::new(
-            "The parent spins: it asks again and again whether its child has ended, and never sleeps.",
-        )
-        .saw_all(running.snapshot().explain())
-        .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
-        .fail(),
         Ok(Parent::Sleeps) => Verdict::new(
             "The parent goes by the clock: it sleeps for a time, whatever its child does.",
         )
@@ -188,7 +179,14 @@ fn a_stopped_child_has_not_ended() {
             if why != Interrupted::Deadline {
                 outcome.must_end();
             }
+            let parent = outcome.snapshot.program();
+            let spins = parent.is_some_and(|it| it.state == State::Running && it.cpu >= SPINNING);
             let verdict = match why {
+                Interrupted::Deadline if has_stopped && spins => Verdict::new(
+                    "The parent spins: it asks again and again whether its child has ended, and never sleeps.",
+                )
+                .saw_all(outcome.snapshot.explain())
+                .ask("What does WNOHANG change about wait, and does this parent have anything else to do?"),
                 Interrupted::Ended if !outcome.left_behind.is_empty() => {
                     Verdict::new("A stop was taken for an end: the child is stopped, and lives.")
                         .saw_all(outcome.who_was_left())

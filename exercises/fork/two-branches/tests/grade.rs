@@ -1,10 +1,14 @@
 //! What the kernel must have seen of `two-branches`.
 
 use grader::facts::*;
-use grader::{Exit, Injection, Outcome, Policy, Run, Seed, Verdict};
+use grader::{
+    Exit, Injection, Interrupted, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Snapshot,
+    State, Verdict,
+};
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// So much processor time is none that a parent needs for going to sleep.
+/// So much processor time has who wants it until the deadline, and never sleeps. Before, it may have other work to do.
 const SPINNING: Duration = Duration::from_millis(200);
 
 /// What the parent does while somebody is to read the number.
@@ -12,8 +16,34 @@ const SPINNING: Duration = Duration::from_millis(200);
 enum Parent {
     Reads,
     Sleeps,
-    Spins,
     Waits,
+}
+
+/// Whether the process waits for what only the test could write: it may have something else as its descriptor 0.
+fn waits_for_the_test(now: &Snapshot, process: &Process) -> bool {
+    let from = process.descriptor(0).map(|d| &d.target);
+    let is_a_pipe = |target: &PathBuf| target.to_string_lossy().starts_with("pipe:");
+    let mut descriptors = now.processes.iter().flat_map(|p| &p.descriptors);
+    process.waits_to_read(0).unwrap_or(false)
+        // Where the machine does not say where it leads, it is taken for what it was at first.
+        && from.is_none_or(is_a_pipe)
+        && !descriptors.any(|d| d.writable && Some(&d.target) == from)
+}
+
+/// Whether a child has come to the number: it reads, or asks whether there is something to read, or has a thread that does. Where the machine
+/// does not show who is in which call, whoever sleeps beside the parent reads.
+fn waits_for_the_number(child: &Process) -> bool {
+    let asks = |call: &str| ["poll", "select", "epoll", "futex"].iter().any(|it| call.contains(it));
+    match child.waits_to_read(0) {
+        Some(reads) => reads || child.blocked() && child.call_name().is_some_and(asks),
+        None => child.blocked(),
+    }
+}
+
+/// Whether the parent is held in a fork that gives it back when its child has ended: it sleeps exactly until then.
+fn is_held_in_its_fork(parent: &Process) -> bool {
+    parent.state == State::Uninterruptible
+        && parent.call_name().is_some_and(|call| ["clone", "vfork"].contains(&call))
 }
 
 /// Runs the program, and tells it the code when somebody waits to read it: that must be the child.
@@ -22,11 +52,10 @@ fn run(code: u8) -> Outcome {
     let mut child_reads = false;
     let parent_reads = running.until(|now| {
         let parent = now.program()?;
-        if parent.waits_to_read(0).unwrap_or(false) {
+        if waits_for_the_test(now, parent) {
             return Some(Parent::Reads);
         }
-        // Where the machine does not show who is in which call, whoever sleeps beside the parent reads.
-        let reads = now.others().any(|p| p.waits_to_read(0).unwrap_or(p.blocked()));
+        let reads = now.others().any(waits_for_the_number);
         // The parent is looked at only when the child waits already: from then on it is the parent's turn.
         if !std::mem::replace(&mut child_reads, reads) {
             return None;
@@ -34,17 +63,8 @@ fn run(code: u8) -> Outcome {
         if parent.sleeping_for_time() {
             return Some(Parent::Sleeps);
         }
-        if parent.cpu >= SPINNING {
-            return Some(Parent::Spins);
-        }
-        parent.blocked().then_some(Parent::Waits)
+        (parent.blocked() || is_held_in_its_fork(parent)).then_some(Parent::Waits)
     });
-    if parent_reads == Ok(Parent::Spins) {
-        Verdict::new("The parent spins: it asks again and again whether its child has ended, and never sleeps.")
-            .saw_all(running.snapshot().explain())
-            .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
-            .fail();
-    }
     if parent_reads == Ok(Parent::Sleeps) {
         Verdict::new("The parent goes by the clock: it sleeps for a time, whatever its child does.")
             .saw_all(running.snapshot().explain())
@@ -52,10 +72,7 @@ fn run(code: u8) -> Outcome {
             .fail();
     }
     if parent_reads == Ok(Parent::Reads) {
-        Verdict::new("The parent reads the number itself: it would know it without any child.")
-            .saw_all(running.snapshot().explain())
-            .ask("How can the parent come to know a number that only the child has read?")
-            .fail();
+        the_parent_reads().saw_all(running.snapshot().explain()).fail();
     }
     if parent_reads.is_ok() {
         running.tell(format!("{code}\n").as_bytes());
@@ -65,6 +82,14 @@ fn run(code: u8) -> Outcome {
         Verdict::new("There is no child: the program is the only process of the run.")
             .saw_all(outcome.snapshot.explain())
             .ask("Which call makes a process of one's own, which can read and exit?")
+            .fail();
+    }
+    let parent = outcome.snapshot.program();
+    let spins = parent.is_some_and(|it| it.state == State::Running && it.cpu >= SPINNING);
+    if parent_reads == Err(Interrupted::Deadline) && child_reads && spins {
+        Verdict::new("The parent spins: it asks again and again whether its child has ended, and never sleeps.")
+            .saw_all(outcome.snapshot.explain())
+            .ask("What does WNOHANG change about wait, and does this parent have anything else to do?")
             .fail();
     }
     outcome.must_end();
@@ -82,7 +107,7 @@ fn the_parent_exits_with_the_childs_code() {
         if outcome.exit == Exit::Code(code.into()) {
             continue;
         }
-        let lost = outcome.complaint().is_some_and(|text| text.contains("ECHILD"));
+        let lost = String::from_utf8_lossy(&outcome.stderr).contains("ECHILD");
         let child_is_right = outcome.reaped_a_child && !lost && child_must_exit_with(code);
         let verdict = match outcome.exit {
             Exit::Code(0) if outcome.reaped_a_child => Verdict::new(format!(
@@ -144,8 +169,29 @@ fn the_child_may_be_the_first_to_end() {
     let code = seed.random().u8(103..=254);
     let run = Run::new(grader::program!("two-branches")).stdin(format!("{code}\n"));
     let Some(seen) = run.recorded().policy(Policy::ChildFirst).record() else { return };
+    must_not_read_it(&seen);
     seen.must(end_by_itself()).must(have_children_exit_with([code])).must(exit_with(code));
     must_sleep_until_it_has();
+}
+
+/// Fails if the parent reads from what is its standard input, by whatever number, and whether it asks before or not.
+fn must_not_read_it(seen: &Recorded) {
+    let at_first = seen.steps.iter().find_map(|step| step.open.as_ref());
+    let input = at_first.and_then(|open| open.iter().find(|it| it.number == 0));
+    let Some(input) = input.map(|it| it.description) else { return };
+    let reads = |step: &&Seen| {
+        step.process.to_string() == "P1"
+            && step.description == Some(input)
+            && step.begins().is_some_and(|call| call.contains("read") || call == "splice")
+    };
+    if let Some(step) = seen.steps.iter().find(reads) {
+        the_parent_reads().saw(step.to_string()).fail();
+    }
+}
+
+fn the_parent_reads() -> Verdict {
+    Verdict::new("The parent reads the number itself: it would know it without any child.")
+        .ask("How can the parent come to know a number that only the child has read?")
 }
 
 /// Fails if the parent gets up by the clock, or trusts a flag that it looked at before.

@@ -4,9 +4,12 @@
 
 mod messages;
 
-use grader::facts::give_up_after;
-use grader::{Exit, Injection, Outcome, Run, Seed, Seen, Verdict};
+use grader::facts::{give_up_after, meet_every_injection};
+use grader::{Exit, Injection, Outcome, Recorded, Recording, Run, Seed, Seen, Verdict};
 use messages::{Pieces, framed, message, messages, must_have_said};
+
+/// The calls by which bytes can come in.
+const READS: [&str; 2] = ["read", "readv"];
 
 /// Fails unless the program reports its success, and as many messages as there were.
 fn must_succeed(outcome: &Outcome, count: usize, seed: &Seed) {
@@ -54,10 +57,18 @@ fn must_end(outcome: &Outcome, input: &[u8]) {
     outcome.must_end();
 }
 
-/// Puts all of it into a pipe at once, and closes that.
+/// Fails if the program writes without end. Call by call, as it is recorded, that would take long.
+fn must_come_to_an_end(sent: &[String], seed: &Seed) {
+    let outcome = run_at_once(&framed(sent));
+    if outcome.exit == Exit::TooMuchOutput {
+        judge(&outcome, sent, Pieces::Whole("all of it was in the pipe at once"), seed);
+    }
+}
+
+/// Puts all of it into a pipe at once, and closes that. Room is for who shows each byte on standard error as well, as `{:?}` does.
 fn run_at_once(bytes: &[u8]) -> Outcome {
     let mut running =
-        Run::new(grader::program!("framed-reader")).output_limit(1 << 16).stdin_later().start();
+        Run::new(grader::program!("framed-reader")).output_limit(1 << 19).stdin_later().start();
     running.tell(bytes);
     running.finish()
 }
@@ -106,11 +117,12 @@ fn it_does_not_matter_where_the_bytes_are_torn() {
     let mut seed = Seed::of("torn");
     for piece in [1, seed.random().usize(2..=7)] {
         let sent = messages(&mut seed);
-        let tear = Injection::short(&format!("read:*={piece}")).expect("it is well written");
+        must_come_to_an_end(&sent, &seed);
+        let tear = |call: &str| Injection::short(&format!("{call}:*={piece}"));
         // Some hundred reads, call by call: on a busy machine that takes a while. Who hangs is noticed without a deadline.
-        let run = Run::new(grader::program!("framed-reader"));
-        let run = run.output_limit(1 << 12);
-        let Some(seen) = run.stdin(framed(&sent)).recorded().inject(tear).record() else { return };
+        let run = Run::new(grader::program!("framed-reader")).stdin(framed(&sent)).recorded();
+        let tears = READS.map(|call| tear(call).expect("it is well written"));
+        let Some(seen) = tears.into_iter().fold(run, Recording::inject).record() else { return };
         let bytes = if piece == 1 { "byte" } else { "bytes" };
         let what = format!("no read has brought more than {piece} {bytes}");
         let is_end = |step: &Seen| step.sentence.contains(" reads 0 bytes from ");
@@ -119,7 +131,7 @@ fn it_does_not_matter_where_the_bytes_are_torn() {
         judge(&seen.outcome, &sent, pieces, &seed);
     }
     let sent = [message(&mut seed, u16::MAX.into())];
-    let run = Run::new(grader::program!("framed-reader")).output_limit(1 << 17);
+    let run = Run::new(grader::program!("framed-reader"));
     let what = Pieces::Whole("it was as long as a message can be");
     judge(&run.stdin(framed(&sent)).finish(), &sent, what, &seed);
 }
@@ -162,38 +174,55 @@ fn a_read_that_fails_is_no_end() {
     grader::worth(1);
     let mut seed = Seed::of("fails");
     let sent = messages(&mut seed);
-    // The first is of a length, the second or the third of a message.
-    for nth in 1..=3 {
-        let fails = Injection::fail(&format!("read:{nth}=EIO")).expect("it is well written");
-        let run = Run::new(grader::program!("framed-reader")).output_limit(1 << 12);
-        let Some(seen) = run.stdin(framed(&sent)).recorded().inject(fails).record() else { return };
-        let outcome = &seen.outcome;
-        if outcome.exit != Exit::TooMuchOutput {
-            must_end(outcome, &framed(&sent));
+    must_come_to_an_end(&sent, &seed);
+    let (mut met, mut unmet) = (false, None);
+    for call in READS {
+        // The first is of a length, the second or the third of a message.
+        for nth in 1..=3 {
+            let Some(seen) = failing(call, nth, &sent) else { return };
+            must_end(&seen.outcome, &framed(&sent));
+            // Who reads more at once, or by the other call, needs fewer of these.
+            if !seen.unmet.is_empty() {
+                unmet = Some(seen);
+                break;
+            }
+            met = true;
+            must_report_eio(&seen, (call, nth), &seed);
         }
-        // Who reads more at once needs fewer reads.
-        if nth > 1 && !seen.unmet.is_empty() {
-            continue;
-        }
-        seen.must(give_up_after("EIO"));
-        let verdict = if outcome.exit == Exit::Code(0) {
-            Verdict::new("A read failed, and the program takes that for the end of the input.").ask(
-                "Which answer of read says that nothing more will come, and what has an error said?",
-            )
-        } else if outcome.exit != Exit::Code(2)
-            || !outcome.complaint().is_some_and(|text| text.contains("os error 5"))
-        {
-            Verdict::new("A read failed, and what the program reports is something else.")
-                .ask("Which error does `read_message` return, and whose is it?")
-        } else {
-            continue;
-        };
-        verdict
-            .saw(format!("read number {nth} fails with EIO, an error of the device"))
-            .saw(outcome.ending())
-            .saw(format!("it said: {:?}", String::from_utf8_lossy(&outcome.stdout)))
-            .saw_all(outcome.complaint())
-            .replay(&seed)
-            .fail();
     }
+    if let Some(seen) = unmet.filter(|_| !met) {
+        seen.must(meet_every_injection());
+    }
+}
+
+/// A run in which this read, by this call, fails.
+fn failing(call: &str, nth: u32, sent: &[String]) -> Option<Recorded> {
+    let fails = Injection::fail(&format!("{call}:{nth}=EIO")).expect("it is well written");
+    let run = Run::new(grader::program!("framed-reader")).stdin(framed(sent));
+    run.recorded().inject(fails).record()
+}
+
+/// Fails unless the program has reported the error that its read has met with.
+fn must_report_eio(seen: &Recorded, (call, nth): (&str, u32), seed: &Seed) {
+    let outcome = &seen.outcome;
+    seen.must(give_up_after("EIO"));
+    let verdict = if outcome.exit == Exit::Code(0) {
+        Verdict::new("A read failed, and the program takes that for the end of the input.").ask(
+            "Which answer of read says that nothing more will come, and what has an error said?",
+        )
+    } else if outcome.exit != Exit::Code(2)
+        || !String::from_utf8_lossy(&outcome.stderr).contains("(os error 5)")
+    {
+        Verdict::new("A read failed, and what the program reports is something else.")
+            .ask("Which error does `read_message` return, and whose is it?")
+    } else {
+        return;
+    };
+    verdict
+        .saw(format!("{call} number {nth} fails with EIO, an error of the device"))
+        .saw(outcome.ending())
+        .saw(format!("it said: {:?}", String::from_utf8_lossy(&outcome.stdout)))
+        .saw_all(outcome.complaint())
+        .replay(seed)
+        .fail()
 }

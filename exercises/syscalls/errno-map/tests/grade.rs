@@ -41,7 +41,7 @@ fn code_of(answer: &str) -> i32 {
 
 /// Whether it has said that a file can't be opened; it may say other things as well.
 fn announces(outcome: &Outcome) -> bool {
-    outcome.complaint().is_some_and(|text| text.contains("cannot open"))
+    String::from_utf8_lossy(&outcome.stderr).contains("cannot open")
 }
 
 /// Fails unless the program has told by its code what the kernel said, and announced it.

@@ -114,7 +114,8 @@ fn a_file_is_emptied_and_not_replaced() {
     let outcome = run(&folder).args(["/bin/echo", &word]).finish();
     outcome.must_end();
     let now = String::from_utf8_lossy(&fs::read(&target).unwrap_or_default()).into_owned();
-    let verdict = if outcome.complaint().is_some_and(|text| text.contains("os error 40")) {
+    let refused = String::from_utf8_lossy(&outcome.stderr).contains("(os error 40)");
+    let verdict = if outcome.exit == Exit::Code(1) && refused {
         Verdict::new("FILE is a symbolic link to a file, and the program does not follow it.")
             .ask("What does open(2) do with a link, and which flag forbids it?")
     } else if now == OLD && !fs::symlink_metadata(&link).is_ok_and(|it| it.is_symlink()) {

@@ -59,7 +59,7 @@ impl Case {
 
     fn never_came(&self, outcome: &Outcome) -> ! {
         outcome.must_end();
-        let complaint = outcome.complaint().unwrap_or_default();
+        let complaint = String::from_utf8_lossy(&outcome.stderr);
         let untouched = self.folder.read(FILE).is_some_and(|now| now == self.text.as_bytes());
         let verdict = if complaint.contains("failed to fill") && untouched {
             Verdict::new("The reader does not begin at the first byte: behind its place there is too little to be read.")
@@ -67,7 +67,7 @@ impl Case {
         } else if complaint.contains("failed to fill") {
             Verdict::new("What stood in FILE is gone: it was emptied before anything was read.")
                 .ask("Which flag of open(2) does that, and which function of std sets it?")
-        } else if complaint.contains("os error 9") {
+        } else if complaint.contains("(os error 9)") {
             Verdict::new(
                 "There is a descriptor that nothing may be written by, or nothing be read.",
             )

@@ -46,7 +46,7 @@ pub(crate) fn start(question: &Question) -> (Running, Gates, Pid) {
                 outcome.must_end();
                 outcome.must_leave_nobody();
             }
-            if outcome.complaint().is_some_and(|text| text.contains("panicked at")) {
+            if String::from_utf8_lossy(&outcome.stderr).contains("panicked at") {
                 Verdict::new("The child panicked before it had come to the gate.")
                     .saw_all(outcome.complaint())
                     .ask("Which line is it, and what is in the table and in the changes there?")

@@ -94,6 +94,10 @@ pub(crate) fn must_have_said(
         (sent.get(at), said.get(at).map(|said| said.clone().unwrap_or_else(unreadable)));
     // Whoever takes one read for all of a message has no more of it.
     let at_most = if let Pieces::Torn { at_most, .. } = pieces { at_most } else { 0 };
+    // Who was ended for what it wrote, be it on standard error, might have said the rest.
+    if found.is_none() && outcome.exit == Exit::TooMuchOutput {
+        outcome.must_end();
+    }
     let verdict = match (wanted, &found) {
         (None, Some(found)) if found.length == 0 && !(cut && said.len() == at + 1) => Verdict::new("The end of the input is taken for an empty message.")
             .ask("read returned 0. Which message has no bytes, and how many bytes come before it all the same?"),

@@ -16,6 +16,11 @@ fn before() -> String {
     format!("{}\n", "-".repeat(LIMIT - ROOM - 1))
 }
 
+/// Whether this was said on standard error, among other things perhaps.
+fn says(outcome: &Outcome, what: &str) -> bool {
+    String::from_utf8_lossy(&outcome.stderr).contains(what)
+}
+
 /// Whether a writer has ended with an error.
 pub(crate) fn gave_up(outcome: &Outcome) -> bool {
     outcome.exit == Exit::Code(1) && outcome.complaint().is_some()
@@ -23,11 +28,11 @@ pub(crate) fn gave_up(outcome: &Outcome) -> bool {
 
 /// Whether a writer has given up because of a file that is not in LOG's folder.
 pub(crate) fn asks_elsewhere(folder: &Folder, outcome: &Outcome) -> bool {
-    let said = |error: &str| outcome.complaint().is_some_and(|text| text.contains(error));
     let log = std::fs::metadata(folder.path().join(LOG));
     let nobodys = log.is_ok_and(|it| it.permissions().mode() & 0o600 != 0o600);
     // EROFS where all the rest may only be read, and EACCES where it is forbidden otherwise.
-    gave_up(outcome) && (said("os error 30") || said("os error 13") && !nobodys)
+    gave_up(outcome)
+        && (says(outcome, "(os error 30)") || says(outcome, "(os error 13)") && !nobodys)
 }
 
 pub(crate) fn a_writer_gave_up(folder: &Folder, outcome: &Outcome) -> Verdict {
@@ -35,7 +40,7 @@ pub(crate) fn a_writer_gave_up(folder: &Folder, outcome: &Outcome) -> Verdict {
         return Verdict::new("A writer has asked for a file outside of LOG's folder, and there nothing may be written.")
             .ask("For what is that file needed, and could LOG itself serve for it, or one beside LOG?");
     }
-    if outcome.complaint().is_some_and(|text| text.contains("os error 13")) {
+    if says(outcome, "(os error 13)") {
         return Verdict::new("One writer has made LOG so that the other one may not open it.")
             .ask("open(2), on `mode`: who may do what with a file that is made?");
     }

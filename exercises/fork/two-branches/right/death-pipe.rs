@@ -1,0 +1,42 @@
+//! The parent sleeps in a read from its descriptor 0, a pipe whose write end goes with the child.
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, dup2_stdin, fork, pipe, read};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match relay() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("two-branches: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn relay() -> nix::Result<u8> {
+    let (reader, writer) = pipe()?;
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => std::process::exit(read_code().into()),
+        ForkResult::Parent { child } => {
+            drop(writer);
+            dup2_stdin(&reader)?;
+            drop(reader);
+            read(std::io::stdin(), &mut [0])?;
+            match waitpid(child, None)? {
+                WaitStatus::Exited(_, code) => Ok(u8::try_from(code).unwrap_or(2)),
+                _ => Ok(2),
+            }
+        }
+    }
+}
+
+/// The child's part: reads a number from 0 to 255 from standard input.
+fn read_code() -> u8 {
+    let text = std::io::read_to_string(std::io::stdin()).unwrap_or_default();
+    text.trim().parse().unwrap_or_else(|_| {
+        eprintln!("two-branches: expected a number from 0 to 255, got {text:?}");
+        std::process::exit(2)
+    })
+}
