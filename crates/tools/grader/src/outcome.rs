@@ -1,8 +1,12 @@
 //! What was seen of a run, and the checks that every exercise needs.
 
 use crate::{Process, Snapshot, State, Verdict};
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::time::Duration;
+
+/// The kernel's errors have smaller numbers (errno(3)).
+const ERRORS: i32 = 134;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +177,23 @@ impl Outcome {
         self.left_behind.iter().map(sentence).collect()
     }
 
-    /// What the program wrote to standard error, as evidence; nothing if it wrote nothing.
+    /// Whether it has failed, and said why on standard error, among other things perhaps: this error in one of its forms (its number, its name, its words), or
+    /// words of the program's own, if they blame no other error.
+    #[must_use]
+    pub fn reports(&self, error: Errno) -> bool {
+        let said = self.stderr_text();
+        let names = |errno: Errno| {
+            let name = format!("{errno:?}");
+            said.contains(&format!("os error {})", errno as i32))
+                || said.contains(errno.desc())
+                || said.split(|c: char| !c.is_alphanumeric()).any(|word| word == name)
+        };
+        let fails = matches!(self.exit, Exit::Code(1..)) && !said.trim().is_empty();
+        fails && (names(error) || !(1..ERRORS).map(Errno::from_raw).any(names))
+    }
+
+    /// The beginning of what the program wrote to standard error, as evidence; nothing if it wrote nothing. Not to be searched: what counts may stand behind
+    /// it.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
         let text = self.stderr_text();

@@ -4,6 +4,7 @@ use crate::Signals;
 use crate::calls::{self, Wait};
 use crate::proc::{self, Stat};
 use nix::unistd::Pid;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -91,6 +92,19 @@ impl Process {
     #[must_use]
     pub fn blocked(&self) -> bool {
         self.state == State::Sleeping && !self.sleeping_for_time()
+    }
+
+    /// How often each of its threads has gone to sleep by now. Whoever was blocked at two looks, and has not gone to sleep anew in between, has not moved
+    /// (proc_pid_status(5), `voluntary_ctxt_switches`).
+    #[must_use]
+    pub fn sleeps(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.host));
+        let sleeps = threads.into_iter().flatten().flatten().filter_map(|thread| {
+            let status = fs::read_to_string(thread.path().join("status")).ok()?;
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?;
+            Some(format!("{} {line}", thread.path().display()))
+        });
+        sleeps.collect()
     }
 
     /// Whether it is stopped, and its parent has been told so. Looked at after that, the parent is awake, or asleep once more, or gone.

@@ -20,18 +20,7 @@ struct Standing {
 fn still(now: &Snapshot) -> Option<Vec<(Pid, Vec<String>)>> {
     let ended = now.program().is_none_or(|p| p.state == State::Zombie);
     let all = now.processes.iter().all(|p| p.blocked() || p.state == State::Zombie);
-    (!ended && all).then(|| now.processes.iter().map(slept).collect())
-}
-
-/// A process, and how often its threads have gone to sleep.
-fn slept(process: &Process) -> (Pid, Vec<String>) {
-    let threads = std::fs::read_dir(format!("/proc/{}/task", process.host));
-    let status = threads.into_iter().flatten().flatten().filter_map(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?;
-        Some(format!("{} {line}", thread.path().display()))
-    });
-    (process.pid, status.collect())
+    (!ended && all).then(|| now.processes.iter().map(|p| (p.pid, p.sleeps())).collect())
 }
 
 /// Starts the program and waits until it and its daemon stand at their gates.

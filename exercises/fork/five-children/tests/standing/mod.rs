@@ -1,7 +1,6 @@
 //! Until everybody stands still.
 
 use grader::{Interrupted, Process, Run, Running, Seed, Snapshot, Verdict};
-use nix::unistd::Pid;
 use std::time::Duration;
 
 /// So much processor time is none that a parent needs for going to sleep.
@@ -22,7 +21,9 @@ pub(crate) fn start(count: usize, seed: &Seed) -> (Running, Snapshot) {
         }
         // One look takes its time. Who was blocked at two, and has not gone to sleep anew in between, has not moved: there
         // was a moment at which nobody could.
-        let sleeps = parent.blocked().then(|| now.processes.iter().map(slept).collect::<Vec<_>>());
+        let sleeps = parent
+            .blocked()
+            .then(|| now.processes.iter().map(|p| (p.pid, p.sleeps())).collect::<Vec<_>>());
         let same = sleeps.is_some() && sleeps == before;
         before = sleeps;
         let clock = parent.sleeping_for_time() || parent.cpu >= SPINNING;
@@ -35,17 +36,6 @@ pub(crate) fn start(count: usize, seed: &Seed) -> (Running, Snapshot) {
         }
         Err(why) => never_still(running, why, count, seed),
     }
-}
-
-/// A process, and how often its threads have gone to sleep.
-fn slept(process: &Process) -> (Pid, Vec<String>) {
-    let threads = std::fs::read_dir(format!("/proc/{}/task", process.host));
-    let status = threads.into_iter().flatten().flatten().filter_map(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?;
-        Some(format!("{} {line}", thread.path().display()))
-    });
-    (process.pid, status.collect())
 }
 
 /// Fails unless `count` children of the program, and nobody else, stand there.
