@@ -3,7 +3,10 @@
 use grader::facts::{
     end_by_itself, never_sleep_by_the_clock, never_spin, reap_every_child, set_no_timeout,
 };
-use grader::{Descriptor, Exit, Injection, Outcome, Recorded, Run, Seed, Seen, Snapshot, Verdict};
+use grader::{
+    Descriptor, Exit, Injection, Outcome, Process, Recorded, Recording, Run, Seed, Seen, Snapshot,
+    Verdict,
+};
 use nix::libc;
 use std::path::Path;
 
@@ -11,8 +14,11 @@ fn run(argv: &[&str]) -> Run {
     Run::new(grader::program!("exec-error-pipe")).args(argv)
 }
 
-/// What a shell says first.
+/// What a shell says first, and what it says when it goes on.
 const HELLO: &str = "the shell speaks";
+const GOES_ON: &str = "the shell goes on";
+/// The calls by which a process becomes another program.
+const EXECS: [&str; 2] = ["execve", "execveat"];
 
 /// A shell that says so, and does this.
 fn shell(script: &str) -> Run {
@@ -21,6 +27,17 @@ fn shell(script: &str) -> Run {
 
 fn said(outcome: &Outcome) -> String {
     String::from_utf8_lossy(&outcome.stdout).into_owned()
+}
+
+/// The error that `main` has reported: what it says behind the program's name, last of all.
+fn reported(outcome: &Outcome) -> String {
+    let text = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    text.rsplit_once("exec-error-pipe: ").map(|(_, error)| error.to_owned()).unwrap_or_default()
+}
+
+/// How the report of an error with this number ends.
+fn numbered(error: i32) -> String {
+    format!("(os error {error})")
 }
 
 /// The pipe at which the program waits.
@@ -33,9 +50,8 @@ fn waits_for(now: &Snapshot) -> Option<&Path> {
 /// Fails with what kept the program from saying that it has started another one, which runs all the time.
 fn must_not_hang(outcome: &Outcome) {
     let now = &outcome.snapshot;
-    let holds = |target: &Path, p: &grader::Process| {
-        p.descriptors.iter().any(|d| d.writable && d.target == target)
-    };
+    let holds =
+        |target: &Path, p: &Process| p.descriptors.iter().any(|d| d.writable && d.target == target);
     if outcome.exit != Exit::Deadline {
         return;
     }
@@ -63,10 +79,11 @@ fn must_have_started(outcome: &Outcome, code: i32) {
     outcome.must_end();
     let said = said(outcome);
     let (begun, spoken) = (said.contains("started\n"), said.contains(HELLO));
-    let complaint = outcome.complaint().unwrap_or_default();
+    let reported = reported(outcome);
     let verdict = if begun && spoken && outcome.exit == Exit::Code(code) {
         return outcome.must_leave_nobody();
-    } else if begun && outcome.exit == Exit::Code(125) && complaint.contains("(os error 10)") {
+    } else if begun && outcome.exit == Exit::Code(125) && reported.contains(&numbered(libc::ECHILD))
+    {
         Verdict::new(
             "There is nobody to wait for behind the pid that `start` has returned: ECHILD.",
         )
@@ -75,7 +92,7 @@ fn must_have_started(outcome: &Outcome, code: i32) {
         Verdict::new("What was started has not done what its arguments say.")
             .saw(format!("the arguments: /bin/sh, -c, and a script that begins with: echo {HELLO}"))
             .ask("execve(2): which word of argv comes first, and how many are there?")
-    } else if code == 127 || complaint.contains(&format!("(os error {code})")) {
+    } else if code == 127 || reported.contains(&numbered(code)) {
         Verdict::new(format!("The other program has begun and ended with {code}, and that is taken for a failed exec."))
             .ask("Which codes can a program end with, and how could one of them say that it has never begun?")
     } else if !begun {
@@ -89,7 +106,7 @@ fn must_have_started(outcome: &Outcome, code: i32) {
         .saw(format!("the other program was to end with code {code}"))
         .saw(format!("said: {said:?}"))
         .saw(outcome.ending())
-        .saw_all((!complaint.is_empty()).then_some(complaint))
+        .saw_all(outcome.complaint())
         .fail()
 }
 
@@ -99,9 +116,13 @@ fn must_come_back_once(seen: &Recorded, error: i32) {
     let end = |step: &Seen| step.sentence.contains("ends with exit code 125");
     for (process, said) in seen.said() {
         let ends = seen.of(process).find(|step| end(step));
-        if let Some(end) =
-            ends.filter(|_| process != seen.steps[0].process && said.contains(&report))
-        {
+        // What `main` says comes last: who hands the error on afterwards has said it by itself.
+        let writes = |step: &&Seen| step.begins().is_some_and(|call| call.starts_with("write"));
+        let last = seen.of(process).filter(writes).last();
+        let is_main = last.is_some_and(|step| step.sentence.contains("(2, "))
+            && process != seen.steps[0].process
+            && said.contains(&report);
+        if let Some(end) = ends.filter(|_| is_main) {
             Verdict::new("The child came back from `start`, and told the parent's story as well.")
                 .saw(format!("{process} said: {}", said.trim_end()))
                 .saw(end.to_string())
@@ -111,13 +132,29 @@ fn must_come_back_once(seen: &Recorded, error: i32) {
     }
 }
 
+/// Fails if only a child has told the error, and the program has passed the child's code on.
+fn must_report_it_itself(seen: &Recorded, error: i32) {
+    let said = seen.said();
+    let mut tell = said.iter().filter(|(_, said)| said.contains(&numbered(error)));
+    let first = tell.next().map(|(process, _)| *process);
+    let own = seen.steps[0].process;
+    let by_child = first.is_some_and(|it| it != own) && tell.all(|(it, _)| *it != own);
+    if by_child && seen.outcome.exit == Exit::Code(125) {
+        Verdict::new("The error was told by the child only: `start` has returned none.")
+            .saw_all(said.iter().map(|(process, said)| format!("{process} said: {said:?}")))
+            .saw(seen.outcome.ending())
+            .ask("Who has to know whether the program has begun, and by what does it come to know it?")
+            .fail();
+    }
+}
+
 /// Fails unless it was reported, that the program could not be started because of this error.
 fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
     must_not_hang(outcome);
     outcome.must_end();
-    let complaint = outcome.complaint().unwrap_or_default();
     let said = said(outcome);
-    let verdict = if said.contains("started") {
+    // Of a child that it has made, a program may say more in a line than this word.
+    let verdict = if said.lines().any(|line| line == "started") {
         Verdict::new("`started` was said of a program that has never begun.").ask(
             "What does the parent know when fork has returned, and what does it have to wait for?",
         )
@@ -128,7 +165,7 @@ fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
     } else if outcome.exit != Exit::Code(125) {
         Verdict::new("The program could not be started, and that was not reported.")
             .ask("Which process ends here, and with whose code?")
-    } else if !complaint.contains(&format!("(os error {error})")) {
+    } else if !reported(outcome).contains(&numbered(error)) {
         Verdict::new(
             "The cause has got lost: another error was reported than the one that exec had.",
         )
@@ -140,7 +177,7 @@ fn must_have_failed(outcome: &Outcome, error: i32, why: &str, seed: &Seed) {
         .saw(why.to_owned())
         .saw(format!("said: {said:?}"))
         .saw(outcome.ending())
-        .saw_all((!complaint.is_empty()).then_some(complaint))
+        .saw_all(outcome.complaint())
         .replay(seed)
         .fail()
 }
@@ -176,14 +213,19 @@ fn it_has_the_arguments_and_the_environment_that_it_should() {
 #[test]
 fn it_is_said_while_the_other_program_runs() {
     grader::worth(2);
-    let mut running = shell("read line; exit 3").stdin_later().start();
-    // Whatever was said before.
-    if running.line_after("started").is_err() {
-        return must_have_started(&running.finish(), 3);
-    }
+    let mut running = shell(&format!("read line; echo {GOES_ON}; exit 3")).stdin_later().start();
+    // Whatever was said before, in the same line, too.
+    let starts = |line: &str| line.ends_with("started");
+    while !match running.line() {
+        Ok(line) => starts(&line),
+        Err(_) => return must_have_started(&running.finish(), 3),
+    } {}
+    let mut there = None;
     let runs = running.until(|now| {
-        let other = now.others().next().filter(|p| p.blocked() && p.name == "sh");
-        other.cloned()
+        let other = now.others().next().filter(|p| p.blocked() && p.name == "sh").cloned();
+        // The program is looked at only when the other one waits already: there is nothing more that it could be about to say.
+        let there = std::mem::replace(&mut there, other.clone())?;
+        other.filter(|other| other.pid == there.pid && now.program().is_some_and(Process::blocked))
     });
     if let Ok(other) = runs
         && let Some(more) = other.descriptors.iter().find(|d| d.number > 2)
@@ -194,7 +236,18 @@ fn it_is_said_while_the_other_program_runs() {
             .fail();
     }
     running.tell(b"");
-    must_have_started(&running.finish(), 3);
+    let outcome = running.finish();
+    must_have_started(&outcome, 3);
+    let said = said(&outcome);
+    let late = said.split_once(GOES_ON).is_some_and(|(_, late)| late.lines().any(starts));
+    if late {
+        Verdict::new(
+            "`started` is said only when the other program goes on, which has begun long ago.",
+        )
+        .saw(format!("said: {said:?}"))
+        .ask("What can be known at once, and what only when it is over?")
+        .fail();
+    }
 }
 
 #[test]
@@ -220,15 +273,20 @@ fn so_is_any_other_error() {
         ("EIO", libc::EIO),
     ];
     let (name, error) = errors[seed.random().usize(..errors.len())];
-    let fails = Injection::fail(&format!("execve:*={name}")).expect("it is well written");
-    let recording = shell("exit 0").recorded().inject(fails);
+    let fail = |call| Injection::fail(&format!("{call}:*={name}")).expect("it is well written");
+    let fails = EXECS.into_iter().map(fail);
+    let recording = fails.fold(shell("exit 0").recorded(), Recording::inject);
     // The child takes its time before its exec: who goes by the clock does so meanwhile.
-    let hold = Injection::hold("P2:execve:1").expect("it is well written");
-    let Some(seen) = recording.clone().inject(hold).record() else { return };
+    let hold = |call| Injection::hold(&format!("P2:{call}:1")).expect("it is well written");
+    let holds = EXECS.into_iter().map(hold);
+    let Some(seen) = holds.fold(recording.clone(), Recording::inject).record() else { return };
     seen.must(never_spin()).must(never_sleep_by_the_clock()).must(set_no_timeout());
     // And it takes still more, for who asks again and again; and before it ends: who has not waited for that has not reaped it.
-    let Some(seen) = recording.slow_child(&["execve", "exit_group"]).record() else { return };
+    let Some(seen) = recording.slow_child(&[EXECS[0], EXECS[1], "exit_group"]).record() else {
+        return;
+    };
     seen.must(never_spin());
+    must_report_it_itself(&seen, error);
     must_come_back_once(&seen, error);
     seen.must(end_by_itself());
     let why = format!("each exec was made to fail: {}", std::io::Error::from_raw_os_error(error));

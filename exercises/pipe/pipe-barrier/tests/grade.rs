@@ -3,16 +3,18 @@
 //! The parent sets up for as long as the test keeps its gate shut. So there is a moment at which whoever is not held by anything has
 //! gone on, and whoever waits stands still: each order in which the processes could have run ends there.
 
+mod work;
+
 use grader::facts::{end_by_itself, exit_with, leave_to_its_children, reap_every_child};
 use grader::{
-    Exit, Gates, Injection, Interrupted, Outcome, Process, Recorded, Run, Running, Seed, Seen,
-    Snapshot, State, Verdict,
+    Exit, Gates, Injection, Interrupted, Outcome, Process, Run, Running, Seed, Seen, Snapshot,
+    State, Verdict,
 };
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use work::{who_works, works};
 
 /// So much processor time is none that a child needs for going to sleep.
 const SPINNING: Duration = Duration::from_millis(50);
@@ -76,6 +78,11 @@ impl SettingUp {
         };
         if self.now.others().any(|child| child.sleeping_for_time() || child.state == State::Running)
         {
+            return;
+        }
+        // Who opens a named pipe sleeps until somebody opens its other end. The gate is the parent's.
+        let is_other = |path: &PathBuf| !self.gate.paths().contains(path);
+        if self.now.others().any(|child| child.opening.as_ref().is_some_and(is_other)) {
             return;
         }
         let mut held = self.now.others().flat_map(|child| &child.descriptors).peekable();
@@ -195,12 +202,10 @@ fn then_all_of_them_begin() {
     let outcome = running.finish();
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     // Whatever was said besides.
-    let told = |line: &&str| line.starts_with("set up for ") || line.ends_with(" works");
+    let told = |line: &&str| line.starts_with("set up for ") || who_works(line).is_some();
     let mut lines = said.lines().filter(told);
     let first = lines.next().unwrap_or_default();
-    let mut began: Vec<usize> = lines
-        .filter_map(|line| line.strip_prefix("child ")?.strip_suffix(" works")?.parse().ok())
-        .collect();
+    let mut began: Vec<usize> = lines.filter_map(who_works).collect();
     began.sort_unstable();
     must_end(&outcome, began.len(), count);
     outcome.must_come_back_once("start_together", "all children have ended");
@@ -220,26 +225,6 @@ fn then_all_of_them_begin() {
         .replay(&seed)
         .fail();
     }
-}
-
-/// The step in which each child says that it works, and which of its calls this is: `P2:write:1`.
-fn works(seen: &Recorded) -> Vec<(&Seen, String)> {
-    let mut calls = HashMap::new();
-    let mut works: Vec<(&Seen, String)> = Vec::new();
-    for step in &seen.steps {
-        let (Some(call), task) = (step.begins(), step.event.task) else { continue };
-        // What goes to standard error doesn't count.
-        if call.starts_with("write") && step.sentence.contains("(2, ") {
-            continue;
-        }
-        let nth = calls.entry((task, call)).or_insert(0);
-        *nth += 1;
-        let is_first = works.iter().all(|(work, _)| work.process != step.process);
-        if is_first && step.process.to_string() != "P1" && step.sentence.contains(" works") {
-            works.push((step, format!("{task}:{call}:{nth}")));
-        }
-    }
-    works
 }
 
 #[test]
@@ -287,6 +272,6 @@ fn the_work_is_the_childrens_and_each_is_waited_for() {
     // A gate that stands open, and a child that is slow.
     let run = Run::new(grader::program!("pipe-barrier")).args(["1", "/dev/null"]);
     let Some(seen) = run.recorded().slow_child(&["write", "writev"]).record() else { return };
-    seen.must(end_by_itself()).must(leave_to_its_children(" works"));
+    seen.must(end_by_itself()).must(leave_to_its_children("child 1 works"));
     seen.must(reap_every_child()).must(exit_with(0));
 }

@@ -5,7 +5,7 @@
 
 mod faults;
 
-use faults::{must_report_what_was_read, must_say_the_rest};
+use faults::{must_not_go_by_bytes, must_report_what_was_read, must_say_the_rest};
 use grader::facts::{
     end_by_itself, leave_to_its_children, never_sleep_by_the_clock, never_spin, read_in_all,
     reap_every_child, wait_as_a_parent_only,
@@ -13,10 +13,14 @@ use grader::facts::{
 use grader::{Exit, Outcome, Policy, Process, Recorded, Run, Seed, Seen, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 const MEBIBYTE: usize = 1 << 20;
-/// As much as two pipes hold. In a recorded run each call takes its time.
-const RECORDED: usize = 2 << 16;
+/// As much as a pipe holds. In a recorded run each call takes its time.
+const RECORDED: usize = 1 << 16;
+/// How long it may take who says and hears a few bytes at a time, on a busy machine, and with a recorder that looks at each call.
+const IN_PIECES: Duration = Duration::from_secs(6);
+const IN_PIECES_RECORDED: Duration = Duration::from_secs(30);
 
 fn run(size: usize) -> Run {
     Run::new(grader::program!("two-way")).arg(size.to_string())
@@ -32,7 +36,7 @@ struct Talk {
 impl Talk {
     /// Runs it, and hears what is said until its end or its deadline, and not what somebody says whose partner the grader has ended.
     fn of(size: usize) -> Self {
-        let mut running = run(size).start();
+        let mut running = run(size).deadline(IN_PIECES).may_compute().start();
         let said = std::iter::from_fn(|| running.line().ok()).collect();
         Self { outcome: running.finish(), said, size }
     }
@@ -226,11 +230,12 @@ fn a_mebibyte_arrives_both_ways() {
 fn it_does_so_whoever_is_the_faster_one() {
     grader::worth(2);
     let mut seed = Seed::of("faster");
+    must_not_go_by_bytes();
     for policy in [Policy::ParentFirst, Policy::ChildFirst, Policy::Random] {
         let size = RECORDED + seed.random().usize(1..=9999);
         let chance = seed.random().u64(..);
-        // Call by call, on a busy machine, that takes a while. Who hangs is noticed without a deadline.
-        let run = run(size);
+        // Who hangs, or spins, is noticed without a deadline.
+        let run = run(size).deadline(IN_PIECES_RECORDED).may_compute();
         let Some(seen) = run.recorded().policy(policy).seed(chance).record() else { return };
         if both_wait_at_one_pipe(&seen) {
             own_words().saw_all(seen.stuck.iter().cloned()).fail();

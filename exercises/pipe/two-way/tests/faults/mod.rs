@@ -1,4 +1,4 @@
-//! Where the kernel takes a part only of what is said, or nothing at all.
+//! Where the kernel takes a part only of what is said, or nothing at all; and where it is asked to take hardly anything.
 
 use crate::{Talk, must_have_arrived, run};
 use grader::facts::end_by_itself;
@@ -9,11 +9,33 @@ const SAY: [&str; 4] = ["write", "writev", "sendto", "sendmsg"];
 /// Calls by which something is heard.
 const HEAR: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
 
+/// A call that moves fewer bytes than this is hardly worth it.
+const FEW: i64 = 16;
+
 /// How many bytes were moved by these calls, where they are such steps.
 fn moved(seen: &Recorded, calls: [&str; 4], by: impl Fn(&Seen) -> bool) -> usize {
     let counted = |step: &&Seen| step.returns().is_some_and(|it| calls.contains(&it)) && by(step);
     let counts = seen.steps.iter().filter(counted).filter_map(Seen::result);
     counts.filter_map(|count| usize::try_from(count).ok()).sum()
+}
+
+/// Fails if most is said, or heard, by calls of which each moves next to nothing: for all that is to be said, those are too many.
+pub(crate) fn must_not_go_by_bytes() {
+    let size = 997;
+    let Some(seen) = run(size).recorded().record() else { return };
+    for (calls, does) in [(SAY, "says"), (HEAR, "hears")] {
+        let few = |step: &Seen| step.result().is_some_and(|count| (1..FEW).contains(&count));
+        if moved(&seen, calls, few) < size {
+            continue;
+        }
+        let is_one =
+            |step: &&Seen| step.returns().is_some_and(|it| calls.contains(&it)) && few(step);
+        let evidence = seen.steps.iter().filter(is_one).skip(9).take(2);
+        Verdict::new(format!("Somebody {does} what is said byte by byte, or nearly so, with a call for each: a mebibyte takes too long that way."))
+            .saw_all(evidence.map(ToString::to_string))
+            .ask("What does a call cost, whatever it moves, and how many bytes could one of them move?")
+            .fail();
+    }
 }
 
 /// Fails if the rest is lost where the kernel takes a part only of what a write offers.

@@ -1,0 +1,67 @@
+//! A named pipe: the children sleep in opening it.
+
+use nix::sys::stat::Mode;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, mkfifo};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let parsed = match args.as_slice() {
+        [count, gate] => count.parse().ok().map(|count: u8| (count, gate)),
+        _ => None,
+    };
+    let Some((count, gate)) = parsed else {
+        eprintln!("pipe-barrier: expected a number of children, and the path of a named pipe");
+        return ExitCode::from(2);
+    };
+    match start_together(count, Path::new(gate)) {
+        Ok(()) => {
+            println!("all children have ended");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("pipe-barrier: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start_together(count: u8, gate: &Path) -> io::Result<()> {
+    let barrier = std::env::temp_dir().join(format!("pipe-barrier-{}", std::process::id()));
+    mkfifo(&barrier, Mode::S_IRWXU)?;
+    let mut children = Vec::new();
+    for number in 1..=count {
+        // SAFETY: this program has one thread.
+        match unsafe { fork() }? {
+            ForkResult::Child => {
+                std::fs::File::open(&barrier)?;
+                work(number);
+                std::process::exit(0)
+            }
+            ForkResult::Parent { child } => children.push(child),
+        }
+    }
+    set_up(&children, gate)?;
+    let _open = std::fs::File::options().read(true).write(true).open(&barrier)?;
+    for child in children {
+        waitpid(child, None)?;
+    }
+    std::fs::remove_file(&barrier)
+}
+
+/// Sets up what the children need: takes its time at the gate, and says that it is done.
+#[allow(dead_code, reason = "until `start_together` calls it")]
+fn set_up(children: &[Pid], gate: &Path) -> io::Result<()> {
+    std::fs::File::open(gate)?.read_to_end(&mut Vec::new())?;
+    println!("set up for {} children", children.len());
+    Ok(())
+}
+
+/// A child's part.
+#[allow(dead_code, reason = "until `start_together` calls it")]
+fn work(number: u8) {
+    println!("child {number} works");
+}

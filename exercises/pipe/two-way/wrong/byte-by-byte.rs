@@ -1,0 +1,68 @@
+//! Each takes what it is told byte by byte, with a call for each.
+//! Told: "Somebody hears what is said byte by byte"
+
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork};
+use std::collections::BTreeMap;
+use std::io::{self, PipeReader, Read as _, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(size) = std::env::args().nth(1).and_then(|text| text.parse().ok()) else {
+        eprintln!("two-way: expected a number of bytes, such as 1048576");
+        return ExitCode::from(2);
+    };
+    match exchange(&vec![b'p'; size], &vec![b'c'; size]) {
+        Ok(()) => {
+            eprintln!("the child has ended");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("two-way: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn exchange(ours: &[u8], childs: &[u8]) -> io::Result<()> {
+    let (from_parent, mut to_child) = io::pipe()?;
+    let (from_child, mut to_parent) = io::pipe()?;
+    // SAFETY: this program has one thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop((from_child, to_child));
+            let heard = hear(from_parent)?;
+            report("child", &heard);
+            to_parent.write_all(childs)?;
+            std::process::exit(0);
+        }
+        ForkResult::Parent { child } => {
+            drop((from_parent, to_parent));
+            to_child.write_all(ours)?;
+            drop(to_child);
+            let heard = hear(from_child)?;
+            report("parent", &heard);
+            waitpid(child, None)?;
+            Ok(())
+        }
+    }
+}
+
+fn hear(mut from: PipeReader) -> io::Result<Vec<u8>> {
+    let (mut heard, mut byte) = (Vec::new(), [0]);
+    while from.read(&mut byte)? == 1 {
+        heard.push(byte[0]);
+    }
+    Ok(heard)
+}
+
+/// Says what somebody has heard: how many bytes of each letter.
+fn report(who: &str, heard: &[u8]) {
+    let mut letters = BTreeMap::new();
+    for byte in heard {
+        *letters.entry(char::from(*byte)).or_insert(0) += 1;
+    }
+    let letters: Vec<_> =
+        letters.iter().map(|(letter, count)| format!("{count} x {letter}")).collect();
+    println!("the {who} heard {}", letters.join(" and "));
+}
