@@ -177,13 +177,20 @@ fn is_in_a_call(seen: &Recorded) -> bool {
 #[test]
 fn a_signal_before_the_wait_is_not_waited_for() {
     grader::worth(1);
-    let Some(plain) = undisturbed() else { return };
-    // Before that, a program may say more.
-    let ready = |(_, caught, step): &(String, bool, &Seen)| {
-        *caught && step.begins() == Some("write") && step.sentence.contains("ready")
-    };
-    let says = calls(&plain).into_iter().find(ready).map(|(call, ..)| call);
-    let Some(seen) = signalled(&[says.unwrap_or_else(|| "write".into())]) else { return };
+    // The first call that writes says "ready": SIGTERM comes before.
+    let Some(mut seen) = signalled(&["write:1".into()]) else { return };
+    // Where a program has said more before that, there is no handler yet, and SIGTERM ends it.
+    let caught = |step: &Seen| step.caught.contains(&(Signal::SIGTERM as i32));
+    if seen.outcome.exit == Exit::Signal(Signal::SIGTERM as i32) && !seen.steps.iter().any(caught) {
+        let Some(plain) = undisturbed() else { return };
+        let ready = |(_, caught, step): &(String, bool, &Seen)| {
+            *caught && step.begins() == Some("write") && step.sentence.contains("ready")
+        };
+        if let Some((says, ..)) = calls(&plain).into_iter().find(ready) {
+            let Some(again) = signalled(&[says]) else { return };
+            seen = again;
+        }
+    }
     if !seen.stuck.is_empty() {
         Verdict::new(
             "SIGTERM had come before the wait began, and the program waits for another one.",
@@ -199,15 +206,14 @@ fn a_signal_before_the_wait_is_not_waited_for() {
 #[test]
 fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
     grader::worth(3);
-    let Some(plain) = undisturbed() else { return };
-    let calls = calls(&plain);
     let Some(mut seen) = signalled(&SLEEPS.map(String::from)) else { return };
     // There are more calls to sleep in: for a child, or for a file.
-    if seen.unmet.len() == SLEEPS.len()
-        && let Some((sleeps, ..)) = calls.last().filter(|_| is_in_a_call(&plain))
-    {
-        let Some(again) = signalled(&[sleeps.clone()]) else { return };
-        seen = again;
+    if seen.unmet.len() == SLEEPS.len() {
+        let Some(plain) = undisturbed() else { return };
+        if let Some((sleeps, ..)) = calls(&plain).last().filter(|_| is_in_a_call(&plain)) {
+            let Some(again) = signalled(&[sleeps.clone()]) else { return };
+            seen = again;
+        }
     }
     seen.must(set_no_timer())
         .must(not_sleep_through(Signal::SIGTERM))
@@ -215,9 +221,11 @@ fn a_signal_between_the_look_and_the_sleep_is_not_lost() {
         .must(never_spin())
         .must(end_by_itself());
     must_be_told(&seen.outcome);
-    // Whoever looks by the clock, in whichever thread, does so in a run in which nobody sends anything.
+    // Nobody sends anything: whoever looks by the clock, in whichever thread, does so now.
+    let Some(plain) = undisturbed() else { return };
     plain.must(never_sleep_by_the_clock());
     // Who blocks it for that must not have looked before. Before it has a handler, it ends the program.
+    let calls = calls(&plain);
     let masks = calls.iter().filter(|(.., step)| step.begins() == Some("rt_sigprocmask"));
     for (mask, ..) in masks.filter(|(_, caught, _)| *caught).take(MASKS) {
         let Some(seen) = signalled(&[mask.clone()]) else { return };
