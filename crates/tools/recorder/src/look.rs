@@ -83,6 +83,15 @@ impl Look {
         file.read_at(&mut buffer, 0).is_ok_and(|length| !buffer[..length].starts_with(b"run"))
     }
 
+    /// How often it has gone to sleep by now (proc_pid_status(5)).
+    pub(crate) fn sleeps(&self) -> Option<u64> {
+        self.in_status(|status| {
+            let count =
+                status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            count.trim().parse().ok()
+        })
+    }
+
     /// What `status` says of signals; nothing is set for one who is gone.
     pub(crate) fn signals(&self) -> Signals {
         self.in_status(Signals::read)

@@ -30,7 +30,7 @@ impl Recording<'_> {
             let ends = |(_, tracee): &(&Task, &Tracee)| tracee.state == State::Ends;
             // Nobody needs to look at those in /proc.
             let somebody_ends = self.tasks.iter().filter(ends).any(|(&task, _)| self.moves(task));
-            if somebody_ends || self.tasks.keys().any(|&task| self.moves(task)) {
+            if somebody_ends || self.somebody_moves() {
                 self.end_if_due();
                 if std::mem::take(&mut soon)
                     && let Some((pid, stop)) = self.next_soon(None)?
@@ -60,6 +60,11 @@ impl Recording<'_> {
             }
             self.hear_later();
         }
+    }
+
+    /// Whether somebody moves. With several it is asked twice: who was looked at first may have been woken by one who has gone to sleep since.
+    fn somebody_moves(&self) -> bool {
+        (0..self.tasks.len().min(2)).any(|_| self.tasks.keys().any(|&task| self.moves(task)))
     }
 
     /// Whether a task will stop, or sleep again, or be gone, without anybody's doing.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use trace::Task;
 use trace::call::Argument;
 
+use crate::look::Doing;
 use crate::outside::Outside;
 use crate::recording::Recording;
 use crate::task::{Call, State, Tracee};
@@ -113,5 +114,24 @@ impl Recording<'_> {
                 let call = tracee.call.as_ref().filter(|_| sleeps);
                 call.is_some_and(|call| call.waits_for_time() || outside.may_end(call, tracee))
             })
+            && self.sleep_at_once()
+    }
+
+    /// Whether there is a moment at which all sleepers sleep. To look at them takes its time: one may have been woken, after it was looked at, by another that
+    /// has gone to sleep since, and have got no processor yet. Who has gone to sleep just as often at a second look has slept in between.
+    fn sleep_at_once(&self) -> bool {
+        let sleepers = || {
+            self.tasks.iter().filter(|(_, tracee)| {
+                tracee.state == State::Sleeps && tracee.queued.is_none() && tracee.kept.is_none()
+            })
+        };
+        let look = || -> Option<Vec<_>> {
+            let sleeps = |(&task, tracee): (&Task, &Tracee)| {
+                (self.doing(task) == Doing::Sleeps).then(|| tracee.look.sleeps())
+            };
+            sleepers().map(sleeps).collect()
+        };
+        let first = look();
+        first.is_some() && first == look()
     }
 }
