@@ -1,6 +1,7 @@
 //! Folders of the test's in which a program may read and write.
 
 use crate::Verdict;
+use crate::copies::copies_are_closed;
 use crate::folder;
 use crate::supervisor::FILE_SIZE;
 use crate::verdict::fault;
@@ -63,6 +64,8 @@ impl Folder {
             fault(&format!("cannot copy {} to {}: {error}", program.display(), path.display()));
         }
         permit(&path, 0o755);
+        // A file that somebody could still write to is no program (execve(2), ETXTBSY).
+        copies_are_closed();
         path
     }
 
