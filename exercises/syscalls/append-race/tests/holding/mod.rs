@@ -2,10 +2,13 @@
 
 use super::{LOG, WRITES, run};
 use grader::{Exit, Folder, Injection, Policy, Recorded, Recording, Seen};
-use std::time::Duration;
 
 /// The calls by which LOG may be opened, or made.
 const OPENS: [&str; 2] = ["open", "openat"];
+/// The call by which std and the C library sleep for a time.
+const SLEEP: &str = "clock_nanosleep";
+/// More sleeps than anybody makes for two records who doesn't wait for something.
+const IN_VAIN: usize = 10;
 
 /// Who is held, and until when.
 #[derive(Clone, Copy)]
@@ -33,33 +36,43 @@ impl Hold {
 
     /// Records a run in which this happens, with this in LOG from the start, and has it judged. Returns whether this machine records.
     ///
-    /// Who looks from time to time whether a lock is free waits in vain as long as its owner is held. Then nothing is judged; but in a second
-    /// run, the owner goes on as soon as the other one sleeps for the first time, who has looked at LOG by then.
+    /// Who looks from time to time whether a lock is free waits in vain as long as its owner is held: where the other one has slept often
+    /// enough, the owner goes on, and that run is judged. Who sleeps by other calls waits until the time is up, and nothing is judged.
     pub(crate) fn judge(self, before: Option<&str>, judge: impl Fn(&Folder, &Recorded)) -> bool {
-        let of_opens = self.before == OPENS;
-        let until = |call: &str| {
-            format!("{}:{}:{}", self.other, if of_opens { "write" } else { call }, self.until)
-        };
-        let Some((folder, seen)) = self.record(before, until) else { return false };
-        if !self.is_held_to_the_end(&seen) {
+        let sleep = |_: &str| format!("{}:{SLEEP}:{IN_VAIN}", self.other);
+        let Some((folder, seen)) = self.record(before, sleep) else { return false };
+        if self.has_slept_in_vain(&seen) {
             judge(&folder, &seen);
             return true;
         }
-        let sleeps = |step: &&Seen| {
-            let for_a_time = step.begins().is_some_and(|call| call.ends_with("nanosleep"));
-            step.process.to_string() == self.other && (for_a_time || step.limit.is_some())
-        };
-        let Some(sleep) = seen.steps.iter().find(sleeps).and_then(Seen::begins) else {
+        if self.is_held_to_the_end(&seen) {
             return true;
+        }
+        let of_opens = self.before == OPENS;
+        let write = |call: &str| {
+            format!("{}:{}:{}", self.other, if of_opens { "write" } else { call }, self.until)
         };
-        let Some((folder, seen)) = self.record(before, |_| format!("{}:{sleep}:1", self.other))
-        else {
-            return false;
-        };
+        let Some((folder, seen)) = self.record(before, write) else { return false };
         if !self.is_held_to_the_end(&seen) {
             judge(&folder, &seen);
         }
         true
+    }
+
+    /// Whether the other one has slept so often while this one was held, which has gone on then.
+    fn has_slept_in_vain(self, seen: &Recorded) -> bool {
+        let sleeps =
+            |step: &&Seen| step.returns() == Some(SLEEP) && step.process.to_string() == self.other;
+        self.while_held(seen).filter(sleeps).count() >= IN_VAIN
+    }
+
+    /// What has happened from the hold on until this one has gone on.
+    fn while_held(self, seen: &Recorded) -> impl Iterator<Item = &Seen> {
+        let holds = format!(" holds {} before its ", self.who);
+        let goes_on =
+            move |step: &&Seen| step.process.to_string() == self.who && step.begins().is_some();
+        let from = seen.steps.iter().skip_while(move |step| !step.sentence.contains(&holds));
+        from.take_while(move |step| !goes_on(step))
     }
 
     fn record(
@@ -75,18 +88,15 @@ impl Hold {
             let text = format!("{}:{call}:{}={}", self.who, self.nth, until(call));
             Injection::hold(&text).expect("it is well written")
         };
-        let run = run(&folder, 2).deadline(Duration::from_secs(3)).recorded().policy(self.policy);
+        let run = run(&folder, 2).recorded().policy(self.policy);
         let seen = self.before.iter().map(hold).fold(run, Recording::inject).record()?;
         Some((folder, seen))
     }
 
     /// Whether the time was up with this one still held.
     fn is_held_to_the_end(self, seen: &Recorded) -> bool {
-        let holds = format!(" holds {} before its ", self.who);
-        let Some(at) = seen.steps.iter().position(|step| step.sentence.contains(&holds)) else {
-            return false;
-        };
-        let goes_on = |step: &Seen| step.process.to_string() == self.who && step.begins().is_some();
-        seen.outcome.exit == Exit::Deadline && !seen.steps[at..].iter().any(goes_on)
+        let last = self.while_held(seen).last().map(|step| step.event.step);
+        let end = seen.steps.last().map(|step| step.event.step);
+        seen.outcome.exit == Exit::Deadline && last.is_some() && last == end
     }
 }
