@@ -30,6 +30,7 @@ fn main() {
             // SAFETY: the child makes one call, which may be made there (signal-safety(7)).
             let forks = || match unsafe { fork() }.expect("fork") {
                 ForkResult::Parent { child } => child,
+                // SAFETY: `_exit` takes a number, and this process ends.
                 ForkResult::Child => unsafe { nix::libc::_exit(7) },
             };
             let child = std::thread::spawn(forks).join().expect("a pid");
