@@ -41,7 +41,7 @@ fn split() -> io::Result<()> {
             unsafe { nix::libc::_exit(code) }
         }
         ForkResult::Parent { child } => {
-            eprintln!("waiting for {child} to say {CHILD_SAYS:?}");
+            eprintln!("waiting for {child} to say {CHILD_SAYS:?}, then {PARENT_SAYS:?}");
             waitpid(child, None)?;
             print!("{PARENT_SAYS}");
             Ok(())

@@ -112,7 +112,9 @@ fn the_child_is_a_real_one_and_the_parent_reaps_it() {
 fn must_have_seen_the_end(seen: &Recorded) {
     let says = |step: &&Seen| {
         let writes = step.begins().is_some_and(|call| call.starts_with("write"));
-        writes && step.process.to_string() == "P1" && step.sentence.contains(PARENT_SAYS)
+        // What it tells on standard error is not said yet.
+        let said = writes && !step.sentence.contains("(2, ");
+        said && step.process.to_string() == "P1" && step.sentence.contains(PARENT_SAYS)
     };
     let ends = |step: &&Seen| step.is_end() && step.process.to_string() == "P2";
     let at = |step: &Seen| step.event.step;
