@@ -200,14 +200,6 @@ fn must_have_a_write_end_that_never_blocks(rest: &Snapshot) {
     }
 }
 
-/// The numbers of the descriptors that handlers write to.
-fn written_to_in_handlers(seen: &Recorded) -> Vec<i32> {
-    let in_handlers = seen.steps.iter().filter(|step| !step.handlers.is_empty());
-    let writes = in_handlers.filter(|step| matches!(step.begins(), Some("write" | "writev")));
-    let number = |arguments: &str| arguments.split(',').next()?.parse().ok();
-    writes.filter_map(|step| number(step.sentence.split_once('(')?.1)).collect()
-}
-
 /// A run that three signals come to, and no SIGTERM.
 fn a_few_recorded() -> Option<Recorded> {
     Run::new(grader::program!("drain-all")).arg("3").recorded().record()

@@ -150,14 +150,6 @@ fn the_handler_writes_one_byte_and_does_nothing_else() {
         .must(write_one_byte_in_each_handler());
 }
 
-/// The numbers of the descriptors that handlers write to.
-fn written_to_in_handlers(seen: &Recorded) -> Vec<i32> {
-    let in_handlers = seen.steps.iter().filter(|step| !step.handlers.is_empty());
-    let writes = in_handlers.filter(|step| matches!(step.begins(), Some("write" | "writev")));
-    let number = |arguments: &str| arguments.split(',').next()?.parse().ok();
-    writes.filter_map(|step| number(step.sentence.split_once('(')?.1)).collect()
-}
-
 #[test]
 fn the_handler_can_never_block() {
     grader::worth(1);

@@ -4,7 +4,7 @@
 //! by [`not_sleep_through`](super::not_sleep_through).
 
 use super::{Check, Claim, claim};
-use crate::{Seen, Verdict};
+use crate::{Recorded, Seen, Verdict};
 use std::collections::HashMap;
 use trace::call::Argument;
 use trace::event::{Disposition, Outcome};
@@ -14,6 +14,20 @@ use trace::{Model, Task, What, names};
 /// Calls by which a byte gets into a pipe.
 fn writes(call: &str) -> bool {
     matches!(call, "write" | "writev")
+}
+
+/// The numbers of the descriptors that handlers write to.
+#[must_use]
+pub fn written_to_in_handlers(seen: &Recorded) -> Vec<i32> {
+    let in_handlers = seen.steps.iter().filter(|step| !step.handlers.is_empty());
+    let written_to = in_handlers.filter_map(|step| match &step.event.what {
+        What::Enter { name, arguments, .. } if writes(name) => match arguments.first() {
+            Some(Argument::Descriptor(number)) => Some(*number),
+            _ => None,
+        },
+        _ => None,
+    });
+    written_to.collect()
 }
 
 /// Every time that a handler runs, it offers one byte to a descriptor.
