@@ -7,6 +7,7 @@
 //!
 //! `TRIANGLE=reap-all,two-branches cargo test -p solutions` grades these exercises only, and with `TIMES=100` each candidate
 //! so often: no verdict may depend on luck, or on how busy the machine is (`just again 100 reap-all`, `just again 100` for all).
+//! After the first time, a wrong answer is asked only by the tests that told it its cause, which must tell it again.
 
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{Artifact, Message, MetadataCommand, Package, TargetKind};
@@ -87,7 +88,8 @@ impl Exercise {
     fn candidates(&self, starter: &Path, tests: &Path) -> Vec<Candidate<'_>> {
         let candidate = |name: &str, program: PathBuf, must| {
             let name = format!("{}, {name}", self.name);
-            Candidate { name, exercise: self, tests: tests.to_owned(), program, must }
+            let tests = tests.to_owned();
+            Candidate { name, exercise: self, tests, program, must, telling: Vec::new() }
         };
         let mut candidates = vec![
             candidate("the starter", starter.to_owned(), Must::FailEachTest),
@@ -151,7 +153,7 @@ fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
     }
     let times = times();
     for time in 1..=times {
-        let found = grade(&candidates);
+        let found = grade(&mut candidates);
         for (name, complaint) in &found {
             eprintln!("{name}, time {time}: {complaint}");
         }
@@ -166,9 +168,9 @@ fn starters_fail_solutions_pass_and_wrong_answers_are_told_why() {
 }
 
 /// Grades each candidate once; returns those that are not graded as they should be, by name.
-fn grade(candidates: &[Candidate]) -> Vec<(String, String)> {
+fn grade(candidates: &mut [Candidate]) -> Vec<(String, String)> {
     let graders = thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
-    let waiting = Mutex::new(candidates.iter());
+    let waiting = Mutex::new(candidates.iter_mut());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     thread::scope(|scope| {
         let work = || {
@@ -201,7 +203,7 @@ fn the_solutions_pass_unless_cargo_mutants_has_changed_them() {
     for exercise in &graded {
         let tests = built.get(&exercise.name).and_then(|built| built.tests.as_deref());
         let tests = tests.expect("each exercise has tests");
-        match run(exercise, tests, &answer(&exercise.name)) {
+        match run(exercise, tests, &answer(&exercise.name), &[]) {
             Ok(grades) if grades.failed().is_empty() => {}
             Ok(grades) => complaints.push(format!("{}:\n{}", exercise.name, grades.output)),
             Err(why) => complaints.push(format!("{}: {why}", exercise.name)),
@@ -295,6 +297,8 @@ struct Candidate<'a> {
     tests: PathBuf,
     program: PathBuf,
     must: Must,
+    /// The tests that have told a wrong answer what it must be told; none before it was graded.
+    telling: Vec<String>,
 }
 
 enum Must {
@@ -306,8 +310,8 @@ enum Must {
 
 impl Candidate<'_> {
     /// What is not as it should be, with what the tests have said.
-    fn grade(&self) -> Result<(), String> {
-        let grades = run(self.exercise, &self.tests, &self.program)?;
+    fn grade(&mut self) -> Result<(), String> {
+        let grades = run(self.exercise, &self.tests, &self.program, &self.telling)?;
         let (passed, failed) = (grades.passed(), grades.failed());
         let complaint = match &self.must {
             Must::FailEachTest if !passed.is_empty() => {
@@ -319,6 +323,10 @@ impl Candidate<'_> {
             Must::Pass if !failed.is_empty() => format!("fails {failed:?}"),
             Must::BeTold(_) if failed.is_empty() => "passes every test".into(),
             Must::BeTold(told) if !grades.mentions(told) => format!("is not told {told:?}"),
+            Must::BeTold(told) => {
+                self.telling = grades.telling(told);
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         Err(format!("{complaint}\n{}", grades.output))
@@ -342,18 +350,40 @@ impl Grades {
     }
 
     fn mentions(&self, fragment: &str) -> bool {
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        words(&self.output).contains(&words(fragment))
+        mentions(&self.output, fragment)
+    }
+
+    /// The tests whose own output has the fragment: the harness prints it below `---- NAME stdout ----`.
+    fn telling(&self, fragment: &str) -> Vec<String> {
+        let outputs = self.output.split("\n---- ").skip(1);
+        let tests = outputs.filter_map(|it| it.split_once(" stdout ----\n"));
+        tests
+            .filter(|(_, output)| mentions(output, fragment))
+            .map(|(test, _)| test.into())
+            .collect()
     }
 }
 
-/// Runs an exercise's test binary on one candidate, as `cargo test` would.
-fn run(exercise: &Exercise, tests: &Path, program: &Path) -> Result<Grades, String> {
+/// Whether the text has these words one behind the other, wherever its lines end.
+fn mentions(text: &str, fragment: &str) -> bool {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words(text).contains(&words(fragment))
+}
+
+/// Runs an exercise's test binary on one candidate, as `cargo test` would: these tests of it, or all where none is named.
+fn run(
+    exercise: &Exercise,
+    tests: &Path,
+    program: &Path,
+    only: &[String],
+) -> Result<Grades, String> {
     if !program.is_file() {
         return Err(format!("{} was not built", program.display()));
     }
     let (mut output, sink) = std::io::pipe().map_err(|e| format!("pipe: {e}"))?;
     let mut child = Command::new(tests)
+        .arg("--exact")
+        .args(only)
         .current_dir(&exercise.folder)
         .env("GRADER_PROGRAM", program)
         .stdin(Stdio::null())
