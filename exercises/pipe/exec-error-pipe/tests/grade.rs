@@ -222,7 +222,10 @@ fn it_is_said_while_the_other_program_runs() {
     } {}
     let mut there = None;
     let runs = running.until(|now| {
-        let other = now.others().next().filter(|p| p.blocked() && p.name == "sh").cloned();
+        // Until its exec, a child has the name of who made it; afterwards the one by which it was found: a path's, a descriptor's.
+        let own = now.program().map(|program| program.name.as_str());
+        let begun = |p: &&Process| p.blocked() && Some(p.name.as_str()) != own;
+        let other = now.others().next().filter(begun).cloned();
         // The program is looked at only when the other one waits already: there is nothing more that it could be about to say.
         let there = std::mem::replace(&mut there, other.clone())?;
         other.filter(|other| other.pid == there.pid && now.program().is_some_and(Process::blocked))
