@@ -130,10 +130,12 @@ fn must_not_close_in_its_handler(seen: &Recorded) {
 fn without_a_signal_the_reason_is_reported() {
     grader::worth(1);
     let mut seed = Seed::of("no signal");
-    let (path, why) = path(seed.random().u8(..WAYS), &mut seed);
-    let outcome = run(&path, "room").finish();
-    outcome.must_end();
-    must_report(&outcome, why, &seed);
+    for way in 0..WAYS {
+        let (path, why) = path(way, &mut seed);
+        let outcome = run(&path, "room").finish();
+        outcome.must_end();
+        must_report(&outcome, why, &seed);
+    }
 }
 
 #[test]
