@@ -132,7 +132,7 @@ fn must_have_no_more(seen: &Seen, number: i32, seed: &Seed) {
 fn the_program_has_the_file_and_nothing_else() {
     grader::worth(3);
     let mut seed = Seed::of("how many others");
-    // The last are more than most people count, who close one number after the other.
+    // Behind the last ones, the file has a number that does not fit into a byte.
     for others in [0, seed.random().u32(1..8), seed.random().u32(280..320)] {
         let seen = start(others);
         let number = must_be_told(&seen, &seed);
