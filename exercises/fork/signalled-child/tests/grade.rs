@@ -7,7 +7,7 @@ use grader::{
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So much processor time has who wants it until the deadline, and never sleeps. Before, it may have other work to do.
 const SPINNING: Duration = Duration::from_millis(200);
@@ -224,6 +224,7 @@ fn continued_at(calls: &'static [&'static str], holds: &[&str]) -> Option<Record
         for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
             // It is stopped, and its parent stands still.
             let _ = kill(Pid::from_raw(child), Signal::SIGCONT);
+            stand_again(child);
         }
     })?;
     // Where it was never continued, or nobody is told of that, all of them sleep.
@@ -233,6 +234,18 @@ fn continued_at(calls: &'static [&'static str], holds: &[&str]) -> Option<Record
     seen.must(stay_for_a_continued_child());
     seen.must(exit_with(42));
     Some(seen)
+}
+
+/// Waits until a child that was continued, and is traced, has come to its next stop: that it goes on is then told before anybody goes on.
+fn stand_again(child: i32) {
+    let is_on_its_way = || {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" R"))
+    };
+    let began = Instant::now();
+    while is_on_its_way() && began.elapsed() < Duration::from_secs(3) {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
