@@ -1,8 +1,8 @@
 //! A traced program, from stop to stop.
 
 use crate::between::{Over, Stepped, gone};
-use crate::proc::call_of;
-use crate::{Call, calls, verdict::fault};
+use crate::proc::{call_of, stat};
+use crate::{Call, State, calls, verdict::fault};
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
@@ -68,13 +68,18 @@ impl Tracee {
             if let Some(stop) = self.look(WaitPidFlag::WNOHANG)? {
                 return Ok(Halt::Stop(stop));
             }
-            if sleeps(&call_of(self.0)) {
-                // The call of one who has stopped is told, too.
-                let stop = self.look(WaitPidFlag::WNOHANG)?;
-                return Ok(stop.map_or(Halt::Asleep, Halt::Stop));
+            if self.is_asleep() {
+                return Ok(Halt::Asleep);
             }
             thread::sleep(LOOK_AGAIN);
         }
+    }
+
+    /// Whether it sleeps until something happens. Its call alone does not tell: of who was let go a moment ago, and has no processor yet, the
+    /// last one is told, whether that slept or not. Such a one is not marked as asleep, so the mark comes first.
+    fn is_asleep(&self) -> bool {
+        let marked = stat(self.0).is_some_and(|stat| stat.state == State::Sleeping);
+        marked && sleeps(&call_of(self.0))
     }
 
     /// Waits until it stops.
@@ -108,5 +113,51 @@ pub(crate) fn sleeps(call: &Call) -> bool {
             calls::wait(*number, *args) == calls::Wait::Ready && !calls::has_a_limit(*number, *args)
         }
         Call::Hidden | Call::None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::kill;
+    use nix::unistd::{ForkResult, fork};
+    use std::os::fd::AsRawFd as _;
+
+    /// Whatever becomes of the test, its program ends.
+    struct Ends(Pid);
+
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            let _ = kill(self.0, Signal::SIGKILL);
+            let _ = waitpid(self.0, Some(WaitPidFlag::__WALL));
+        }
+    }
+
+    #[test]
+    fn who_is_let_go_in_a_call_that_need_not_wait_is_not_asleep() {
+        let (there, bytes) = nix::unistd::pipe().unwrap();
+        nix::unistd::write(&bytes, b"!").unwrap();
+        let mut wanted = libc::pollfd { fd: there.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: the child does nothing but call poll(2), with what lies on its own stack, until it is ended.
+        let program = match unsafe { fork() }.unwrap() {
+            ForkResult::Child => loop {
+                // SAFETY: one structure of ours, which the kernel may write to.
+                unsafe { libc::poll(&mut wanted, 1, -1) };
+            },
+            ForkResult::Parent { child } => Ends(child),
+        };
+        let tracee = Tracee(program.0);
+        let options = ptrace::Options::PTRACE_O_TRACESYSGOOD | ptrace::Options::PTRACE_O_EXITKILL;
+        if let Err(errno) = ptrace::seize(tracee.0, options) {
+            return eprintln!("not tested: tracing is refused here ({errno})");
+        }
+        ptrace::interrupt(tracee.0).unwrap();
+        assert!(tracee.stop().is_ok());
+        // Where a processor waits for work, a few in ten thousand looks meet it before that has begun.
+        for time in 0..20_000 {
+            ptrace::syscall(tracee.0, None).unwrap();
+            let halt = tracee.halt();
+            assert!(matches!(halt, Ok(Halt::Stop(None))), "taken for asleep, time {time}");
+        }
     }
 }
