@@ -192,10 +192,11 @@ fn who_is_asked_may_finish_its_work() {
 #[test]
 fn who_does_not_listen_is_killed_when_the_grace_is_over() {
     grader::worth(2);
+    // Neither time stands for the other one, nor does what a busy machine adds to one of them.
+    const GRACE: u64 = 1_100;
     let start = Instant::now();
-    // Neither time stands for the other one.
-    must_end_with(&run(SHORT, 3 * SHORT, "stubborn").finish(), 128 + 9);
-    must_have_lasted(start, 4 * SHORT);
+    must_end_with(&run(SHORT, GRACE, "stubborn").finish(), 128 + 9);
+    must_have_lasted(start, SHORT + GRACE);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Gives the child its limit once more, in the place of the grace.
-//! Told: "the child had 800 ms"
+//! Told: "the child had 1300 ms"
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::WaitStatus;
