@@ -1,8 +1,10 @@
 //! What must end the sleep of `master-sleep`, and what must not: a worker's end, whenever it comes; the time, whatever else comes.
 
+mod each_sleep;
 mod emptied;
 mod timeouts;
 
+use each_sleep::counts_from_each_sleep;
 use emptied::must_empty_the_pipe;
 use grader::{
     Exit, Gates, Injection, Outcome, Recorded, Recording, Run, Running, Seen, Snapshot, State,
@@ -175,7 +177,12 @@ fn all_are_reaped_however_few_signals_came() {
 fn the_timeout_comes_in_time_whatever_else_comes() {
     grader::worth(2);
     must_hear_a_signal_after_its_time();
-    must_count_from_each_sleep();
+    if !(0..5).any(|_| counts_from_each_sleep()) {
+        grader::skip(
+            "the second sleep's time",
+            "this machine is too busy to end the first in time",
+        );
+    }
     // On a busy machine the signals may fail to come: then a sleep that begins anew would not have been noticed.
     if !(0..10).any(|_| has_ended_in_time_among_signals()) {
         grader::skip(

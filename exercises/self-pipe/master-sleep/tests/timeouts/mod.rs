@@ -1,4 +1,4 @@
-//! When the timeout comes, whatever signals come meanwhile, and in each sleep; and sleeps that have none.
+//! When the timeout comes, whatever signals come meanwhile; and sleeps that have none.
 
 use super::{WAITS, master, timed_out};
 use grader::{
@@ -165,39 +165,6 @@ pub(crate) fn must_hear_a_signal_after_its_time() {
         .saw_all(outcome.complaint())
         .ask("How much time is left then, and what type can say so?")
         .fail();
-    }
-}
-
-/// Fails if a later sleep has less time than the first one: a worker ends in the middle of the time, and the other one hangs.
-pub(crate) fn must_count_from_each_sleep() {
-    const TIMEOUT: Duration = Duration::from_millis(800);
-    let mut gates = Gates::new(2);
-    let mut running = master(TIMEOUT, 2, gates.paths()).start();
-    let mut rests = None::<Instant>;
-    let half = running.until(|now| {
-        let sleeps = |p: &&Process| p.blocked() && !is_in_wait(p);
-        if gates.arrived() == 2 && now.program().is_some_and(|p| sleeps(&p)) {
-            rests.get_or_insert_with(Instant::now);
-        }
-        rests.filter(|since| since.elapsed() > TIMEOUT / 2).map(drop)
-    });
-    let since = Instant::now();
-    gates.open(1);
-    // Where the machine was too slow, both were killed for the first timeout, and there is no second sleep.
-    let goes_on = |now: &Snapshot| {
-        let one_is_left = now.others().count() == 1 && now.others().all(|p| p.blocked());
-        now.program().filter(|p| one_is_left && p.blocked()).map(drop)
-    };
-    let in_time = half.is_ok() && running.until(goes_on).is_ok();
-    let _ = running.until(|_| None::<()>);
-    let took = since.elapsed();
-    let outcome = running.finish();
-    if in_time && timed_out(&outcome) && outcome.exit == Exit::Code(0) && took < TIMEOUT {
-        Verdict::new("The second sleep had less than its time: it ended with that of the first one.")
-            .saw(format!("the timeout is {TIMEOUT:?}; a worker's end had ended the first sleep, and {took:?} later the second one was over"))
-            .saw(outcome.ending())
-            .ask("From when on does the time of a sleep count, and where does yours begin?")
-            .fail();
     }
 }
 
