@@ -12,6 +12,7 @@ use grader::{
     Exit, Gates, Injection, Interrupted, Process, Recorded, Run, Running, Snapshot, State, Verdict,
 };
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use slept::*;
 use std::time::{Duration, Instant};
 
@@ -54,25 +55,20 @@ fn who_ends_early_is_reported_at_once() {
 fn who_is_stopped_for_a_while_has_all_of_its_time() {
     grader::worth(1);
     let mut running = run(NEVER, NEVER, "plain").start();
-    let sleeps = |p: &&Process| p.state == State::Sleeping;
-    // First the child has come to rest, and whoever is to hear of that has; then its parent has.
-    let stays = |p: &&Process| sleeps(p) && p.call_name().is_some_and(pauses);
-    let rests = |running: &mut Running| {
-        let child = running.until(|now| now.others().find(stays).map(|child| child.host))?;
-        running.until(|now| now.program().filter(sleeps).map(|_| child))
-    };
     let Ok(child) = rests(&mut running) else {
         return must_end_with(&running.finish(), 128 + 10);
     };
-    kill(child, Signal::SIGSTOP).expect("it can be stopped");
+    // Whoever gives up on it has ended it, and reaped it: that is told below.
+    let signal = |signal| kill(child, signal).unwrap_or_default();
+    signal(Signal::SIGSTOP);
     let stopped = |now: &Snapshot| now.others().any(Process::has_stopped).then_some(());
     let _ = running.until(stopped);
     // Who asks for stops is told of this one before it is over.
-    let _ = running.until(|now| now.program().filter(sleeps).map(drop));
+    let _ = running.until(|now| now.program().filter(rest).map(drop));
     // A SIGCHLD comes for each of the two, and nobody has ended.
-    kill(child, Signal::SIGCONT).expect("it can go on");
+    signal(Signal::SIGCONT);
     if rests(&mut running).is_ok() {
-        kill(child, Signal::SIGUSR1).expect("it is there until it is reaped");
+        signal(Signal::SIGUSR1);
     }
     let outcome = running.finish();
     if matches!(outcome.exit, Exit::Code(143 | 137)) {
@@ -92,12 +88,6 @@ fn who_is_stopped_for_a_while_has_all_of_its_time() {
 /// Fails if it takes it for the end of a time that the program itself was stopped for a moment.
 fn must_go_on_after_its_own_stop() {
     let mut running = run(NEVER, NEVER, "plain").start();
-    let sleeps = |p: &&Process| p.state == State::Sleeping;
-    let stays = |p: &&Process| sleeps(p) && p.call_name().is_some_and(pauses);
-    let rests = |running: &mut Running| {
-        let child = running.until(|now| now.others().find(stays).map(|child| child.host))?;
-        running.until(|now| now.program().filter(sleeps).map(|_| child))
-    };
     if rests(&mut running).is_ok() {
         kill(running.pid(), Signal::SIGSTOP).expect("it is there until it is reaped");
         let stopped = |now: &Snapshot| now.program().filter(|p| p.has_stopped()).map(drop);
@@ -105,7 +95,7 @@ fn must_go_on_after_its_own_stop() {
         kill(running.pid(), Signal::SIGCONT).expect("it is there until it is reaped");
         // Whoever gives its child up for that has done so when it sleeps again.
         if let Ok(child) = rests(&mut running) {
-            kill(child, Signal::SIGUSR1).expect("it is there until it is reaped");
+            let _ = kill(child, Signal::SIGUSR1);
         }
     }
     let outcome = running.finish();
@@ -126,13 +116,11 @@ fn limit_ends_among_stops(limit: Duration) -> bool {
     let mut running = limited().start();
     let (mut stops, mut last) = (0, None::<Instant>);
     let interrupted = running.until(|now| {
-        let rests = |p: &&Process| p.state == State::Sleeping;
-        let stays = |p: &&Process| rests(p) && p.call_name().is_some_and(pauses);
         // It may have ended since.
         if let Some(child) = now.others().find(|p| p.has_stopped()) {
             let _ = kill(child.host, Signal::SIGCONT);
         } else if let (Some(child), Some(_)) =
-            (now.others().find(stays), now.program().filter(rests))
+            (now.others().find(stays), now.program().filter(rest))
         {
             let _ = kill(child.host, Signal::SIGSTOP);
             (stops, last) = (stops + 1, Some(Instant::now()));
@@ -156,6 +144,23 @@ fn limit_ends_among_stops(limit: Duration) -> bool {
 /// The calls in which a child of the kind `plain` stays.
 fn pauses(call: &str) -> bool {
     matches!(call, "pause" | "ppoll")
+}
+
+fn rest(process: &&Process) -> bool {
+    process.state == State::Sleeping
+}
+
+/// Whether this is a child of the kind `plain` that has come to where it stays.
+fn stays(process: &&Process) -> bool {
+    rest(process) && process.call_name().is_some_and(pauses)
+}
+
+/// Waits until the child has come to rest, and whoever is to hear of that has; then until its parent has. Whom that has signalled before it
+/// slept does not stay.
+fn rests(running: &mut Running) -> Result<Pid, Interrupted> {
+    running.until(|now| now.others().find(stays).map(drop))?;
+    running.until(|now| now.program().filter(rest).map(drop))?;
+    running.until(|now| now.others().find(stays).map(|child| child.host))
 }
 
 #[test]
