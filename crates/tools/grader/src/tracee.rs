@@ -135,11 +135,11 @@ mod tests {
 
     #[test]
     fn who_is_let_go_in_a_call_that_need_not_wait_is_not_asleep() {
-        let (there, bytes) = nix::unistd::pipe().unwrap();
-        nix::unistd::write(&bytes, b"!").unwrap();
+        let (there, bytes) = nix::unistd::pipe().expect("there are descriptors");
+        nix::unistd::write(&bytes, b"!").expect("an empty pipe has room");
         let mut wanted = libc::pollfd { fd: there.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: the child does nothing but call poll(2), with what lies on its own stack, until it is ended.
-        let program = match unsafe { fork() }.unwrap() {
+        let program = match unsafe { fork() }.expect("there is room for a process") {
             ForkResult::Child => loop {
                 // SAFETY: one structure of ours, which the kernel may write to.
                 unsafe { libc::poll(&mut wanted, 1, -1) };
@@ -151,11 +151,11 @@ mod tests {
         if let Err(errno) = ptrace::seize(tracee.0, options) {
             return eprintln!("not tested: tracing is refused here ({errno})");
         }
-        ptrace::interrupt(tracee.0).unwrap();
+        ptrace::interrupt(tracee.0).expect("it is traced");
         assert!(tracee.stop().is_ok());
         // Where a processor waits for work, a few in ten thousand looks meet it before that has begun.
         for time in 0..20_000 {
-            ptrace::syscall(tracee.0, None).unwrap();
+            ptrace::syscall(tracee.0, None).expect("it has stopped");
             let halt = tracee.halt();
             assert!(matches!(halt, Ok(Halt::Stop(None))), "taken for asleep, time {time}");
         }
