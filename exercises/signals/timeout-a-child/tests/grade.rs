@@ -155,8 +155,8 @@ fn stays(process: &&Process) -> bool {
     rest(process) && process.call_name().is_some_and(pauses)
 }
 
-/// Waits until the child has come to rest, and whoever is to hear of that has; then until its parent has. Whom that has signalled before it
-/// slept does not stay.
+/// Waits until the child has come to rest, and whoever is to hear of that has; then until its parent has. The child is looked at once more
+/// behind that: it has not stayed if the parent has signalled it before going to sleep.
 fn rests(running: &mut Running) -> Result<Pid, Interrupted> {
     running.until(|now| now.others().find(stays).map(drop))?;
     running.until(|now| now.program().filter(rest).map(drop))?;

@@ -5,8 +5,10 @@ use super::{master, timed_out};
 use grader::{Exit, Gates, Process, Snapshot, Verdict};
 use std::time::{Duration, Instant};
 
-/// Fails if a later sleep has less time than the first one: a worker ends late in the first one's time, and the other one hangs. Whether this says
-/// something: where that end comes too late, there is no second sleep, and a slow machine's delay stands for what one lacks.
+/// Fails if a second sleep has only what is left of the first one's time: a worker ends late in that, and the other one hangs.
+///
+/// Returns whether this could tell. It can't where the worker's end came too late for a second sleep, or where the machine was so slow that its
+/// delay may stand for what the second sleep lacks: the caller tries again then.
 pub(crate) fn counts_from_each_sleep() -> bool {
     const TIMEOUT: Duration = Duration::from_millis(1000);
     const LATE: Duration = Duration::from_millis(600);
